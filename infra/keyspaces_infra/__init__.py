@@ -1,0 +1,1 @@
+"""Infrastructure of a migration as a Pulumi program. Imports of the core only `keyspaces_migration.config`."""

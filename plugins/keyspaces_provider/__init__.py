@@ -1,0 +1,1 @@
+"""Airflow adapters over `keyspaces_migration`: hooks, operators, DAG factory."""

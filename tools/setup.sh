@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# Brings a Debian machine with Python, Java 17, Maven and Go to where `make test` and `make rehearsal` can run.
+# Idempotent, and quick when nothing is missing: each step leaves a stamp named after what it was made from.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { printf '\033[1m[setup]\033[0m %s\n' "$*" >&2; }
+fail() { printf '[setup] %s\n' "$*" >&2; exit 1; }
+
+# Debian packages that are missing, by the command that shows them.
+install_system_packages() {
+  local -a missing=()
+  local pair
+  for pair in "$@"; do command -v "${pair%%:*}" >/dev/null 2>&1 || missing+=("${pair#*:}"); done
+  ((${#missing[@]})) || return 0
+  local -a as_root=()
+  if [ "$(id -u)" != 0 ]; then
+    sudo -n true 2>/dev/null || fail "missing: ${missing[*]}. Install them as root: apt-get install ${missing[*]}"
+    as_root=(sudo -n)
+  fi
+  command -v apt-get >/dev/null 2>&1 || fail "missing: ${missing[*]}, and this machine has no apt-get. Install what provides them."
+  say "apt-get install ${missing[*]}"
+  "${as_root[@]}" apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# The newest of the supported interpreters that answers, unless PYTHON names one.
+choose_python() {
+  local candidate
+  for candidate in ${PYTHON:-python3.13 python3.12 python3.11 python3}; do
+    if "$candidate" -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then
+      echo "$candidate"
+      return
+    fi
+  done
+  fail "no Python 3.11, 3.12 or 3.13 with venv found (looked for ${PYTHON:-python3.13 python3.12 python3.11 python3}). Install one, or name it: make PYTHON=/path/to/python …"
+}
+
+make_environment() {
+  local stamp
+  stamp=".venv/.made-from-$(cat requirements/locked.txt pyproject.toml | sha256sum | cut -c1-16)"
+  [ -e "$stamp" ] && return
+  local python
+  python=$(choose_python)
+  say "Python environment in .venv from $("$python" --version), about 20 s with a warm cache, a few minutes without"
+  [ -x .venv/bin/python ] || "$python" -m venv .venv
+  .venv/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
+  .venv/bin/uv pip sync --quiet --require-hashes requirements/locked.txt
+  .venv/bin/uv pip install --quiet --no-deps --no-build-isolation --editable .
+  rm -f .venv/.made-from-*
+  touch "$stamp"
+}
+
+fetch_cassandra() {
+  local stamp
+  stamp="$CASSANDRA_LIB/.made-from-$(sha256sum rehearsal/cassandra/pom.xml | cut -c1-16)"
+  [ -e "$stamp" ] && return
+  say "Cassandra's jars from Maven Central (66 MB, about 35 s)"
+  rm -rf "$CASSANDRA_LIB"
+  mvn --batch-mode --quiet --file rehearsal/cassandra/pom.xml dependency:copy-dependencies -DoutputDirectory="$CASSANDRA_LIB"
+  touch "$stamp"
+}
+
+cache="${XDG_CACHE_HOME:-$HOME/.cache}/keyspaces-migration"
+CASSANDRA_LIB="${CASSANDRA_LIB:-$cache/cassandra-5.0.6}"
+mkdir -p "$cache"
+
+install_system_packages java:openjdk-17-jre-headless mvn:maven
+make_environment
+fetch_cassandra
+case "${1:-}" in with-browser) install_system_packages chromium:chromium ;; esac
