@@ -3,6 +3,7 @@
 # Idempotent, and quick when nothing is missing: each step leaves a stamp named after what it was made from.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. tools/progress.sh
 
 say() { printf '\033[1m[setup]\033[0m %s\n' "$*" >&2; }
 fail() { printf '[setup] %s\n' "$*" >&2; exit 1; }
@@ -20,8 +21,9 @@ install_system_packages() {
   fi
   command -v apt-get >/dev/null 2>&1 || fail "missing: ${missing[*]}, and this machine has no apt-get. Install what provides them."
   say "apt-get install ${missing[*]}"
-  "${as_root[@]}" apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  with_progress "apt-get update" "${as_root[@]}" apt-get update -qq
+  with_progress "apt-get install" "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
 # The newest of the supported interpreters that answers, unless PYTHON names one.
@@ -44,8 +46,8 @@ make_environment() {
   python=$(choose_python)
   say "Python environment in .venv from $("$python" --version), about 20 s with a warm cache, a few minutes without"
   [ -x .venv/bin/python ] || "$python" -m venv .venv
-  .venv/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
-  .venv/bin/uv pip sync --quiet --require-hashes requirements/locked.txt
+  with_progress "pip" .venv/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
+  with_progress "200 packages" .venv/bin/uv pip sync --quiet --require-hashes requirements/locked.txt
   .venv/bin/uv pip install --quiet --no-deps --no-build-isolation --editable .
   rm -f .venv/.made-from-*
   touch "$stamp"
@@ -56,9 +58,22 @@ fetch_cassandra() {
   stamp="$CASSANDRA_LIB/.made-from-$(sha256sum rehearsal/cassandra/pom.xml | cut -c1-16)"
   [ -e "$stamp" ] && return
   say "Cassandra's jars from Maven Central (66 MB, about 35 s)"
-  rm -rf "$CASSANDRA_LIB"
-  mvn --batch-mode --quiet --file rehearsal/cassandra/pom.xml dependency:copy-dependencies -DoutputDirectory="$CASSANDRA_LIB"
-  touch "$stamp"
+  # Filled beside its place and moved there whole: a fetch that was cut short must not look like a complete one.
+  rm -rf "$CASSANDRA_LIB" "$CASSANDRA_LIB.new"
+  with_progress "Cassandra" mvn --batch-mode --quiet --file rehearsal/cassandra/pom.xml \
+    dependency:copy-dependencies -DoutputDirectory="$CASSANDRA_LIB.new"
+  touch "$CASSANDRA_LIB.new/${stamp##*/}"
+  mv "$CASSANDRA_LIB.new" "$CASSANDRA_LIB"
+}
+
+# Cassandra 5.0 runs on Java 11 and 17, and on nothing newer.
+check_java() {
+  local major
+  major=$(java -XshowSettings:properties -version 2>&1 | sed -n 's/^ *java.specification.version = //p')
+  case "$major" in
+    11 | 17) ;;
+    *) fail "java on PATH is version ${major:-unknown}, and Cassandra 5.0 runs on 11 or 17. Put one first on PATH: apt-get install openjdk-17-jre-headless" ;;
+  esac
 }
 
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/keyspaces-migration"
@@ -66,6 +81,7 @@ CASSANDRA_LIB="${CASSANDRA_LIB:-$cache/cassandra-5.0.6}"
 mkdir -p "$cache"
 
 install_system_packages java:openjdk-17-jre-headless mvn:maven
+check_java
 make_environment
 fetch_cassandra
 case "${1:-}" in with-browser) install_system_packages chromium:chromium ;; esac

@@ -1,0 +1,64 @@
+# Every target sets up what it needs first; a second call is quick. `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+PY := .venv/bin/python
+export DO_NOT_TRACK := 1
+export SCARF_ANALYTICS := false
+
+.PHONY: help
+help: ## what there is to call
+	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+
+.PHONY: setup
+setup: ## the Python environment and Cassandra's jars, without starting anything
+	@tools/setup.sh
+
+.PHONY: rehearsal
+rehearsal: setup ## the whole local world, and in it every stage that is built, in real Airflow
+	@$(PY) -m rehearsal run
+
+.PHONY: clean
+clean: setup ## end every process of the local world and delete its data and logs
+	@$(PY) -m rehearsal clean
+
+.PHONY: test
+test: ## lint, types, unit, integration and end-to-end tests: what CI runs
+	@tools/setup.sh with-browser
+	@tools/run-tests.sh
+
+.PHONY: test-full
+test-full: ## as `test`, with the long ones: soaks, faults, kills
+	@tools/setup.sh with-browser
+	@tools/run-tests.sh full
+
+.PHONY: lint
+lint: setup ## ruff, every rule, and its formatting
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
+
+.PHONY: types
+types: setup ## mypy, strict
+	@.venv/bin/mypy
+
+.PHONY: validate
+validate: setup ## check the migration files (FILES=… for others than dags/migrations)
+	@$(PY) -m keyspaces_migration.config validate $(or $(FILES),dags/migrations)
+
+.PHONY: schema
+schema: setup ## write the JSON Schema of the migration file anew
+	@$(PY) -m keyspaces_migration.config schema > docs/reference/migration-file.schema.json
+
+.PHONY: bench
+bench: setup ## run one benchmark: make bench NAME=parse
+	@test -n "$(NAME)" || { echo "name one: make bench NAME=… of: $$(cd benchmarks && ls *.py | sed 's/\.py//;s/_/-/g' | tr '\n' ' ')" >&2; exit 2; }
+	@$(PY) benchmarks/$(subst -,_,$(NAME)).py
+
+.PHONY: screenshots
+screenshots: ## take the pictures in docs/ anew, in a real browser on the local world
+	@tools/setup.sh with-browser
+	@$(PY) -m rehearsal screenshots
+
+.PHONY: lock
+lock: ## resolve requirements/locked.txt anew from pyproject.toml and requirements.txt
+	@.venv/bin/uv pip compile pyproject.toml --extra rehearsal --group dev --universal --python-version 3.11 \
+	  --generate-hashes --constraints requirements.txt --custom-compile-command "make lock" --quiet -o requirements/locked.txt
