@@ -1,0 +1,1 @@
+"""CQL as text: names and types. No session, no driver."""
