@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rehearsal.cassandra.node import CassandraNode, NodeSettings, NodeTls
+from rehearsal.certificates import make_keystore, make_server_files
+from rehearsal.ports import free_ports
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecureNode:
+    """A node that speaks TLS only and asks for user and password."""
+
+    node: CassandraNode
+    ca_file: Path
+    user: str
+    password: str
+
+    @property
+    def host(self) -> str:
+        return self.node.host
+
+    @property
+    def port(self) -> int:
+        return self.node.port
+
+
+@pytest.fixture(scope="session")
+def cassandra_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CassandraNode]:
+    """A real, empty Cassandra 5.0: plain, without authentication. One a session (a worker, under xdist)."""
+    native, storage = free_ports(2)
+    home = tmp_path_factory.mktemp("cassandra")
+    with CassandraNode(NodeSettings(home=home, name="plain", native_port=native, storage_port=storage)) as node:
+        yield node
+
+
+@pytest.fixture(scope="session")
+def secure_cassandra_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureNode]:
+    """A real Cassandra 5.0 with TLS and PasswordAuthenticator."""
+    native, storage = free_ports(2)
+    home = tmp_path_factory.mktemp("secure-cassandra")
+    files = make_server_files(home / "tls", address="127.0.0.1", now=dt.datetime.now(tz=dt.UTC))
+    tls = NodeTls(keystore=make_keystore(files, password="keystore"), password="keystore", ca_file=files.ca_file)
+    settings = NodeSettings(
+        home=home, name="secure", native_port=native, storage_port=storage, authentication=True, tls=tls
+    )
+    with CassandraNode(settings) as node:
+        yield SecureNode(node=node, ca_file=files.ca_file, user=settings.user, password=settings.password)
