@@ -80,7 +80,10 @@ def main() -> None:
     result = {
         "bench": "parse",
         "airflow_sdk_import_s": round(statistics.median(one["import_s"] for one in every), 3),
-        **{f"parse_{size}_file{'s' * (size > 1)}_s": round(statistics.median(o["parse_s"] for o in taken[size]), 3) for size in SIZES},
+        **{
+            f"parse_{size}_file{'s' * (size > 1)}_s": round(statistics.median(o["parse_s"] for o in taken[size]), 3)
+            for size in SIZES
+        },
         "peak_rss_mb": round(max(one["peak_rss_mb"] for one in every), 1),
     }
     print(json.dumps(result))
