@@ -54,7 +54,7 @@ def _choice(label: str, description: str, *allowed: str) -> dict[str, Any]:
     return {
         "label": label,
         "description": description,
-        "schema": {"type": ["string", "null"], "enum": [*allowed, None], "default": allowed[0]},
+        "schema": {"type": ["string", "null"], "enum": [*allowed], "default": allowed[0]},
     }
 
 
