@@ -2,6 +2,7 @@
 
 from keyspaces_migration.config.load import LoadedMigration, MigrationFolder, load_migration, read_folder
 from keyspaces_migration.config.migration import Migration
+from keyspaces_migration.config.notices import Notice, notices
 from keyspaces_migration.config.problems import MigrationFileError, Problem
 from keyspaces_migration.config.sections import Engine
 from keyspaces_migration.config.tables import LoadOrder, SortOrder, Table, TableType, ThroughputMode
@@ -13,11 +14,13 @@ __all__ = [
     "Migration",
     "MigrationFileError",
     "MigrationFolder",
+    "Notice",
     "Problem",
     "SortOrder",
     "Table",
     "TableType",
     "ThroughputMode",
     "load_migration",
+    "notices",
     "read_folder",
 ]

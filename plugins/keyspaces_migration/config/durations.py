@@ -8,7 +8,10 @@ from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
 from keyspaces_migration.config.problems import broken
 
-_PATTERN = r"P(?=.)(?:(\d{1,6})W)?(?:(\d{1,6})D)?(?:T(?=.)(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9})S)?)?"
+# Few digits: centuries, and far below what timedelta holds.
+_PATTERN = (
+    r"P(?=.)(?:([0-9]{1,5})W)?(?:([0-9]{1,5})D)?(?:T(?=.)(?:([0-9]{1,7})H)?(?:([0-9]{1,9})M)?(?:([0-9]{1,10})S)?)?"
+)
 _DURATION = re.compile(_PATTERN)
 _ALLOWED = "a duration in ISO 8601 of whole weeks, days, hours, minutes or seconds, such as P7D, PT36H or PT1M30S"
 _SECONDS_PER_UNIT = (604_800, 86_400, 3_600, 60, 1)
@@ -41,7 +44,7 @@ def format_duration(value: timedelta) -> str:
 def _hint(text: object) -> str:
     if isinstance(text, int) and not isinstance(text, bool):
         return f"for {text} seconds write PT{text}S"
-    if isinstance(text, str) and re.search(r"\d+[YM]", text.partition("T")[0].upper()):
+    if isinstance(text, str) and re.search(r"[0-9]+[YM]", text.partition("T")[0].upper()):
         return "years and months have no fixed length: give days"
     if isinstance(text, str) and _DURATION.fullmatch(text.upper()):
         return f"write it in capitals: {text.upper()}"

@@ -1,12 +1,12 @@
 """Turns what Pydantic found wrong with a file into problems that a person can act on."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import cast
+from collections.abc import Iterator
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from keyspaces_migration.config.outline import model_at
 from keyspaces_migration.config.problems import Location, Problem, RuleError, near_miss, show
 from keyspaces_migration.config.yaml_text import YamlFile
 
@@ -23,6 +23,7 @@ _KINDS = {
     "tuple_type": "a list",
     "list_type": "a list",
 }
+_SHORT_VALUE = 60
 
 
 def explain(file: YamlFile, error: ValidationError, model: type[BaseModel]) -> Iterator[Problem]:
@@ -40,16 +41,20 @@ def explain(file: YamlFile, error: ValidationError, model: type[BaseModel]) -> I
 
 
 def _describe(detail: ErrorDetails, location: Location, model: type[BaseModel]) -> tuple[str, str, str]:
-    kind, value = detail["type"], detail["input"]
+    """Return what was found, what is allowed, and what to do."""
+    kind, value, context = detail["type"], detail["input"], detail.get("ctx", {})
     if kind == "missing":
         return "nothing", f"a required key: {_meaning(location, model)}", ""
     if kind == "extra_forbidden":
-        keys = _keys(_model_at(location[:-1], model))
+        keys = list(model_at(location[:-1], model).fields)
         return f"the key {show(location[-1])}", f"the keys {', '.join(keys)}", near_miss(str(location[-1]), keys)
     if kind == "enum":
-        choices = re.findall(r"'([^']*)'", str(detail["ctx"]["expected"]))
+        choices = re.findall(r"'([^']*)'", str(context["expected"]))
         return show(value), " or ".join(choices), near_miss(value, choices) if isinstance(value, str) else ""
-    allowed = _KINDS.get(kind) or detail["msg"].removeprefix("Input should ").removeprefix("be ")
+    if kind in {"too_short", "too_long"}:
+        bound = f"at least {context['min_length']}" if kind == "too_short" else f"at most {context['max_length']}"
+        return f"{context['actual_length']} entries", bound, ""
+    allowed = _KINDS.get(kind) or re.sub(r"^(Input|String) should (be |have )?", "", detail["msg"])
     return show(value), allowed, _kind_hint(kind, value)
 
 
@@ -57,40 +62,11 @@ def _kind_hint(kind: str, value: object) -> str:
     if kind == "string_type" and isinstance(value, int | float):
         return "put it in quotes"
     if kind in {"tuple_type", "list_type"} and isinstance(value, str | int):
-        return f"write [{value}]"[:80]
+        return f"write [{value}]" if len(str(value)) < _SHORT_VALUE else "write it in square brackets"
     if kind in {"int_type", "float_type", "bool_type"} and isinstance(value, str):
-        return "leave out the quotes, separators and units"
+        return "leave out quotes, separators and units"
     return ""
 
 
-def _fields(model: type[BaseModel]) -> Mapping[str, tuple[type[BaseModel] | None, str]]:
-    """Return each key of a model in the file, with the model inside it (if any) and its meaning."""
-    return {
-        info.alias or name: (_model_inside(info.annotation), info.description or "")
-        for name, info in model.model_fields.items()
-    }
-
-
-def _model_inside(annotation: object) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    arguments = cast("Sequence[object]", getattr(annotation, "__args__", ()))
-    return next((found for each in arguments if (found := _model_inside(each)) is not None), None)
-
-
-def _model_at(location: Location, model: type[BaseModel]) -> type[BaseModel]:
-    current = model
-    for part in location:
-        inside = _fields(current).get(str(part))
-        if inside is not None and inside[0] is not None:
-            current = inside[0]
-    return current
-
-
-def _keys(model: type[BaseModel]) -> list[str]:
-    return list(_fields(model))
-
-
 def _meaning(location: Location, model: type[BaseModel]) -> str:
-    described = _fields(_model_at(location[:-1], model)).get(str(location[-1]))
-    return " ".join(described[1].split()).rstrip(".") if described else "see the reference"
+    return model_at(location[:-1], model).fields[str(location[-1])].meaning

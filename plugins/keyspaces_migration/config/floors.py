@@ -19,6 +19,11 @@ class Limit:
     reason: str
     is_ceiling: bool = False
 
+    @property
+    def bound(self) -> str:
+        """On which side of the value the allowed ones lie."""
+        return "at most" if self.is_ceiling else "at least"
+
     def is_kept_by(self, value: timedelta | int) -> bool:
         """Whether `value` lies on the right side of the limit."""
         return _number(value) <= _number(self.value) if self.is_ceiling else _number(value) >= _number(self.value)
@@ -59,11 +64,10 @@ def limit_violations(section: BaseModel, limits: Iterable[Limit]) -> Iterator[Vi
     for limit in limits:
         value = getattr(section, limit.field)
         if not limit.is_kept_by(value):
-            bound = "at most" if limit.is_ceiling else "at least"
             yield Violation(
                 (limit.field,),
                 _text(value),
-                f"{bound} {_text(limit.value)}: {limit.reason}",
+                f"{limit.bound} {_text(limit.value)}: {limit.reason}",
                 "going beyond it is for environments with disposable: true",
             )
 

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, f
 
 from keyspaces_migration.config.floors import CONSISTENCY_LIMITS, CUTOVER_LIMITS, limit_violations
 from keyspaces_migration.config.model import ByName, FileModel
-from keyspaces_migration.config.names import MigrationName
+from keyspaces_migration.config.names import MigrationName, Owner
 from keyspaces_migration.config.problems import RuleError, broken
 from keyspaces_migration.config.sections import (
     Approvals,
@@ -50,7 +50,7 @@ class Migration(FileModel):
     """The migration's name, which begins the id of each of its DAGs."""
     description: Annotated[str, StringConstraints(strict=True, max_length=2_000)] = ""
     """What is migrated and why, for the DAGs' documentation."""
-    owner: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=100, pattern=r"^\S(.*\S)?$")]
+    owner: Owner
     """The person or team that answers for it; the owner of its DAGs."""
     environment: Environment
     """How much is at stake."""

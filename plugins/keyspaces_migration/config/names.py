@@ -89,6 +89,10 @@ ENVIRONMENT_NAME = NameRule(
     pattern="[a-z][a-z0-9-]{0,31}",
     allowed="1 to 32 lower-case letters, digits and dashes, the first a letter",
 )
+OWNER = NameRule(
+    pattern=r"\S(?:[^\r\n\x00]{0,98}\S)?",
+    allowed="1 to 100 characters in one line, without spaces at the ends",
+)
 USER_NAME = NameRule(pattern=r"[^\s\x00]{1,128}", allowed="the name of an Airflow user, without spaces")
 
 KeyspacesName = Annotated[str, _STRICT, AfterValidator(KEYSPACES_NAME.check), KEYSPACES_NAME.schema]
@@ -102,3 +106,4 @@ AccountId = Annotated[str, _STRICT, AfterValidator(ACCOUNT_ID.check), ACCOUNT_ID
 RoleName = Annotated[str, _STRICT, AfterValidator(ROLE_NAME.check), ROLE_NAME.schema]
 EnvironmentName = Annotated[str, _STRICT, AfterValidator(ENVIRONMENT_NAME.check), ENVIRONMENT_NAME.schema]
 UserName = Annotated[str, _STRICT, AfterValidator(USER_NAME.check), USER_NAME.schema]
+Owner = Annotated[str, _STRICT, AfterValidator(OWNER.check), OWNER.schema]

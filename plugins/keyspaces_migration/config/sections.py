@@ -82,7 +82,7 @@ class Environment(FileModel):
     name: EnvironmentName
     """Such as production or staging; the tag `Environment`."""
     disposable: bool = False
-    """True only where every store may be lost: durations may then be shorter than their floors."""
+    """True only where every store may be lost: the limits below then don't hold."""
 
 
 _URL = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<rest>\S+)")
@@ -119,7 +119,7 @@ class Budget(FileModel):
     max_write_units_per_s: int = Field(ge=1)
     """Write units a second, all tables and workers together."""
     max_cost_usd: float = Field(gt=0)
-    """Money for one backfill's writes; a plan that costs more is refused."""
+    """Money for the writes of one backfill; a plan that costs more starts only with an approval."""
 
 
 class Backfill(FileModel):

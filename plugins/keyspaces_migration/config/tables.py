@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema, model_validator
+from pydantic import ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema, model_validator
 
 from keyspaces_migration.config.columns import Column, ColumnInFile
 from keyspaces_migration.config.durations import Duration
@@ -114,8 +114,17 @@ class Schema(FileModel):
         return tuple(column for column in self.columns if column.name not in others)
 
 
+def _units_exactly_when_provisioned(schema: dict[str, Any]) -> None:
+    no_units = {"properties": {"rcu": {"type": "null"}, "wcu": {"type": "null"}}}
+    units = {"properties": {"rcu": {"type": "integer"}, "wcu": {"type": "integer"}}, "required": ["rcu", "wcu"]}
+    schema["if"] = {"properties": {"mode": {"const": ThroughputMode.PROVISIONED.value}}, "required": ["mode"]}
+    schema |= {"then": units, "else": no_units}
+
+
 class Throughput(FileModel):
     """The capacity of a table on Amazon Keyspaces."""
+
+    model_config = ConfigDict(json_schema_extra=_units_exactly_when_provisioned)
 
     mode: ThroughputMode
     """PAY_PER_REQUEST (on demand) or PROVISIONED."""
