@@ -140,6 +140,14 @@ class History:
         return ".".join(written_name(part) for part in (self.database, self.schema, name))
 
 
+class HistorySource(Protocol):
+    """Whatever can tell the history's shape: a `HistoryReader`, or an adapter that opens one for the occasion."""
+
+    def read(self, tables: Iterable[Table], /) -> History:
+        """See `HistoryReader.read`."""
+        ...
+
+
 class HistoryReader:
     """Looks for the source's tables in one schema of Snowflake.
 
@@ -162,6 +170,7 @@ class HistoryReader:
         Raises:
             HistoryUnreadableError: The catalogue can't be read. A table that can't is noted in its own `unseen`.
         """
+        tables = tuple(tables)
         wanted = {table.name: _names_to_try(table.name) for table in tables}
         present = self._candidates({name for names in wanted.values() for name in names})
         columns = self._columns(present)
