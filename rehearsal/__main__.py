@@ -1,8 +1,9 @@
-"""`python -m rehearsal up | down | status | clean`."""
+"""`python -m rehearsal run | up | down | status | clean`."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import signal
 import sys
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from rich.markup import escape
 from rehearsal import home as homes
 from rehearsal.processes import WorldError, processes_of
 from rehearsal.reporter import ConsoleReporter
+from rehearsal.run import choices_of_this_terminal, rehearse
 from rehearsal.settings import DEFAULT_HOME, Component, WorldPorts, WorldSettings
 from rehearsal.world import World
 
@@ -58,17 +60,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _up(chosen: argparse.Namespace, console: Console) -> int:
-    reporter = ConsoleReporter()
-    settings = WorldSettings(
+def _settings(chosen: argparse.Namespace) -> WorldSettings:
+    return WorldSettings(
         home=chosen.home,
         ports=WorldPorts().choose(dict(chosen.port)),
         components=frozenset(chosen.only or Component),
         wipe=chosen.wipe,
         days=chosen.days,
     )
+
+
+def _run(chosen: argparse.Namespace, console: Console) -> int:
+    choices = choices_of_this_terminal()
+    reporter = ConsoleReporter()
+    chosen.only = None
     try:
-        with World(settings, reporter=reporter) as world:
+        with World(_settings(chosen), reporter=reporter) as world:
+            reporter.close()
+            describe(world, console)
+            result = rehearse(world, choices=choices, console=console, reporter=reporter)
+            reporter.close()
+            if choices.keep:
+                describe(world, console)
+                console.print("Everything stays up to look around; Ctrl-C takes it down.")
+            console.file.write(json.dumps(result) + "\n")
+            console.file.flush()
+            if choices.keep:
+                world.watch()
+    finally:
+        reporter.close()
+    return 0
+
+
+def _up(chosen: argparse.Namespace, console: Console) -> int:
+    reporter = ConsoleReporter()
+    try:
+        with World(_settings(chosen), reporter=reporter) as world:
             reporter.close()
             describe(world, console)
             console.print("Ctrl-C takes it down.")
@@ -130,6 +157,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m rehearsal", description="The local world of a migration.")
     commands = parser.add_subparsers(required=True, metavar="command")
     for name, run, text in (
+        ("run", _run, "bring the world up and take a migration through every stage that is built"),
         ("up", _up, "bring the world up and stay; Ctrl-C takes it down"),
         ("down", _down, "take a running world down, and what a crashed one left behind"),
         ("status", _status, "show the supervisor and the processes"),
@@ -139,12 +167,13 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(run=run)
         command.add_argument("--home", type=Path, default=DEFAULT_HOME, help="folder of the world (%(default)s)")
         command.add_argument("--port", type=_port, action="append", default=[], metavar="NAME=NUMBER", help="a port")
-        if name == "up":
+        if name in {"run", "up"}:
             data = command.add_mutually_exclusive_group()
             data.add_argument("--wipe", action="store_true", help="begin without the data of earlier runs")
             data.add_argument("--keep", action="store_true", help="keep it, which is the default")
-            command.add_argument("--only", type=Component, action="append", metavar="PART", help="start only this part")
             command.add_argument("--days", type=int, help="load only the year's first days")
+        if name == "up":
+            command.add_argument("--only", type=Component, action="append", metavar="PART", help="start only this part")
     return parser
 
 

@@ -230,7 +230,7 @@ class AirflowServer:
             made.write(stream)
 
     def _settings(self) -> dict[str, dict[str, str]]:
-        home = self.home.resolve()
+        home, logs = self.home.resolve(), (self.world / "logs").resolve()
         return {
             "core": {
                 "dags_folder": str(REPOSITORY / "dags"),
@@ -245,12 +245,15 @@ class AirflowServer:
                 "dags_are_paused_at_creation": "True",
             },
             "database": {"sql_alchemy_conn": f"sqlite:///{home}/airflow.db", "load_default_connections": "False"},
-            "logging": {"base_log_folder": str((self.world / "logs" / "airflow").resolve())},
+            "logging": {
+                "base_log_folder": str(logs / "airflow"),
+                "dag_processor_child_process_log_directory": str(logs / "airflow-dag-files"),
+            },
             "api": {"host": "127.0.0.1", "port": str(self.port), "base_url": self.url, "workers": "1"},
             "dag_processor": {
-                "refresh_interval": "15",
-                "min_file_process_interval": "15",
-                "bundle_refresh_check_interval": "5",
+                # A new migration file is seen after half a minute, not after five.
+                "refresh_interval": "30",
+                "min_file_process_interval": "30",
             },
             "scheduler": {"enable_health_check": "False"},
             "usage_data_collection": {"enabled": "False"},

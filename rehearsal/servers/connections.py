@@ -93,7 +93,12 @@ def aws(stand_in: AwsStandIn) -> AirflowConnection:
         description="Local world: an AWS stand-in",
         login="test",
         password="test",  # noqa: S106 - the stand-in takes any
-        extra={"region_name": REGION, "endpoint_url": stand_in.endpoint_url},
+        extra={
+            "region_name": REGION,
+            "endpoint_url": stand_in.endpoint_url,
+            # The form's Test button asks STS, which heeds no other setting, and would go to the real AWS.
+            "service_config": {"sts": {"endpoint_url": stand_in.endpoint_url}},
+        },
     )
 
 
