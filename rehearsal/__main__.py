@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 INTERRUPTED = 130
+WIDTH = 160
 
 
 @contextmanager
@@ -50,7 +51,8 @@ def interruptible() -> Iterator[None]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code."""
     chosen = _parser().parse_args(arguments)
-    console = Console(highlight=False)
+    # Reports have wide tables; where no terminal says how wide it is, 80 columns would cut them up.
+    console = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=WIDTH)
     try:
         with interruptible():
             return int(chosen.run(chosen, console))

@@ -54,16 +54,18 @@ make_environment() {
 }
 
 fetch_cassandra() {
-  local stamp
-  stamp="$CASSANDRA_LIB/.made-from-$(sha256sum rehearsal/cassandra/pom.xml | cut -c1-16)"
+  # Jars that somebody named are theirs: used as they are, and never replaced.
+  [ -z "${CASSANDRA_LIB:-}" ] || return 0
+  local stamp lib="$cache/cassandra-5.0.6"
+  stamp="$lib/.made-from-$(sha256sum rehearsal/cassandra/pom.xml | cut -c1-16)"
   [ -e "$stamp" ] && return
   say "Cassandra's jars from Maven Central (66 MB, about 35 s)"
   # Filled beside its place and moved there whole: a fetch that was cut short must not look like a complete one.
-  rm -rf "$CASSANDRA_LIB" "$CASSANDRA_LIB.new"
+  rm -rf "$lib" "$lib.new"
   with_progress "Cassandra" mvn --batch-mode --quiet --file rehearsal/cassandra/pom.xml \
-    dependency:copy-dependencies -DoutputDirectory="$CASSANDRA_LIB.new"
-  touch "$CASSANDRA_LIB.new/${stamp##*/}"
-  mv "$CASSANDRA_LIB.new" "$CASSANDRA_LIB"
+    dependency:copy-dependencies -DoutputDirectory="$lib.new"
+  touch "$lib.new/${stamp##*/}"
+  mv "$lib.new" "$lib"
 }
 
 # Cassandra 5.0 runs on Java 11 and 17, and on nothing newer.
@@ -77,7 +79,6 @@ check_java() {
 }
 
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/keyspaces-migration"
-CASSANDRA_LIB="${CASSANDRA_LIB:-$cache/cassandra-5.0.6}"
 mkdir -p "$cache"
 
 install_system_packages java:openjdk-17-jre-headless mvn:maven
