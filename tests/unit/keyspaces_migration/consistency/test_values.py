@@ -1,3 +1,4 @@
+# ruff: noqa: DTZ001 -- the driver's and Snowflake's moments are naive
 from __future__ import annotations
 
 import datetime as dt
@@ -117,7 +118,7 @@ def test_lists_are_equal_exactly_when_their_contents_are_in_order(one: list[int]
         (
             "timestamp",
             dt.datetime(2013, 1, 1, 5, tzinfo=dt.timezone(dt.timedelta(hours=1))),
-            dt.datetime(2013, 1, 1, 4),  # noqa: DTZ001 # the driver's are naive
+            dt.datetime(2013, 1, 1, 4),
         ),
         ("date", dt.date(2013, 1, 1), Date("2013-01-01")),
         ("uuid", "00000000-0000-0000-0000-000000000005", UUID(int=5)),
@@ -145,7 +146,7 @@ def test_values_of_the_history_become_those_of_the_driver(
         ("text", 5),
         ("boolean", 1),
         ("uuid", "no uuid"),
-        ("date", dt.datetime(2013, 1, 1, 5)),  # noqa: DTZ001 # as Snowflake's TIMESTAMP_NTZ
+        ("date", dt.datetime(2013, 1, 1, 5)),
         ("set<int>", '{"a": 1}'),
         ("list<int>", "[1"),
         ("map<int, int>", "[[1, 2, 3]]"),
