@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from keyspaces_migration.consistency.results import CheckResult
 
-ROWS = 1_200
+ROWS = 600
 TYPES = {
     "origin": "text",
     "flight_date": "date",
