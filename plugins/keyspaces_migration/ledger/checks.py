@@ -12,8 +12,8 @@ from keyspaces_migration.ledger import schema
 from keyspaces_migration.ledger.check_records import CheckCoverage, CheckedTable, CheckRun, MismatchRecord
 from keyspaces_migration.ledger.database import insert_once
 from keyspaces_migration.ledger.errors import RunNotRecordedError
-from keyspaces_migration.ledger.migrate import require_current_schema
 from keyspaces_migration.ledger.repository import Ledger
+from keyspaces_migration.ledger.revision import require_current_schema
 
 _runs, _checks = schema.run_configurations.c, schema.check_runs.c
 _RUN_COLUMNS = [column for column in _checks if column.name != "id"]
