@@ -12,6 +12,7 @@ class ReportKind(StrEnum):
 
     ASSESSMENT = "assessment"
     TABLES_DRAFT = "tables_draft"
+    CONSISTENCY_CHECK = "consistency_check"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,12 +5,13 @@ from enum import StrEnum
 
 import sqlalchemy as sa
 
+from keyspaces_migration.consistency.kinds import Draw, Leader, MismatchKind, Store, Verdict
 from keyspaces_migration.ledger.records import ReportKind
 from keyspaces_migration.lifecycle import Milestone, Stage
 
 # The ledger may share a database with others that Alembic looks after, Airflow's among them.
 VERSION_TABLE = "ledger_schema_version"
-HEAD = "r0001"
+HEAD = "r0002_checks"
 
 metadata = sa.MetaData(
     naming_convention={
@@ -112,4 +113,83 @@ reports = sa.Table(
     _of_a_recorded_run(),
     sa.UniqueConstraint("dag_id", "run_id", "path", "sha256"),
     sa.CheckConstraint("length(sha256) = 64", name="sha256"),
+)
+
+check_runs = sa.Table(
+    "check_runs",
+    metadata,
+    _id(),
+    sa.Column("dag_id", sa.Text, nullable=False),
+    sa.Column("run_id", sa.Text, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("verdict", _name(Verdict, constraint="verdict"), nullable=False),
+    sa.Column("sentence", sa.Text, nullable=False),
+    sa.Column("leader", _name(Leader, constraint="leader"), nullable=False),
+    sa.Column("seed", sa.BigInteger, nullable=False),
+    sa.Column("confidence", sa.Double, nullable=False),
+    sa.Column("max_mismatch_rate", sa.Double, nullable=False),
+    sa.Column("tolerated_mismatch_rate", sa.Double, nullable=False),
+    sa.Column("settle_time_s", sa.Double, nullable=False),
+    sa.Column("history_as_of", UtcTimestamp),
+    sa.Column("started_at", UtcTimestamp, nullable=False),
+    sa.Column("finished_at", UtcTimestamp, nullable=False),
+    _of_a_recorded_run(),
+    sa.UniqueConstraint("dag_id", "run_id", "attempt"),
+)
+
+
+def _check_run_id() -> sa.Column[int]:
+    return sa.Column("check_run_id", sa.BigInteger, sa.ForeignKey("check_runs.id"), nullable=False)
+
+
+checked_tables = sa.Table(
+    "checked_tables",
+    metadata,
+    _id(),
+    _check_run_id(),
+    sa.Column("table_name", sa.Text, nullable=False),
+    sa.Column("verdict", _name(Verdict, constraint="verdict"), nullable=False),
+    sa.Column("sentence", sa.Text, nullable=False),
+    sa.Column("row_bound", sa.Double),
+    sa.Column("window_bound", sa.Double),
+    sa.Column("partitions", sa.BigInteger, nullable=False),
+    sa.Column("history_agrees", sa.BigInteger, nullable=False),
+    sa.Column("history_older", sa.BigInteger, nullable=False),
+    sa.Column("history_undated", sa.BigInteger, nullable=False),
+    sa.Column("history_wrong", sa.BigInteger, nullable=False),
+    sa.UniqueConstraint("check_run_id", "table_name"),
+)
+
+check_coverage = sa.Table(
+    "check_coverage",
+    metadata,
+    _id(),
+    _check_run_id(),
+    sa.Column("table_name", sa.Text, nullable=False),
+    sa.Column("draw", _name(Draw, constraint="draw"), nullable=False),
+    sa.Column("population", sa.BigInteger),
+    sa.Column("wanted", sa.BigInteger, nullable=False),
+    sa.Column("compared", sa.BigInteger, nullable=False),
+    sa.Column("mismatched", sa.BigInteger, nullable=False),
+    sa.Column("could_not_look", sa.BigInteger, nullable=False),
+    sa.Column("compared_rows", sa.BigInteger, nullable=False),
+    sa.Column("mismatched_rows", sa.BigInteger, nullable=False),
+    sa.Column("transient_rows", sa.BigInteger, nullable=False),
+    sa.UniqueConstraint("check_run_id", "table_name", "draw"),
+)
+
+mismatches = sa.Table(
+    "mismatches",
+    metadata,
+    _id(),
+    sa.Column("check_run_id", sa.BigInteger, sa.ForeignKey("check_runs.id"), nullable=False, index=True),
+    sa.Column("table_name", sa.Text, nullable=False),
+    sa.Column("kind", _name(MismatchKind, constraint="kind"), nullable=False),
+    sa.Column("store", _name(Store, constraint="store"), nullable=False),
+    sa.Column("draw", _name(Draw, constraint="draw"), nullable=False),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("columns", sa.Text, nullable=False),
+    sa.Column("values_by_column", sa.Text),
+    sa.Column("seen_at", UtcTimestamp, nullable=False),
+    sa.Column("confirmed_at", UtcTimestamp, nullable=False),
 )

@@ -93,8 +93,8 @@ def test_sqlite_is_set_up_to_lose_nothing(tmp_path: Path, pragma: str, value: ob
 
 
 def test_the_command_creates_shows_and_takes_back(empty_url: str) -> None:
-    assert main(["upgrade"], url=empty_url).endswith("schema r0001")
-    assert main(["current"], url=empty_url).endswith("schema r0001")
+    assert main(["upgrade"], url=empty_url).endswith("schema r0002_checks")
+    assert main(["current"], url=empty_url).endswith("schema r0002_checks")
     assert main(["downgrade", "base"], url=empty_url).endswith("schema none")
 
 

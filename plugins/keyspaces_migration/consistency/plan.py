@@ -1,0 +1,51 @@
+"""What a check is asked to do."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from keyspaces_migration.consistency.bounds import sample_size
+from keyspaces_migration.consistency.kinds import Leader
+
+WINDOWS = 20
+ROWS_PER_WINDOW = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckPlan:
+    """The same plan over the same data makes the same check.
+
+    Attributes:
+        seed: Of all draws; recorded, so that a check can be repeated.
+        confidence: How sure the bound is, as 0.99.
+        max_mismatch_rate: The rate of wrong rows that a pass rules out, as 1e-4; with the confidence it gives the
+            number of rows to draw.
+        tolerated_mismatch_rate: 0: any confirmed mismatch fails. Above: rows drawn from the history fail only if
+            more than this share of them differ.
+        settle_time_s: How long a difference must last to count.
+        leader: Whose rows are right.
+        windows: How many token windows of the source are read whole.
+        rows_per_window: How many rows a window should hold, by the history's count.
+        history_as_of: The history's watermark, with a time zone: it has every change of the leader's up to then. None
+            if nobody knows one; the history is then reported and never blamed.
+        redact_values: Leave values out of mismatches; keys and column names stay.
+        batch_rows: Rows compared at a time.
+        max_examples: Mismatches of one table that are kept with their keys; all are counted.
+    """
+
+    seed: int
+    confidence: float = 0.99
+    max_mismatch_rate: float = 1e-4
+    tolerated_mismatch_rate: float = 0.0
+    settle_time_s: float = 30.0
+    leader: Leader = Leader.SOURCE
+    windows: int = WINDOWS
+    rows_per_window: int = ROWS_PER_WINDOW
+    history_as_of: datetime | None = None
+    redact_values: bool = False
+    batch_rows: int = 1_024
+    max_examples: int = 1_000
+
+    @property
+    def rows_wanted(self) -> int:
+        """How many rows of the history have to be compared."""
+        return sample_size(rate=self.max_mismatch_rate, confidence=self.confidence)

@@ -1,0 +1,166 @@
+"""What a check saw, as counts and examples. Pure data."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from keyspaces_migration.consistency.kinds import Draw, HistoryStanding, MismatchKind, Store, Verdict
+from keyspaces_migration.consistency.plan import CheckPlan
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyCounts:
+    """Rows drawn from the history by key, each by itself: what the bound on rows is computed from.
+
+    Attributes:
+        population: Rows that the history knows, newest versions that are not deleted; what was drawn from.
+        wanted: Rows that the plan asks for.
+        compared: Rows of which both stores gave a clear answer.
+        mismatched: Those of them with a mismatch that settling did not heal, outside static columns.
+        transient: Those that differed at first and no longer after settling.
+        could_not_look: Rows that should have been compared and were not, those never tried included.
+    """
+
+    population: int
+    wanted: int
+    compared: int
+    mismatched: int
+    transient: int
+    could_not_look: int
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every row that the history knows was compared, so that nothing is left to chance."""
+        return 0 < self.population <= self.compared
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowCounts:
+    """Token windows of the source, compared whole. Rows in a window are no independent draws; windows are.
+
+    Attributes:
+        wanted: Windows that the plan asks for.
+        compared: Windows read to the end in both stores.
+        mismatched: Those with a confirmed mismatch, static columns included.
+        could_not_look: The others.
+        rows: Rows compared in them.
+        mismatched_rows: Rows with a confirmed mismatch.
+        transient: Rows that differed at first and no longer after settling.
+    """
+
+    wanted: int
+    compared: int
+    mismatched: int
+    could_not_look: int
+    rows: int
+    mismatched_rows: int
+    transient: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableCounts:
+    """All that was counted for one table.
+
+    Attributes:
+        keys: The forward draw.
+        windows: The reverse draw.
+        mismatches: Confirmed mismatches by store and kind; one row or partition counts once a store.
+        partitions: Partitions whose static columns were compared.
+        history: How the history stands to the leader's rows; `WRONG` ones are among `mismatches`.
+    """
+
+    keys: KeyCounts
+    windows: WindowCounts
+    mismatches: Mapping[tuple[Store, MismatchKind], int]
+    partitions: int
+    history: Mapping[HistoryStanding, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableVerdict:
+    """What the counts say.
+
+    Attributes:
+        verdict: Of the table.
+        sentence: For a person.
+        row_bound: The upper bound on the rate of wrong rows among those that the history knows; 0 is certainty after
+            a complete comparison, None where nothing was compared.
+        window_bound: The upper bound on the share of windows with a mismatch; None where none was compared.
+    """
+
+    verdict: Verdict
+    sentence: str
+    row_bound: float | None
+    window_bound: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mismatch:
+    """A confirmed mismatch.
+
+    Attributes:
+        table: Where.
+        kind: What.
+        store: The store that is out of line.
+        draw: How the row was found.
+        key: The primary key by column, or the partition key where static columns differ; JSON values.
+        columns: The columns that differ; empty where a whole row is too many or too few.
+        values: By column, then by store; JSON values. None where redacted or where a whole row is meant.
+        seen_at: When it was first seen.
+        confirmed_at: When it was seen again, after settling.
+    """
+
+    table: str
+    kind: MismatchKind
+    store: Store
+    draw: Draw
+    key: Mapping[str, Any]
+    columns: tuple[str, ...]
+    values: Mapping[str, Mapping[str, Any]] | None = field(repr=False)
+    seen_at: datetime
+    confirmed_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableResult:
+    """A table's part of a check.
+
+    Attributes:
+        problems: Why something could not be looked at, and how often.
+        mismatches: The first of those counted, at most `CheckPlan.max_examples`.
+    """
+
+    table: str
+    counts: TableCounts
+    verdict: TableVerdict
+    problems: Counter[str]
+    mismatches: tuple[Mismatch, ...]
+    started_at: datetime
+    finished_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckResult:
+    """A whole check."""
+
+    plan: CheckPlan
+    verdict: Verdict
+    sentence: str
+    tables: tuple[TableResult, ...]
+    started_at: datetime
+    finished_at: datetime
+
+    def summary(self) -> dict[str, Any]:
+        """What fits into an asset event or XCom: a pointer for people, never evidence."""
+        return {
+            "verdict": self.verdict.value,
+            "sentence": self.sentence,
+            "finished_at": self.finished_at.isoformat(),
+            "rows_compared": sum(table.counts.keys.compared for table in self.tables),
+            "tables": {
+                table.table: {"verdict": table.verdict.verdict.value, "row_bound": table.verdict.row_bound}
+                for table in self.tables
+            },
+        }

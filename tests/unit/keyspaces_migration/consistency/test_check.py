@@ -1,0 +1,329 @@
+"""Whole checks over stores in memory that can be made to fail, lag and change between two looks."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from keyspaces_migration.consistency.check import TableCheck, run_check
+from keyspaces_migration.consistency.errors import HistoryUnreadError, TableNotComparableError
+from keyspaces_migration.consistency.history import DrawnBatch, HistoryRow
+from keyspaces_migration.consistency.kinds import HistoryStanding, Leader, MismatchKind, Store, Verdict
+from keyspaces_migration.consistency.plan import CheckPlan
+from keyspaces_migration.consistency.reading import CouldNotLook
+from keyspaces_migration.consistency.report import escape, to_json, to_markdown
+from keyspaces_migration.consistency.shape import HistoryShape, TableShape
+from keyspaces_migration.cql.types import parse_type
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from keyspaces_migration.consistency.results import CheckResult
+    from keyspaces_migration.consistency.windows import Window
+
+Key = tuple[Any, ...]
+Row = tuple[Any, ...]
+NOW = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
+
+
+def shape(**types: str) -> TableShape:
+    columns = {"p": "int", "c": "int", "v": "text", "s": "text"} | types
+    return TableShape(
+        name="t",
+        types={name: parse_type(text) for name, text in columns.items()},
+        partition_key=("p",),
+        clustering_key=("c",),
+        static_columns=("s",),
+        history=HistoryShape(table="A.B.T", columns={name: name.upper() for name in columns}),
+    )
+
+
+ROWS = {(p, c): (p, c, f"v{p}{c}", f"s{p}") for p in range(20) for c in range(3)}
+PLAN = CheckPlan(seed=1, max_mismatch_rate=0.05, settle_time_s=5, windows=2, rows_per_window=10_000, batch_rows=20)
+
+
+@dataclass
+class MemoryStore:
+    """A table in memory; `down` makes every read fail, `unread` those of some keys."""
+
+    store: Store
+    rows: dict[Key, Row] = field(default_factory=lambda: dict(ROWS))
+    down: bool = False
+    unread: set[Key] = field(default_factory=set)
+    written_us: int = 0
+    reads: int = 0
+
+    def _failure(self) -> CouldNotLook:
+        return CouldNotLook(self.store, "OperationTimedOut: no answer")
+
+    def read_rows(self, keys: Sequence[Key]) -> list[Row | CouldNotLook | None]:
+        self.reads += len(keys)
+        return [self._failure() if self.down or key in self.unread else self.rows.get(key) for key in keys]
+
+    def read_write_times(self, keys: Sequence[Key]) -> list[Row | CouldNotLook | None]:
+        return [(self.written_us,) if key in self.rows else None for key in keys]
+
+    def read_statics(self, partitions: Sequence[Key]) -> list[Row | CouldNotLook | None]:
+        if self.down:
+            return [self._failure()] * len(partitions)
+        return [next((row[3:] for key, row in self.rows.items() if key[:1] == part), None) for part in partitions]
+
+    def read_partitions(self, partitions: Sequence[Key]) -> list[tuple[Row, ...] | CouldNotLook]:
+        if self.down:
+            return [self._failure()] * len(partitions)
+        return [tuple(row for key, row in sorted(self.rows.items()) if key[:1] == part) for part in partitions]
+
+    def read_window(self, window: Window) -> Iterator[Row | CouldNotLook]:
+        assert window.ranges
+        if self.down:
+            yield self._failure()
+            return
+        yield from (row for _, row in sorted(self.rows.items()))
+
+
+@dataclass
+class MemoryHistory:
+    rows: dict[Key, Row] = field(default_factory=lambda: dict(ROWS))
+    fails_after: int | None = None
+
+    def draw(self, *, size: int, seed: int, batch_size: int) -> Iterator[DrawnBatch]:
+        assert seed == PLAN.seed
+        rows = list(self.rows.values())[:size]
+        for start in range(0, len(rows), batch_size):
+            if self.fails_after is not None and start >= self.fails_after:
+                raise HistoryUnreadError("the history went away")
+            yield DrawnBatch(len(self.rows), tuple(HistoryRow(row) for row in rows[start : start + batch_size]))
+
+    def look_up(self, keys: Sequence[Key]) -> Iterator[HistoryRow]:
+        return (HistoryRow(self.rows[key]) for key in keys if key in self.rows)
+
+
+@dataclass
+class World:
+    source: MemoryStore = field(default_factory=lambda: MemoryStore(Store.SOURCE))
+    target: MemoryStore = field(default_factory=lambda: MemoryStore(Store.TARGET))
+    history: MemoryHistory = field(default_factory=MemoryHistory)
+    settles: list[float] = field(default_factory=list)
+
+    def check(self, *, meanwhile: Callable[[], object] = lambda: None, **changes: Any) -> CheckResult:
+        plan = replace(PLAN, **changes)
+
+        def settle(seconds: float) -> None:
+            self.settles.append(seconds)
+            meanwhile()
+
+        check = TableCheck(
+            shape=shape(),
+            plan=plan,
+            source=self.source,
+            target=self.target,
+            history=self.history,
+            settle=settle,
+            now=lambda: NOW,
+        )
+        return run_check([check], plan=plan, now=lambda: NOW)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def found(result: CheckResult) -> set[tuple[Any, ...]]:
+    return {(m.store, m.kind, tuple(m.key.values()), m.columns) for m in result.tables[0].mismatches}
+
+
+def test_equal_stores_pass_at_once(world: World) -> None:
+    result = world.check()
+    assert result.verdict is Verdict.PASS
+    assert world.settles == []
+    assert result.tables[0].counts.partitions == 20
+
+
+@pytest.mark.parametrize(
+    ("damage", "expected"),
+    [
+        ({(1, 1): (1, 1, "x", "s1")}, (Store.TARGET, MismatchKind.VALUE_DIFFERS, (1, 1), ("v",))),
+        ({(1, 1): (1, 1, None, "s1")}, (Store.TARGET, MismatchKind.VALUE_DIFFERS, (1, 1), ("v",))),
+        ({(1, 1): None}, (Store.TARGET, MismatchKind.MISSING_IN_TARGET, (1, 1), ())),
+        ({(1, 9): (1, 9, "x", "s1")}, (Store.TARGET, MismatchKind.UNEXPECTED_IN_TARGET, (1, 9), ())),
+        (
+            {(1, c): (1, c, f"v1{c}", "x") for c in range(3)},
+            (Store.TARGET, MismatchKind.VALUE_DIFFERS, (1,), ("s",)),
+        ),
+    ],
+)
+def test_damage_is_named_by_store_kind_key_and_column(
+    world: World, damage: dict[Key, Row | None], expected: tuple[Any, ...]
+) -> None:
+    for key, row in damage.items():
+        world.target.rows.pop(key, None)
+        if row is not None:
+            world.target.rows[key] = row
+    result = world.check()
+    assert result.verdict is Verdict.FAIL
+    assert found(result) == {expected}
+    assert world.settles == [5]
+
+
+def test_the_store_out_of_line_is_the_one_that_does_not_lead(world: World) -> None:
+    del world.source.rows[2, 2]
+    world.source.rows[1, 9] = (1, 9, "x", "s1")
+    result = world.check(leader=Leader.TARGET)
+    assert found(result) == {
+        (Store.SOURCE, MismatchKind.MISSING_IN_SOURCE, (2, 2), ()),
+        (Store.SOURCE, MismatchKind.UNEXPECTED_IN_SOURCE, (1, 9), ()),
+    }
+
+
+def test_what_heals_while_settling_is_transient(world: World) -> None:
+    world.target.rows[1, 1] = (1, 1, "late", "s1")
+    result = world.check(meanwhile=lambda: world.target.rows.update(ROWS))
+    assert result.verdict is Verdict.PASS
+    # Once by its key and once in each of the two windows, which hold the whole table here.
+    counts = result.tables[0].counts
+    assert (counts.keys.transient, counts.windows.transient) == (1, 2)
+
+
+def test_a_row_that_the_leader_keeps_writing_is_never_a_mismatch(world: World) -> None:
+    versions = iter(range(100))
+
+    def write() -> None:
+        version = next(versions)
+        world.source.rows[1, 1] = (1, 1, f"new{version}", "s1")
+        world.target.rows[1, 1] = (1, 1, f"new{version - 1}", "s1")
+
+    write()
+    result = world.check(meanwhile=write)
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert result.tables[0].mismatches == ()
+    assert "kept changing" in " ".join(result.tables[0].problems)
+
+
+def test_a_row_written_once_while_settling_is_looked_at_once_more(world: World) -> None:
+    world.target.rows[1, 1] = (1, 1, "late", "s1")
+    stores = iter([world.source, world.target])
+
+    def write() -> None:
+        next(stores).rows[1, 1] = (1, 1, "new", "s1")
+
+    assert world.check(meanwhile=write).verdict is Verdict.PASS
+    assert world.settles == [5, 5]
+
+
+@pytest.mark.parametrize("store", ["source", "target"])
+@pytest.mark.parametrize("leader", list(Leader))
+def test_a_store_that_is_down_makes_it_inconclusive_without_asking_for_every_key(
+    world: World, store: str, leader: Leader
+) -> None:
+    down: MemoryStore = getattr(world, store)
+    down.down = True
+    result = world.check(leader=leader)
+    counts = result.tables[0].counts
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert (counts.keys.compared, counts.windows.compared, counts.windows.could_not_look) == (0, 0, 2)
+    assert counts.keys.could_not_look == len(ROWS)
+    assert down.reads < len(ROWS)
+    assert f"{store}: OperationTimedOut" in result.tables[0].verdict.sentence
+
+
+def test_one_key_that_cannot_be_read_is_enough_to_be_inconclusive(world: World) -> None:
+    world.target.unread = {(3, 0)}
+    result = world.check()
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert result.tables[0].counts.keys.could_not_look == 1
+
+
+def test_a_key_that_can_be_read_after_settling_is_compared(world: World) -> None:
+    world.target.unread = {(3, 0)}
+    assert world.check(meanwhile=world.target.unread.clear).verdict is Verdict.PASS
+
+
+def test_a_difference_whose_second_look_fails_is_not_confirmed(world: World) -> None:
+    world.target.rows[3, 0] = (3, 0, "x", "s3")
+    result = world.check(meanwhile=lambda: world.target.unread.add((3, 0)))
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert result.tables[0].mismatches == ()
+
+
+def test_a_mismatch_fails_even_where_something_else_could_not_be_looked_at(world: World) -> None:
+    world.target.rows[1, 1] = (1, 1, "x", "s1")
+    world.source.unread = {(3, 0)}
+    assert world.check().verdict is Verdict.FAIL
+
+
+def test_a_history_that_stops_in_the_middle_is_inconclusive(world: World) -> None:
+    world.history.fails_after = 20
+    result = world.check()
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert result.tables[0].counts.keys.could_not_look == len(ROWS) - 20
+
+
+def test_an_empty_history_is_nothing_looked_at(world: World) -> None:
+    world.history.rows = {}
+    result = world.check()
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert "no row" in result.tables[0].verdict.sentence
+
+
+def test_no_table_is_no_pass() -> None:
+    assert run_check([], plan=PLAN, now=lambda: NOW).verdict is Verdict.INCONCLUSIVE
+
+
+def test_the_history_is_judged_as_of_its_watermark(world: World) -> None:
+    world.history.rows[1, 1] = (1, 1, "old", "s1")
+    watermark_us = int(NOW.timestamp() * 1_000_000)
+
+    world.source.written_us = watermark_us + 1
+    newer = world.check(history_as_of=NOW)
+    assert newer.verdict is Verdict.PASS
+    assert newer.tables[0].counts.history[HistoryStanding.OLDER] == 3
+
+    world.source.written_us = watermark_us
+    wrong = world.check(history_as_of=NOW)
+    assert wrong.verdict is Verdict.FAIL
+    assert found(wrong) == {(Store.HISTORY, MismatchKind.VALUE_DIFFERS, (1, 1), ("v",))}
+
+    unknown = world.check(history_as_of=None)
+    assert unknown.verdict is Verdict.PASS
+    assert unknown.tables[0].counts.history[HistoryStanding.UNDATED] == 1
+
+
+def test_a_row_deleted_in_both_stores_is_not_held_against_the_history(world: World) -> None:
+    del world.source.rows[1, 1], world.target.rows[1, 1]
+    result = world.check(history_as_of=NOW)
+    assert result.verdict is Verdict.PASS
+    assert result.tables[0].counts.history[HistoryStanding.UNDATED] == 1
+
+
+def test_the_report_shows_hostile_data_as_it_is_and_values_only_if_wanted(world: World) -> None:
+    world.target.rows[1, 1] = (1, 1, "<b>|`x`\n# h", "s1")
+    shown = to_markdown(world.check(), title="flights | x")
+    assert "<b>" not in shown
+    assert "\n# h" not in shown
+    assert "\\<b\\>" in shown
+    withheld = world.check(redact_values=True)
+    assert "withheld" in to_markdown(withheld, title="flights")
+    assert "<b>" not in to_json(withheld)
+    assert '"<b>' in to_json(world.check())
+
+
+def test_every_line_of_a_table_in_the_report_has_the_same_number_of_cells(world: World) -> None:
+    world.target.rows[1, 1] = (1, 1, "a|b", "s1")
+    lines = [line for line in to_markdown(world.check(), title="t").splitlines() if line.startswith("|")]
+    counts = {line.replace("\\|", "").count("|") for line in lines[:3]}
+    assert len(counts) == 1
+
+
+@pytest.mark.parametrize("text", ["a\nb", "a\u2028b", "\x1b[31m"])
+def test_control_characters_cannot_break_a_line(text: str) -> None:
+    assert len(escape(text).splitlines()) == 1
+    assert "\x1b" not in escape(text)
+
+
+def test_a_table_with_counters_is_refused_with_the_reason() -> None:
+    with pytest.raises(TableNotComparableError, match=r"Table t has counters \(n\).*Leave the table out"):
+        shape(n="counter")
