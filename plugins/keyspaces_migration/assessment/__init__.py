@@ -11,7 +11,7 @@ from keyspaces_migration.assessment.errors import (
     SourceKeyspaceNotFoundError,
     SystemKeyspaceError,
 )
-from keyspaces_migration.assessment.history import HistoryReader
+from keyspaces_migration.assessment.history import HistoryReader, HistorySource
 from keyspaces_migration.assessment.report import markdown
 from keyspaces_migration.assessment.rules import RULES, Severity
 from keyspaces_migration.assessment.twin import as_json, twin
@@ -21,6 +21,7 @@ __all__ = [
     "Assessment",
     "AssessmentError",
     "HistoryReader",
+    "HistorySource",
     "SchemaUnreadableError",
     "Severity",
     "SourceKeyspaceNotFoundError",

@@ -10,7 +10,7 @@ from keyspaces_migration.assessment.clients import Clients, read_clients
 from keyspaces_migration.assessment.draft import Draft, draft
 from keyspaces_migration.assessment.driver import DriverQueries
 from keyspaces_migration.assessment.errors import HistoryUnreadableError
-from keyspaces_migration.assessment.history import History, HistoryReader
+from keyspaces_migration.assessment.history import History, HistorySource
 from keyspaces_migration.assessment.model import Part, Source, Unseen
 from keyspaces_migration.assessment.queries import SourceQueries
 from keyspaces_migration.assessment.rules import RULES, Finding, NotChecked, Severity, judge
@@ -64,7 +64,7 @@ class Assessment:
         return not (self.unseen or self.not_checked)
 
 
-def assess(session: Session, *, keyspace: str, history: HistoryReader | None, now: datetime) -> Assessment:
+def assess(session: Session, *, keyspace: str, history: HistorySource | None, now: datetime) -> Assessment:
     """Assesses one keyspace of the source behind `session`.
 
     Args:
@@ -85,7 +85,7 @@ def assess_with(
     queries: SourceQueries,
     *,
     keyspace: str,
-    history: HistoryReader | None,
+    history: HistorySource | None,
     now: datetime,
 ) -> Assessment:
     """Like `assess`, with any `SourceQueries`."""
@@ -112,7 +112,7 @@ def assess_with(
     )
 
 
-def _read_history(history: HistoryReader | None, source: Source) -> tuple[History | None, tuple[Unseen, ...]]:
+def _read_history(history: HistorySource | None, source: Source) -> tuple[History | None, tuple[Unseen, ...]]:
     if history is None:
         return None, ()
     try:

@@ -3,6 +3,7 @@
 Every table of the draft has passed the migration file's own validation; one that can't is left out, with the reason.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -131,7 +132,7 @@ def _decisions(history: History | None, found: TableHistory | None) -> Iterable[
         yield "history: it was not looked at; give DATABASE.SCHEMA.TABLE and its columns"
         return
     if not found.candidates:
-        yield f"history: {found.unseen[0].why}; name the table"
+        yield f"history: {history.not_found}; name the table"
         return
     if len(found.candidates) > 1:
         yield f"history: {', '.join(found.candidates)} fit by name; the first was taken"
@@ -158,8 +159,9 @@ def _version_decisions(found: TableHistory) -> Iterable[str]:
             f"version: {undecided} keys have several rows that no likely column tells apart; without a version "
             "column that does, this table's backfill is refused"
         )
-    elif len(found.versions) > 1:
-        yield f"version: {', '.join(candidate.name for candidate in found.versions)} would do; the first was taken"
+    deciding = [candidate.name for candidate in found.versions if not candidate.undecided_keys]
+    if len(deciding) > 1:
+        yield f"version: {', '.join(deciding)} would do; the first was taken"
     if shape.rows_without_key:
         yield f"history: {shape.rows_without_key} rows have a null in their key and can't be loaded"
 
@@ -167,7 +169,7 @@ def _version_decisions(found: TableHistory) -> Iterable[str]:
 def _refusals(value: Mapping[str, Any]) -> list[str]:
     """Why the migration file would refuse the table: nothing when it takes it."""
     try:
-        TableInFile.model_validate(value)
+        TableInFile.model_validate_json(json.dumps(value))
     except ValidationError as refusal:
         return [f"{path_text(error['loc'])}: {_message(error)}" for error in refusal.errors()]
     return []

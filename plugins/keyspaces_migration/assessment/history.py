@@ -97,7 +97,8 @@ class TableHistory:
 
     Attributes:
         table: The table's name on the source.
-        candidates: Snowflake tables whose name fits, the likeliest first; empty when there is none.
+        candidates: Snowflake tables whose name fits, the likeliest first; empty when the catalogue shows none to
+            this role, which leaves the other fields empty too.
         columns: Snowflake's column by the source's column, for those in both.
         missing: Columns of the source that the history has not.
         extra: Columns of the history that the source has not.
@@ -131,6 +132,12 @@ class History:
     schema: str
     tables: tuple[TableHistory, ...]
 
+    @property
+    def not_found(self) -> str:
+        """What to say of a table without candidates: a catalogue does not show what a role may not see."""
+        place = f"{written_name(self.database)}.{written_name(self.schema)}"
+        return f"no table of this name in {place} that this role may see"
+
     def of(self, table: str) -> TableHistory | None:
         """What was found for `table`; None when it was not looked for."""
         return next((found for found in self.tables if found.table == table), None)
@@ -138,6 +145,14 @@ class History:
     def address(self, name: str) -> str:
         """DATABASE.SCHEMA.NAME as a migration file writes it."""
         return ".".join(written_name(part) for part in (self.database, self.schema, name))
+
+
+class HistorySource(Protocol):
+    """Whatever can tell the history's shape: a `HistoryReader`, or an adapter that opens one for the occasion."""
+
+    def read(self, tables: Iterable[Table], /) -> History:
+        """See `HistoryReader.read`."""
+        ...
 
 
 class HistoryReader:
@@ -162,6 +177,7 @@ class HistoryReader:
         Raises:
             HistoryUnreadableError: The catalogue can't be read. A table that can't is noted in its own `unseen`.
         """
+        tables = tuple(tables)
         wanted = {table.name: _names_to_try(table.name) for table in tables}
         present = self._candidates({name for names in wanted.values() for name in names})
         columns = self._columns(present)
@@ -210,8 +226,7 @@ class HistoryReader:
         catalogue: Mapping[str, list[HistoryColumn]],
     ) -> TableHistory:
         if not candidates:
-            why = f"no table of this name in {self.database}.{self.schema}, or no right to see it"
-            return TableHistory(table=table.name, unseen=(Unseen(part=Part.HISTORY, why=why),))
+            return TableHistory(table=table.name)
         plan = _Plan(table, catalogue.get(candidates[0], []))
         shape, versions, unseen = self._measure(candidates[0], plan)
         return TableHistory(
