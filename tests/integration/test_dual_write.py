@@ -320,6 +320,29 @@ def test_the_full_way_from_the_source_to_both_stores(world: World) -> None:
     assert world.agree(5) == {"kind": None, "amount": None, "tags": None, "fixed": None, "s": "static"}
 
 
+def test_writers_that_switch_at_different_moments_leave_both_stores_alike(world: World) -> None:
+    """One writer is in DUAL already while another is still in RECORD, and they write the same row in turn."""
+    barrier_us = system_now_us() - 60_000_000
+    early, late = Flag(dual(barrier_us)), Flag(RECORD)
+    settings = replace(world.settings, writer_id="test/late", journal_folder=world.settings.journal_folder / "late")
+    first = DualWriter(world.settings, stores=world.stores, tables=[EVENTS], flag=early)
+    second = DualWriter(settings, stores=world.stores, tables=[EVENTS], flag=late)
+    with first, second:
+        for n in (1, 2, 3):
+            first.insert("events", {**key(n), "kind": "first", "amount": 1, "tags": {"first"}, "fixed": [1]})
+        second.update("events", key(1), {"kind": "second", "amount": None, "tags": {"second"}, "fixed": [2]})
+        second.delete_row("events", key(2))
+        second.update("events", key(3), {"tags": set()})
+        first.update("events", key(3), {"amount": 3})
+        late.state = early.state
+        second.update("events", key(1), {"amount": 4})
+    assert world.row(world.source, 1) != world.row(world.target, 1)
+    world.recopy(barrier_us)
+    assert world.agree(1) == {"kind": "second", "amount": 4, "tags": {"second"}, "fixed": [2], "s": None}
+    assert world.agree(2) is None
+    assert world.agree(3) == {"kind": "first", "amount": 3, "tags": None, "fixed": [1], "s": None}
+
+
 def test_writes_recorded_long_before_the_barrier_win_over_the_backfill(world: World) -> None:
     """RECORD may last for hours: deletes and writes then carry timestamps below B."""
     world.flag.state = RECORD
