@@ -13,6 +13,7 @@ import signal
 import sys
 from pathlib import Path
 
+from keyspaces_migration.dual_write.flag import WriteMode
 from keyspaces_migration.dual_write.flag_reader import FlagAddress
 from keyspaces_migration.errors import MigrationError
 from rehearsal.application.application import COMMAND_TIMEOUT_S, Application, ApplicationSettings
@@ -60,6 +61,13 @@ def _parser() -> argparse.ArgumentParser:
     running.add_argument("--flag-poll-s", type=float, help="only against a stand-in; AppConfig decides otherwise")
     running.add_argument("--rate", type=float, default=50, help="operations a second")
     running.add_argument("--adopt", type=int, default=500, help="rows of each table taken over from the source")
+    running.add_argument(
+        "--first-write-mode",
+        type=WriteMode,
+        choices=[WriteMode.SOURCE_ONLY, WriteMode.RECORD],
+        default=WriteMode.SOURCE_ONLY,
+        help="RECORD: only read before, where nothing carries the source's changes into the history",
+    )
     running.add_argument("--seed", type=int)
     running.add_argument("--number", type=int, default=0, help="tells several applications of one host apart")
     running.add_argument("--port", type=int, default=0)
@@ -88,6 +96,7 @@ def _settings(arguments: argparse.Namespace) -> ApplicationSettings:
         flag_poll_s=arguments.flag_poll_s,
         rate_per_s=arguments.rate,
         adopt=arguments.adopt,
+        first_write_mode=arguments.first_write_mode,
         seed=arguments.seed,
         number=arguments.number,
         port=arguments.port,

@@ -16,6 +16,7 @@ from botocore.config import Config
 from keyspaces_migration.clients import Consistency, SessionSettings, open_session
 from keyspaces_migration.config import Migration, load_migration
 from keyspaces_migration.cql.json_codec import encode_columns
+from keyspaces_migration.dual_write.flag import WriteMode
 from keyspaces_migration.dual_write.flag_reader import FlagAddress, FlagReader
 from keyspaces_migration.dual_write.journal import SyncPolicy
 from keyspaces_migration.dual_write.shape import TableShape
@@ -52,6 +53,8 @@ class ApplicationSettings:
         flag: Where the flag is.
         flag_poll_s: None obeys AppConfig.
         rate_per_s: Operations a second.
+        first_write_mode: SOURCE_ONLY, or RECORD to only read before: where nothing carries the source's changes into
+            the history, what is written before RECORD would be missing on the target.
         adopt: How many rows of each table it takes over from the source at its first start.
         number: Tells several applications of one host apart.
         port: Where it answers; 0 chooses one.
@@ -68,6 +71,7 @@ class ApplicationSettings:
     flag_poll_s: float | None
     rate_per_s: float
     adopt: int
+    first_write_mode: WriteMode
     seed: int | None
     number: int
     port: int
@@ -208,7 +212,8 @@ class Application:
         due = time.monotonic()
         while not self._stop.is_set():
             self._obey()
-            self._workload.step()
+            mode = self._flag.current().mode
+            self._workload.step(reads_only=mode is WriteMode.SOURCE_ONLY and self.settings.first_write_mode is not mode)
             due = max(due + pause_s, time.monotonic() - 1)  # what was missed in a standstill is not made up for
             self._stop.wait(max(0.0, due - time.monotonic()))
         self._obey()

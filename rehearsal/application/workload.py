@@ -53,11 +53,15 @@ class Workload:
         self.wrong_reads: list[dict[str, Any]] = []
         self.wrong_read_count = 0
 
-    def step(self) -> None:
+    def step(self, *, reads_only: bool = False) -> None:
         """Do one thing."""
         operation = self._rng.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
         truth = self._choose()
-        if operation is Operation.INSERT or truth is None:
+        if reads_only and truth is not None:
+            self._read(truth)
+        elif reads_only:
+            self.counts["nothing_to_read"] += 1
+        elif operation is Operation.INSERT or truth is None:
             self._insert(truth)
         elif operation is Operation.READ:
             self._read(truth)

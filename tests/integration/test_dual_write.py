@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -502,14 +502,24 @@ def test_a_recorded_write_that_was_left_behind_reaches_the_target_after_the_reco
     assert world.agree(1) == {"kind": "late", "amount": None, "tags": {"x"}, "fixed": None, "s": None}
 
 
-def test_when_the_target_leads_the_source_s_failure_stops_no_write(world: World) -> None:
+def test_when_the_target_leads_the_source_s_failure_stops_no_write(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world.flag.state = dual(system_now_us() - 60_000_000, percent=100, target_leads=True)
-    with world.writer() as writer:
-        world.source.fail = lambda: True
-        result = writer.insert("events", {**key(1), "kind": "a"})
-        writer.delete_row("events", key(2))
-        assert result.follower is FollowerFate.JOURNALLED
-        assert writer.read("events", key(1)).store is StoreName.TARGET
+
+    def refuse(_: Any) -> Any:
+        raise OperationTimedOut
+
+    writer = DualWriter(replace(world.settings, lease_s=0.0), stores=world.stores, tables=[EVENTS], flag=world.flag)
+    with closing(writer):
+        with monkeypatch.context() as patch:
+            patch.setattr(world.source, "execute", refuse)
+            world.source.fail = lambda: True
+            writer.open()
+            result = writer.insert("events", {**key(1), "kind": "a"})
+            writer.delete_row("events", key(2))
+            assert result.follower is FollowerFate.JOURNALLED
+            assert writer.read("events", key(1)).store is StoreName.TARGET
         world.source.fail = lambda: False
         assert writer.drain(timeout_s=20) == 0
     assert world.agree(1)

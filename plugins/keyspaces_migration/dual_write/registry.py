@@ -248,10 +248,12 @@ def forget_writer(session: "Session", migration: str, writer_id: str, *, keyspac
 def _why_missing(writer: WriterRecord, wanted: FlagState, max_age: dt.timedelta) -> str | None:
     if writer.heartbeat_age > max_age:
         age_s = writer.heartbeat_age.total_seconds()
-        unsent = f", with {writer.journal_depth} unsent writes in its journal" if writer.journal_depth else ""
-        return (
-            f"last heard of {age_s:.0f} s ago{unsent}: start it again with its journal, or wait until its row is gone"
-        )
+        if writer.journal_depth:
+            return (
+                f"last heard of {age_s:.0f} s ago, with {writer.journal_depth} unsent writes in its journal: start it "
+                "again with its journal; if that is lost, forget the writer and repair by the consistency check"
+            )
+        return f"last heard of {age_s:.0f} s ago: if it has ended, its row is gone in a minute"
     if writer.mode is not wanted.mode:
         return f"still in {writer.mode} (flag version {writer.flag_version}); wanted {wanted.mode}"
     if writer.barrier_us != wanted.barrier_us:

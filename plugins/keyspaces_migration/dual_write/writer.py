@@ -147,7 +147,7 @@ class DualWriter:
         try:
             self._clock = TimestampClock(now_us=self._now_us, last_us=self._journal.last_timestamp_us)
             self._take_up()
-            self._registration.require_lease()
+            self._require_registration()
         except BaseException:
             self._journal.close()
             raise
@@ -230,7 +230,7 @@ class DualWriter:
         check_write(shape, key, columns, kind)
         partition = self._partition_text(shape, key)
         # Before entering: a writer that was not listed reads the flag anew, and only then takes its state.
-        self._registration.require_lease()
+        self._require_registration()
         gate_pass, state = self._gate.enter()
         try:
             barrier_us = state.barrier_us if state.mode.needs_barrier else None
@@ -345,6 +345,12 @@ class DualWriter:
     def _take_up(self) -> None:
         for write in reversed(list(self._delivery.left_behind())):
             self._unsent.add(write)
+
+    def _require_registration(self) -> None:
+        # Once the target leads, the source, where the registrations are, must not be able to stop a write; and a writer
+        # that nobody sees then still writes to both.
+        if not self._flag.current().mode.target_leads:
+            self._registration.require_lease()
 
     def _beat(self) -> None:
         while not self._stop.wait(self.settings.heartbeat_interval_s):
