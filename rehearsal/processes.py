@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 MARKER = "KEYSPACES_MIGRATION_WORLD"
 """Environment variable that every process of a world carries, grandchildren included: the world's home."""
 
+NO_ANSWER = "no answer from"
+"""How the reasons of parts begin that are simply not there yet."""
+
 GUARD = Path(__file__).with_name("guard.py")
 TAIL_LINES = 25
 POLL_S = 0.1

@@ -12,7 +12,15 @@ import psutil
 from rehearsal.home import LOCK, HomeLock, wipe
 from rehearsal.load import Load
 from rehearsal.ports import require_free
-from rehearsal.processes import POLL_S, ProgramNotHealthyError, WorldError, end_processes_of, processes_of, tail
+from rehearsal.processes import (
+    NO_ANSWER,
+    POLL_S,
+    ProgramNotHealthyError,
+    WorldError,
+    end_processes_of,
+    processes_of,
+    tail,
+)
 from rehearsal.reporter import Silent
 from rehearsal.servers import connections
 from rehearsal.servers.airflow import AirflowServer
@@ -154,14 +162,15 @@ class World:
         self._loads = {}
         began = time.monotonic()
         while waiting or self._loads:
-            news = []
+            news: list[str] = []
             for component, service in list(waiting.items()):
                 missing = self._look(service, waited_s=time.monotonic() - began)
                 if missing is None:
                     del waiting[component]
                     self._start_load(component)
                 else:
-                    news.append(f"{service.name}: {missing}")
+                    news.append(service.name if missing.startswith(NO_ANSWER) else f"{service.name} ({missing})")
+            news = ["waiting for " + ", ".join(news)] if news else []
             news += [f"{load.name}: {load.newest_line()}" for load in self._unfinished_loads()]
             self.check()
             self._reporter.working("; ".join(news))

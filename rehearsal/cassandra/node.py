@@ -206,6 +206,8 @@ def configuration(settings: NodeSettings) -> dict[str, Any]:
         "auto_snapshot": False,
         "hinted_handoff_enabled": False,
         "materialized_views_enabled": True,
+        # A busy laptop is no failing cluster: with the defaults of 2 to 10 s, a pause of the machine fails a load.
+        **{f"{kind}_request_timeout": "30s" for kind in ("read", "range", "write", "counter_write", "truncate")},
     }
     if settings.authentication:
         made |= {

@@ -19,7 +19,7 @@ from cryptography.fernet import Fernet
 
 from rehearsal.airflow_api import AirflowApi
 from rehearsal.ports import PortNeed
-from rehearsal.processes import Child, Program, ProgramDiedError, tail
+from rehearsal.processes import NO_ANSWER, Child, Program, ProgramDiedError, tail
 from rehearsal.servers.service import PROBE_TIMEOUT_S, REPOSITORY, without_proxy
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class AirflowServer:
     """
 
     name = "Airflow"
-    start_timeout_s = 300.0
+    start_timeout_s = 480.0
 
     def __init__(
         self, *, home: Path, port: int, ca_file: Path | None, connections: Sequence[AirflowConnection]
@@ -186,7 +186,7 @@ class AirflowServer:
         try:
             response = httpx.get(url, timeout=PROBE_TIMEOUT_S, trust_env=False)
         except httpx.HTTPError as error:
-            return f"no answer from its API server ({error})"
+            return f"{NO_ANSWER} its API server ({error})"
         if response.status_code != httpx.codes.OK:
             return f"{url} answered {response.status_code}"
         health = response.json()

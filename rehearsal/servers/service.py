@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import httpx
 
-from rehearsal.processes import Child, Program
+from rehearsal.processes import NO_ANSWER, Child, Program
 
 if TYPE_CHECKING:
     import ssl
@@ -114,7 +114,7 @@ def why_no_answer(url: str, *, context: ssl.SSLContext | None = None) -> str | N
     try:
         response = httpx.get(url, verify=context or True, timeout=PROBE_TIMEOUT_S, trust_env=False)
     except httpx.HTTPError as error:
-        return f"no answer from {url} ({error})"
+        return f"{NO_ANSWER} {url} ({error})"
     return None if response.status_code == httpx.codes.OK else f"{url} answered {response.status_code}"
 
 
