@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
+import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from contextlib import closing, contextmanager
@@ -169,6 +174,12 @@ def backfill(world: World, n: int, kind: str, *, at_us: int) -> None:
 def writetime(world: World, keyspace: str) -> int:
     row = world.session.execute(f"SELECT WRITETIME(kind) AS w FROM {keyspace}.events LIMIT 1").one()  # noqa: S608
     found: int = row.w
+    return found
+
+
+def registered_for_s(world: World) -> int:
+    cql = "SELECT TTL(mode) AS ttl FROM dual_control.writers WHERE migration = %s"
+    found: int = world.session.execute(cql, (world.migration,)).one().ttl
     return found
 
 
@@ -480,11 +491,73 @@ def test_what_a_dead_process_left_is_finished_by_the_next(world: World) -> None:
         writer.delete_row("events", key(2))
     rows = list_writers(world.session, world.migration, keyspace="dual_control")
     assert [row.journal_depth for row in rows] == [2], "a writer with unsent writes stays listed when it ends"
+    assert registered_for_s(world) > 13 * 24 * 3600
     world.target.fail = lambda: False
     with world.writer() as writer:
         assert writer.drain(timeout_s=20) == 0
     assert list_writers(world.session, world.migration, keyspace="dual_control") == ()
     assert world.agree(1)
+
+
+# A process that kills itself, by SIGKILL, at a chosen moment of one write.
+DYING = """
+import os, signal, sys
+from pathlib import Path
+from cassandra.cluster import Cluster
+from keyspaces_migration.cql.types import parse_type
+from keyspaces_migration.dual_write.flag import FlagState
+from keyspaces_migration.dual_write.shape import TableShape
+from keyspaces_migration.dual_write.store import Store, StoreName, Stores
+from keyspaces_migration.dual_write.writer import DualWriter, WriterSettings
+import datetime as dt, json
+port, folder, migration, state, types, dies_at, after = sys.argv[1:]
+class Flag:
+    def current(self): return FlagState.from_json(json.loads(state))
+    def refresh(self): pass
+class Dying(Store):
+    def apply(self, mutation):
+        if self.name == dies_at and after == "before": os.kill(os.getpid(), signal.SIGKILL)
+        super().apply(mutation)
+        if self.name == dies_at: os.kill(os.getpid(), signal.SIGKILL)
+session = Cluster(["127.0.0.1"], port=int(port), protocol_version=4).connect()
+stores = Stores(source=Dying(name=StoreName.SOURCE, session=session, keyspace="dual_source"),
+                target=Dying(name=StoreName.TARGET, session=session, keyspace="dual_target"))
+columns = {name: parse_type(text) for name, text in json.loads(types).items()}
+shape = TableShape(name="events", columns=columns, partition_keys=("customer", "day"), clustering_keys=("n",),
+                   static_columns=("s",))
+settings = WriterSettings(migration=migration, writer_id="test/0", journal_folder=Path(folder),
+                          control_keyspace="dual_control")
+writer = DualWriter(settings, stores=stores, tables=[shape], flag=Flag())
+writer.open()
+writer.insert("events", {"customer": "c", "day": dt.date(2013, 1, 1), "n": 1, "kind": "survivor"})
+"""
+
+
+@pytest.mark.parametrize(
+    ("store", "moment"), [("SOURCE", "before"), ("SOURCE", "after"), ("TARGET", "before"), ("TARGET", "after")]
+)
+def test_a_write_that_was_begun_survives_sigkill_at_any_moment(
+    world: World, cassandra_node: CassandraNode, store: str, moment: str
+) -> None:
+    world.flag.state = dual(system_now_us() - 60_000_000)
+    types = json.dumps({name: str(cql_type) for name, cql_type in EVENTS.columns.items()})
+    state = json.dumps(world.flag.state.to_json())
+    place = [str(cassandra_node.port), str(world.settings.journal_folder), world.migration]
+    command = [sys.executable, "-c", DYING, *place, state, types, store, moment]
+    died = subprocess.run(
+        command,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert died.returncode == -signal.SIGKILL, died.stderr
+    with world.writer() as writer:
+        assert writer.drain(timeout_s=20) == 0
+    found = world.agree(1)
+    assert found is not None
+    assert found["kind"] == "survivor"
+    assert writetime(world, SOURCE) == writetime(world, TARGET)
 
 
 def test_a_recorded_write_that_was_left_behind_reaches_the_target_after_the_recopy(world: World) -> None:
@@ -541,6 +614,7 @@ def test_writes_too_old_for_the_target_are_parked_and_said(world: World) -> None
 
 def test_a_writer_that_stages_no_longer_see_does_not_write(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     with world.writer(lease_s=0.3, heartbeat_interval_s=60) as writer:
+        assert 50 < registered_for_s(world) <= 60
         assert world.flag.refreshed == 1, "the flag is read anew once stages can see the writer"
         execute = world.source.execute
 
