@@ -1,4 +1,4 @@
-"""`python -m rehearsal run | up | down | status | clean`."""
+"""`python -m rehearsal run | up | down | status | connections | clean`."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from rehearsal import home as homes
+from rehearsal.certificates import write_ca_bundle
 from rehearsal.processes import WorldError, processes_of
 from rehearsal.reporter import ConsoleReporter
 from rehearsal.run import choices_of_this_terminal, rehearse
+from rehearsal.servers.connections import as_import_file, ledger_on_postgresql
 from rehearsal.settings import DEFAULT_HOME, Component, WorldPorts, WorldSettings
 from rehearsal.world import World
 
@@ -135,7 +137,21 @@ def _clean(chosen: argparse.Namespace, console: Console) -> int:
     return 0
 
 
+def _connections(chosen: argparse.Namespace, console: Console) -> int:
+    world = World(WorldSettings(home=chosen.home, ports=WorldPorts().choose(dict(chosen.port))))
+    found = world.connections()
+    if chosen.ledger:
+        ledger = ledger_on_postgresql(chosen.ledger)
+        found = [ledger if each.connection_id == ledger.connection_id else each for each in found]
+    if chosen.ca_bundle:
+        write_ca_bundle(chosen.ca_bundle, own=world.snowflake.ca_file)
+    console.file.write(as_import_file(found) + "\n")
+    return 0
+
+
 def _status(chosen: argparse.Namespace, console: Console) -> int:
+    if chosen.ready:
+        return 0 if homes.is_ready(chosen.home) else 1
     supervisor = homes.holder(chosen.home)
     console.print(f"supervisor {supervisor or 'none'}, home {chosen.home}", soft_wrap=True)
     settings = WorldSettings(home=chosen.home, ports=WorldPorts().choose(dict(chosen.port)))
@@ -161,6 +177,7 @@ def _parser() -> argparse.ArgumentParser:
         ("up", _up, "bring the world up and stay; Ctrl-C takes it down"),
         ("down", _down, "take a running world down, and what a crashed one left behind"),
         ("status", _status, "show the supervisor and the processes"),
+        ("connections", _connections, "print the Airflow connections of this world, secrets included, to import them"),
         ("clean", _clean, "take it down and remove its folder"),
     ):
         command = commands.add_parser(name, help=text, description=text)
@@ -172,6 +189,11 @@ def _parser() -> argparse.ArgumentParser:
             data.add_argument("--wipe", action="store_true", help="begin without the data of earlier runs")
             data.add_argument("--keep", action="store_true", help="keep it, which is the default")
             command.add_argument("--days", type=int, help="load only the year's first days")
+        if name == "status":
+            command.add_argument("--ready", action="store_true", help="exit 0 only when all is up and filled")
+        if name == "connections":
+            command.add_argument("--ledger", metavar="URL", help="a PostgreSQL for the ledger, in the file's place")
+            command.add_argument("--ca-bundle", type=Path, metavar="FILE", help="also write what to trust there")
         if name == "up":
             command.add_argument("--only", type=Component, action="append", metavar="PART", help="start only this part")
     return parser

@@ -23,6 +23,10 @@ class AirflowApiError(WorldError):
     """Airflow refused a request, or did not do in time what was waited for. The message has its answer."""
 
 
+class AirflowSilentError(AirflowApiError):
+    """Airflow did not answer a request in time, or not at all: nothing is known of what was asked."""
+
+
 class AirflowApi:
     """Calls as `user`. A context manager; logs in at the first call and again when the token has ended."""
 
@@ -130,8 +134,12 @@ class AirflowApi:
         """
         deadline = time.monotonic() + timeout_s
         while True:
-            state: str = self.call("GET", f"/dags/{dag_id}/dagRuns/{run_id}")["state"]
-            seen = f"{dag_id} is {state}: {self._describe_tasks(dag_id, run_id)}"
+            try:
+                state: str = self.call("GET", f"/dags/{dag_id}/dagRuns/{run_id}")["state"]
+                seen = f"{dag_id} is {state}: {self._describe_tasks(dag_id, run_id)}"
+            except AirflowSilentError as error:
+                # A busy machine answers late; whether it ever does is for the deadline to say.
+                state, seen = "unknown", str(error)
             progress(seen)
             if state in FINISHED:
                 return state
@@ -198,7 +206,7 @@ class AirflowApi:
         try:
             return self._client.request(method, f"/api/v2{path}", **given)
         except httpx.HTTPError as error:
-            raise AirflowApiError(f"no answer from {self.url} to {method} {path}: {error}") from error
+            raise AirflowSilentError(f"no answer from {self.url} to {method} {path}: {error}") from error
 
 
 def _answer(response: httpx.Response) -> Any:  # noqa: ANN401 - any JSON

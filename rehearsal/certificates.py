@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+import os
+import ssl
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+import certifi
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -19,9 +22,6 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs12,
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LIFETIME = dt.timedelta(days=365)
 
@@ -142,3 +142,14 @@ def _sign(builder: x509.CertificateBuilder, key: ec.EllipticCurvePrivateKey) -> 
 
 def _name(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def write_ca_bundle(path: Path, *, own: Path | None) -> None:
+    """Write the system's authorities and, after them, our `own` if that file is there, to one PEM file.
+
+    What trusts only one file (REQUESTS_CA_BUNDLE) then trusts the stand-ins and the rest of the world.
+    """
+    candidates = (os.environ.get("REQUESTS_CA_BUNDLE"), ssl.get_default_verify_paths().cafile, certifi.where())
+    system = next(Path(candidate) for candidate in candidates if candidate and Path(candidate).is_file())
+    ours = own.read_bytes() if own and own.exists() else b""
+    path.write_bytes(system.read_bytes() + b"\n" + ours)

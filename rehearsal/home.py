@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MARK = "this-is-a-local-world"
 LOCK = "supervisor.lock"
+READY = "ready"
 DOWN_TIMEOUT_S = 180.0
 
 
@@ -84,6 +85,19 @@ def holder(home: Path) -> int | None:
     finally:
         os.close(descriptor)
     return None
+
+
+def mark_ready(home: Path, *, ready: bool) -> None:
+    """Say, for other processes, whether everything of the world is up and filled."""
+    if ready:
+        (home / READY).touch()
+    else:
+        (home / READY).unlink(missing_ok=True)
+
+
+def is_ready(home: Path) -> bool:
+    """Whether a supervisor runs and has said that everything is up and filled."""
+    return holder(home) is not None and (home / READY).exists()
 
 
 def take_down(home: Path) -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 import psutil
 
-from rehearsal.home import LOCK, HomeLock, wipe
+from rehearsal.home import LOCK, HomeLock, mark_ready, wipe
 from rehearsal.load import Load
 from rehearsal.ports import require_free
 from rehearsal.processes import (
@@ -58,7 +58,7 @@ class World:
         self.snowflake = SnowflakeStandIn(home=self.home, port=ports.snowflake, log=logs / "snowflake.log")
         self.aws = AwsStandIn(home=self.home, port=ports.aws, log=logs / "aws.log")
         self.airflow = AirflowServer(
-            home=self.home, port=ports.airflow, ca_file=self.snowflake.ca_file, connections=self._connections()
+            home=self.home, port=ports.airflow, ca_file=self.snowflake.ca_file, connections=self.connections()
         )
         self._services = self._chosen()
         self._loads: dict[Component, Load] = {}
@@ -87,6 +87,7 @@ class World:
             for service in self._services.values():
                 service.after_start()
             require_loopback(self.home)
+            mark_ready(self.home, ready=True)
         except BaseException:
             self.down()
             raise
@@ -134,7 +135,8 @@ class World:
         }
         return {component: part for component, part in parts.items() if component in self.settings.components}
 
-    def _connections(self) -> list[connections.AirflowConnection]:
+    def connections(self) -> list[connections.AirflowConnection]:
+        """The connections that an Airflow beside this world needs; they carry secrets."""
         return [
             connections.source(self.source),
             connections.target(self.target),
@@ -144,6 +146,7 @@ class World:
         ]
 
     def _prepare(self) -> None:
+        mark_ready(self.home, ready=False)
         self._sweep("ended what an earlier run left behind")
         if self.settings.wipe:
             wipe(self.home, keep=frozenset({LOCK}))

@@ -206,8 +206,9 @@ def configuration(settings: NodeSettings) -> dict[str, Any]:
         "auto_snapshot": False,
         "hinted_handoff_enabled": False,
         "materialized_views_enabled": True,
-        # A busy laptop is no failing cluster: with the defaults of 2 to 10 s, a pause of the machine fails a load.
-        **{f"{kind}_request_timeout": "30s" for kind in ("read", "range", "write", "counter_write", "truncate")},
+        # A busy laptop is no failing cluster: with the defaults of 2 to 12 s, a pause of the machine fails a load.
+        **{f"{kind}_request_timeout": "60s" for kind in ("read", "range", "write", "counter_write", "truncate")},
+        "native_transport_timeout": "60s",
     }
     if settings.authentication:
         made |= {

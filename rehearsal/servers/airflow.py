@@ -7,17 +7,15 @@ import datetime as dt
 import json
 import os
 import secrets
-import ssl
 import sys
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import certifi
 import httpx
 from cryptography.fernet import Fernet
 
 from rehearsal.airflow_api import AirflowApi
+from rehearsal.certificates import write_ca_bundle
 from rehearsal.ports import PortNeed
 from rehearsal.processes import NO_ANSWER, Child, Program, ProgramDiedError, tail
 from rehearsal.servers.service import PROBE_TIMEOUT_S, REPOSITORY, without_proxy
@@ -25,6 +23,7 @@ from rehearsal.servers.service import PROBE_TIMEOUT_S, REPOSITORY, without_proxy
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from io import TextIOWrapper
+    from pathlib import Path
 
     from rehearsal.servers.connections import AirflowConnection
 
@@ -95,7 +94,7 @@ class AirflowServer:
         self.home.mkdir(parents=True, exist_ok=True)
         self._write_passwords()
         self._write_configuration()
-        self._write_ca_bundle()
+        write_ca_bundle(self.home / "ca-bundle.pem", own=self._ca_file)
         if not self._migrated.exists():
             self._migration = self._child("db-migrate", ("db", "migrate"))
             self._migration.start()
@@ -203,13 +202,6 @@ class AirflowServer:
             self._passwords_file,
             json.dumps({user: known.get(user) or secrets.token_urlsafe(12) for user in USERS}),
         )
-
-    def _write_ca_bundle(self) -> None:
-        system = ssl.get_default_verify_paths().cafile
-        candidates = (os.environ.get("REQUESTS_CA_BUNDLE"), system, certifi.where())
-        chosen = next(Path(path) for path in candidates if path and Path(path).is_file())
-        own = self._ca_file.read_bytes() if self._ca_file and self._ca_file.exists() else b""
-        (self.home / "ca-bundle.pem").write_bytes(chosen.read_bytes() + b"\n" + own)
 
     def _write_configuration(self) -> None:
         """Settings and secrets in one file of the owner's; secrets of an earlier start are kept."""

@@ -11,7 +11,7 @@ from rehearsal.servers.service import HttpService, without_proxy
 if TYPE_CHECKING:
     from pathlib import Path
 
-REGION = "eu-west-1"
+REGION = "us-east-1"
 
 
 class AwsStandIn(HttpService):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 from rehearsal.servers.aws import REGION
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from rehearsal.servers.aws import AwsStandIn
@@ -34,6 +36,14 @@ class AirflowConnection:
         """The body that Airflow's REST API takes."""
         given = {name: value for name, value in vars(self).items() if name != "extra" and value is not None}
         return {**given, **({"extra": json.dumps(self.extra)} if self.extra else {})}
+
+
+def as_import_file(connections: Iterable[AirflowConnection]) -> str:
+    """The connections as `airflow connections import` takes them from a JSON file. It holds their secrets."""
+    bodies = {connection.connection_id: connection.body() for connection in connections}
+    for body in bodies.values():
+        del body["connection_id"]
+    return json.dumps(bodies, indent=2)
 
 
 def source(node: WorldNode) -> AirflowConnection:
@@ -109,4 +119,25 @@ def ledger(home: Path) -> AirflowConnection:
         conn_type="sqlite",
         description="Local world: the migration's ledger",
         host=str(home.resolve() / "ledger" / "ledger.db"),
+    )
+
+
+def ledger_on_postgresql(url: str) -> AirflowConnection:
+    """The migration's ledger on a PostgreSQL, from its URL.
+
+    Raises:
+        ValueError: The URL is not one of PostgreSQL with a database.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "postgresql" or not parts.hostname or not parts.path.strip("/"):
+        raise ValueError("the ledger's URL is postgresql://user:password@host[:port]/database")
+    return AirflowConnection(
+        connection_id="flights_ledger",
+        conn_type="postgres",
+        description="The migration's ledger",
+        host=parts.hostname,
+        port=parts.port or 5432,
+        login=unquote(parts.username or "") or None,
+        password=unquote(parts.password or "") or None,
+        schema=parts.path.strip("/"),
     )
