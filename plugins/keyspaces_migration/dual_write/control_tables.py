@@ -1,0 +1,70 @@
+"""The tables on the source cluster through which writers and stages know of one another."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from keyspaces_migration.cql.identifiers import quote
+
+if TYPE_CHECKING:
+    from cassandra.cluster import Session
+
+CONTROL_KEYSPACE = "keyspaces_migration"
+WRITERS = "writers"
+RECORDED_KEYS = "recorded_keys"
+BUCKETS = 64
+
+_WRITERS = """
+CREATE TABLE IF NOT EXISTS {keyspace}.writers (
+  migration text,
+  writer_id text,
+  mode text,
+  flag_version bigint,
+  barrier_us bigint,
+  target_read_percent int,
+  heartbeat_at timestamp,
+  server_at timestamp,
+  host text,
+  pid int,
+  journal_depth int,
+  parked int,
+  follower_lag_ms bigint,
+  oldest_unsent_at timestamp,
+  flag_age_ms bigint,
+  PRIMARY KEY ((migration), writer_id)
+)"""
+_RECORDED_KEYS = """
+CREATE TABLE IF NOT EXISTS {keyspace}.recorded_keys (
+  migration text,
+  table_name text,
+  bucket int,
+  seq timeuuid,
+  kind text,
+  mode text,
+  key_json text,
+  deleted_columns frozen<list<text>>,
+  timestamp_us bigint,
+  writer_id text,
+  PRIMARY KEY ((migration, table_name, bucket), seq)
+)"""
+
+
+def create_control_tables(
+    session: "Session", *, replication: Mapping[str, str | int], keyspace: str = CONTROL_KEYSPACE
+) -> None:
+    """Create the keyspace and its tables where they are missing.
+
+    Args:
+        session: With the source cluster.
+        replication: Of a new keyspace, such as {"class": "NetworkTopologyStrategy", "dc1": 3}. The recorded keys must
+            survive what the data survive: give it the factor of the migrated keyspace.
+        keyspace: Its name.
+    """
+    options = ", ".join(f"{_literal(name)}: {_literal(value)}" for name, value in replication.items())
+    session.execute(f"CREATE KEYSPACE IF NOT EXISTS {quote(keyspace)} WITH replication = {{{options}}}")
+    for statement in (_WRITERS, _RECORDED_KEYS):
+        session.execute(statement.format(keyspace=quote(keyspace)))
+
+
+def _literal(value: str | int) -> str:
+    # DDL takes no bound values.
+    return str(value) if isinstance(value, int) else "'" + value.replace("'", "''") + "'"

@@ -1,0 +1,61 @@
+"""Which state of the flag all of a writer's work has arrived at: what it reports, and what stages wait for."""
+
+import itertools
+import threading
+from typing import Protocol
+
+from keyspaces_migration.dual_write.flag import FlagState
+
+
+class FlagSource(Protocol):
+    """Where the flag's state comes from: `flag_reader.FlagReader`, or a constant in tests."""
+
+    def current(self) -> FlagState:
+        """Return the last known state. Never blocks."""
+
+    def refresh(self) -> None:
+        """Ask for the newest state and wait for it. Raises FlagUnavailableError where it can't be had."""
+
+
+class ModeGate:
+    """Holds each write to the state in which it began.
+
+    A stage that waits for a mode must not be told of it while a write of the mode before can still reach a store:
+    it would be missing from what is recorded, or from the recopy.
+    """
+
+    def __init__(self, flag: FlagSource) -> None:
+        self._flag = flag
+        self._lock = threading.Lock()
+        self._numbers = itertools.count()
+        self._held: dict[int, FlagState] = {}
+
+    def enter(self) -> tuple[int, FlagState]:
+        """Begin a write: return its pass, to be given back by `leave`, and the state that it obeys."""
+        with self._lock:
+            number, state = next(self._numbers), self._flag.current()
+            self._held[number] = state
+            return number, state
+
+    def hold(self, state: FlagState) -> int:
+        """Return a pass for a write that began in an earlier process, in `state`."""
+        with self._lock:
+            # Before everything of this process, as it is older.
+            number = min(self._held, default=0) - 1
+            self._held = {number: state, **self._held}
+            return number
+
+    def leave(self, number: int | None) -> None:
+        """End a write: the leader's answer is known. None is no pass, and needs nothing."""
+        if number is not None:
+            with self._lock:
+                del self._held[number]
+
+    def settled(self) -> FlagState:
+        """Return the state of the oldest write that has not ended, or the current one."""
+        with self._lock:
+            return next(iter(self._held.values()), None) or self._flag.current()
+
+    def current(self) -> FlagState:
+        """Return the flag's own state, which new writes obey."""
+        return self._flag.current()

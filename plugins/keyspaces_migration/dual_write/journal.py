@@ -1,0 +1,271 @@
+"""The local journal: what was begun and is not yet in both stores, in one append-only file.
+
+Each line is a checksum and a JSON object. A line without its end is what the process was writing when it died: nothing
+had been sent for it, so it is dropped. A complete line that does not carry its own checksum is damage, and refused.
+"""
+
+import fcntl
+import json
+import os
+import threading
+import zlib
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from keyspaces_migration.dual_write.errors import (
+    JournalDamagedError,
+    JournalFullError,
+    JournalInUseError,
+    JournalUnwritableError,
+)
+
+FILE_NAME = "writes.journal"
+_CHECKSUM_CHARS = 8
+
+
+class SyncPolicy(StrEnum):
+    """What an entry has survived when `append` returns."""
+
+    PROCESS = "PROCESS"
+    """The death of the process: it is with the operating system."""
+    DISK = "DISK"
+    """The death of the operating system too: it is synced to the disk."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JournalEntry:
+    """One write that was begun.
+
+    Attributes:
+        payload: JSON object, the writer's own.
+        leader_done: Whether the leader has acknowledged it; what remains is the follower.
+    """
+
+    entry_id: int
+    payload: Mapping[str, Any]
+    leader_done: bool = False
+
+
+class LocalJournal:
+    """The journal of one writer, in a folder of its own. Methods may be called from several threads.
+
+    A mark that was not synced before a crash only makes a write be repeated, which changes nothing; so marks are
+    never synced.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        sync: SyncPolicy = SyncPolicy.PROCESS,
+        max_entries: int = 100_000,
+        compact_at_bytes: int = 8 * 2**20,
+    ) -> None:
+        self.folder = folder
+        self.path = folder / FILE_NAME
+        self._sync = sync
+        self._max_entries = max_entries
+        self._compact_at_bytes = compact_at_bytes
+        self._lock = threading.Lock()
+        self._descriptor = -1
+        self._lock_descriptor = -1
+        self._size = 0
+        self._broken: str | None = None
+        self._next_id = 1
+        self._last_timestamp_us = 0
+        self._pending: dict[int, JournalEntry] = {}
+
+    def open(self) -> None:
+        """Take the folder for this process, and read what an earlier one left.
+
+        Raises:
+            JournalInUseError: Another process holds it.
+            JournalDamagedError: A complete entry is damaged.
+            JournalUnwritableError: The folder or the file can't be written.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._take()
+            self._read()
+            self._rewrite()
+        except OSError as error:
+            self.close()
+            raise JournalUnwritableError(f"{self.path}: {error}") from error
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Give the folder free. What is pending stays in the file."""
+        for descriptor in (self._descriptor, self._lock_descriptor):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._descriptor = self._lock_descriptor = -1
+
+    def append(self, payload: Mapping[str, Any], *, timestamp_us: int) -> int:
+        """Write an entry and return its number. When this returns, the entry outlives what the policy says.
+
+        Raises:
+            JournalFullError: `max_entries` are pending.
+            JournalUnwritableError: The file can't be written or synced.
+        """
+        with self._lock:
+            if len(self._pending) >= self._max_entries:
+                raise JournalFullError(
+                    f"{self.path} holds {len(self._pending)} writes that the follower has not taken; allowed: "
+                    f"{self._max_entries}. Bring the follower back, then write again."
+                )
+            entry_id = self._next_id
+            self._next_id += 1
+            self._last_timestamp_us = max(self._last_timestamp_us, timestamp_us)
+            self._write({"entry": entry_id, "payload": dict(payload)}, sync=self._sync is SyncPolicy.DISK)
+            self._pending[entry_id] = JournalEntry(entry_id=entry_id, payload=payload)
+            return entry_id
+
+    def mark_leader_done(self, entry_id: int) -> None:
+        """Note that only the follower remains."""
+        with self._lock:
+            self._pending[entry_id] = replace(self._pending[entry_id], leader_done=True)
+            self._mark({"leader_done": entry_id})
+
+    def mark_done(self, entry_id: int) -> None:
+        """Note that nothing remains of an entry."""
+        with self._lock:
+            del self._pending[entry_id]
+            self._mark({"done": entry_id})
+            if self._size > self._compact_at_bytes and len(self._pending) <= self._max_entries // 10:
+                self._compact()
+
+    def holds(self, entry_id: int) -> bool:
+        """Whether an entry is not done."""
+        with self._lock:
+            return entry_id in self._pending
+
+    def pending(self) -> tuple[JournalEntry, ...]:
+        """Return the entries that are not done, oldest first."""
+        with self._lock:
+            return tuple(self._pending.values())
+
+    @property
+    def depth(self) -> int:
+        """How many entries are not done."""
+        return len(self._pending)
+
+    @property
+    def last_timestamp_us(self) -> int:
+        """The greatest timestamp that was ever appended; the next process's clock starts above it."""
+        return self._last_timestamp_us
+
+    def _take(self) -> None:
+        self._lock_descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock_descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise JournalInUseError(
+                f"{self.folder} is held by another process. Give each writer a folder of its own."
+            ) from None
+
+    def _read(self) -> None:
+        content = self.path.read_bytes() if self.path.exists() else b""
+        self._pending.clear()
+        position = 0
+        for line in content.split(b"\n")[:-1]:  # what follows the last line's end was being written at the death
+            self._apply(_parse(line, path=self.path, position=position))
+            position += len(line) + 1
+
+    def _apply(self, record: Mapping[str, Any]) -> None:
+        match record:
+            case {"entry": entry_id, "payload": payload}:
+                self._pending[entry_id] = JournalEntry(entry_id=entry_id, payload=payload)
+                self._next_id = max(self._next_id, entry_id + 1)
+                self._last_timestamp_us = max(self._last_timestamp_us, int(payload.get("timestamp_us", 0)))
+            case {"leader_done": entry_id}:
+                self._pending[entry_id] = replace(self._pending[entry_id], leader_done=True)
+            case {"done": entry_id}:
+                del self._pending[entry_id]
+            case {"next_id": next_id, "last_timestamp_us": last_us}:
+                self._next_id, self._last_timestamp_us = next_id, last_us
+            case _:
+                raise JournalDamagedError(f"{self.path} holds {record!r}, which this version does not write")
+
+    def _compact(self) -> None:
+        try:
+            self._rewrite()
+        except OSError as error:
+            self._break(f"{error}")
+
+    def _rewrite(self) -> None:
+        """Replace the file by one of only what is pending, synced before it takes the old one's place."""
+        records: list[dict[str, Any]] = [{"next_id": self._next_id, "last_timestamp_us": self._last_timestamp_us}]
+        for entry in self._pending.values():
+            records.append({"entry": entry.entry_id, "payload": dict(entry.payload)})
+            if entry.leader_done:
+                records.append({"leader_done": entry.entry_id})
+        content = b"".join(map(_line, records))
+        new = self.path.with_suffix(".new")
+        new.write_bytes(content)
+        descriptor = os.open(new, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+        os.fsync(descriptor)
+        new.replace(self.path)
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+        self._descriptor, self._size = descriptor, len(content)
+        folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        os.fsync(folder)
+        os.close(folder)
+
+    def _mark(self, record: Mapping[str, Any]) -> None:
+        # The write that is marked has taken place: its caller is not told that the file failed, the next one is.
+        with suppress(JournalUnwritableError):
+            self._write(record)
+
+    def _write(self, record: Mapping[str, Any], *, sync: bool = False) -> None:
+        if self._broken is not None or self._descriptor < 0:
+            raise JournalUnwritableError(f"{self.path}: {self._broken or 'not open'}")
+        line = _line(record)
+        try:
+            written = os.write(self._descriptor, line)
+            if sync:
+                os.fsync(self._descriptor)
+        except OSError as error:
+            raise self._break(f"{error}") from error
+        if written < len(line):
+            raise self._break(f"only {written} of {len(line)} bytes were taken: the disk is full")
+        self._size += len(line)
+
+    def _break(self, reason: str) -> JournalUnwritableError:
+        # After a failed write or sync nobody knows what is on the disk: only a new start, which reads it, does.
+        self._broken = f"{reason}. Make room or mend the disk, then start the writer again."
+        return JournalUnwritableError(f"{self.path}: {self._broken}")
+
+    def __enter__(self) -> Self:
+        """Open."""
+        self.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close."""
+        self.close()
+
+
+def _line(record: Mapping[str, Any]) -> bytes:
+    body = json.dumps(record, ensure_ascii=True, separators=(",", ":")).encode()
+    return b"%08x %s\n" % (zlib.crc32(body), body)
+
+
+def _parse(line: bytes, *, path: Path, position: int) -> Mapping[str, Any]:
+    checksum, body = line[:_CHECKSUM_CHARS], line[_CHECKSUM_CHARS + 1 :]
+    if checksum != b"%08x" % zlib.crc32(body):
+        raise JournalDamagedError(
+            f"{path}, byte {position}: a complete entry does not carry its own checksum. Keep the file: what it holds "
+            "may be missing in one of the stores. Run the consistency check before this writer starts anew elsewhere."
+        )
+    record: Mapping[str, Any] = json.loads(body)
+    return record

@@ -1,0 +1,104 @@
+"""One write, the same for both stores, and its form in the journal."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from keyspaces_migration.cql.json_codec import JsonCodecError, decode_columns, encode_columns
+from keyspaces_migration.dual_write.errors import WriteRefusedError
+from keyspaces_migration.dual_write.shape import TableShape
+
+
+class MutationKind(StrEnum):
+    """What a write does to its row."""
+
+    INSERT = "INSERT"
+    """Sets columns, and the row is there even when all of them are null."""
+    UPDATE = "UPDATE"
+    """Sets columns; a row that only updates have made is gone when all of them are null."""
+    DELETE_ROW = "DELETE_ROW"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mutation:
+    """A write with its timestamp.
+
+    Attributes:
+        key: The whole primary key; for static columns the partition key alone.
+        columns: New values; None deletes the cell; a column that is not named stays as it is.
+        timestamp_us: Client timestamp in microseconds since 1970, the same in both stores and in every repetition.
+    """
+
+    table: str
+    kind: MutationKind
+    key: Mapping[str, Any]
+    columns: Mapping[str, Any]
+    timestamp_us: int
+
+    @property
+    def deleted_columns(self) -> tuple[str, ...]:
+        """Columns whose cells it deletes."""
+        return tuple(name for name, value in self.columns.items() if value is None)
+
+    @property
+    def deletes(self) -> bool:
+        """Whether it takes something away, which the backfill must not bring back."""
+        return self.kind is MutationKind.DELETE_ROW or bool(self.deleted_columns)
+
+    def to_json(self, shape: TableShape) -> dict[str, Any]:
+        """Return the form in the journal.
+
+        Raises:
+            WriteRefusedError: A value is not of its column's type.
+        """
+        try:
+            return {
+                "table": self.table,
+                "kind": self.kind.value,
+                "key": encode_columns(self.key, shape.columns),
+                "columns": encode_columns(self.columns, shape.columns),
+                "timestamp_us": str(self.timestamp_us),
+            }
+        except JsonCodecError as error:
+            raise WriteRefusedError(f"table {self.table}: {error}") from error
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any], shape: TableShape) -> "Mutation":
+        """Return the write for what `to_json` gave."""
+        return cls(
+            table=value["table"],
+            kind=MutationKind(value["kind"]),
+            key=decode_columns(value["key"], shape.columns),
+            columns=decode_columns(value["columns"], shape.columns),
+            timestamp_us=int(value["timestamp_us"]),
+        )
+
+
+def split_row(shape: TableShape, row: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the key and the other columns of a row."""
+    key = {name: row[name] for name in shape.primary_key if name in row}
+    return key, {name: value for name, value in row.items() if name not in key}
+
+
+def check_write(shape: TableShape, key: Mapping[str, Any], columns: Mapping[str, Any], kind: MutationKind) -> None:
+    """Refuse a write that is not whole or does not belong together.
+
+    Raises:
+        WriteRefusedError: Parts of the key are missing or null, or static and other columns are mixed.
+    """
+    partition = shape.is_partition_key(key) and kind is MutationKind.UPDATE
+    wanted = shape.partition_keys if partition else shape.primary_key
+    missing = [name for name in wanted if key.get(name) is None]
+    if missing or key.keys() - set(wanted):
+        raise WriteRefusedError(
+            f"table {shape.name}: the key {dict(key)!r} must hold {', '.join(wanted)}, none of them null"
+        )
+    allowed = shape.static_columns if partition else shape.regular_columns
+    if strange := [name for name in columns if name not in allowed]:
+        raise WriteRefusedError(
+            f"table {shape.name}: {', '.join(strange)} can't be written with this key; allowed: {', '.join(allowed)}. "
+            "Static columns are written apart, by the partition key alone: Keyspaces refuses them together with others."
+        )
+    if kind is MutationKind.UPDATE and not columns:
+        raise WriteRefusedError(f"table {shape.name}: an update of no column writes nothing")

@@ -1,0 +1,192 @@
+"""The recopy: what was written to the source alone since RECORD, brought to the target cell by cell."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+from keyspaces_migration.dual_write.clock import (
+    CELL_FLOOR_OFFSET_US,
+    TARGET_WINDOW_US,
+    cell_timestamp_us,
+    delete_timestamp_us,
+)
+from keyspaces_migration.dual_write.control_tables import CONTROL_KEYSPACE
+from keyspaces_migration.dual_write.errors import RecopyRefusedError
+from keyspaces_migration.dual_write.flag import WriteMode
+from keyspaces_migration.dual_write.mutation import Mutation, MutationKind
+from keyspaces_migration.dual_write.recorded import RecordedKey, RecordKind, bucket_of, iterate_recorded, key_text
+from keyspaces_migration.dual_write.shape import TableShape
+from keyspaces_migration.dual_write.statements import select_cells, update_cells
+from keyspaces_migration.dual_write.store import Store, Stores
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecopyCounts:
+    """What a recopy did.
+
+    Attributes:
+        records: Recorded writes read.
+        keys: Different keys among them.
+        rows_copied: Keys whose row is on the source and was brought over.
+        deletes: Deletes of rows or columns that were applied.
+        cells: Cells set, rows without any cell counted as one.
+    """
+
+    records: int = 0
+    keys: int = 0
+    rows_copied: int = 0
+    deletes: int = 0
+    cells: int = 0
+
+    def __add__(self, other: "RecopyCounts") -> "RecopyCounts":
+        return RecopyCounts(
+            records=self.records + other.records,
+            keys=self.keys + other.keys,
+            rows_copied=self.rows_copied + other.rows_copied,
+            deletes=self.deletes + other.deletes,
+            cells=self.cells + other.cells,
+        )
+
+
+@dataclass(kw_only=True)
+class KeyHistory:
+    """What the records say of one key: the newest of each kind.
+
+    Attributes:
+        touched_us: Timestamp of the newest write that went to the source alone; it stands in for the times that can't
+            be read from the source.
+        copy: Whether there is such a write.
+    """
+
+    key: Mapping[str, Any]
+    touched_us: int = 0
+    inserted_us: int | None = None
+    deleted_us: int | None = None
+    column_deletes_us: dict[str, int] = field(default_factory=dict)
+    copy: bool = False
+
+    def add(self, record: RecordedKey) -> None:
+        """Take a record in."""
+        if record.mode is WriteMode.RECORD:
+            self.copy = True
+            self.touched_us = max(self.touched_us, record.timestamp_us)
+        if record.kind is RecordKind.DELETE_ROW:
+            self.deleted_us = max(self.deleted_us or 0, record.timestamp_us)
+        if record.kind is RecordKind.INSERT:
+            self.inserted_us = max(self.inserted_us or 0, record.timestamp_us)
+        for column in record.deleted_columns:
+            self.column_deletes_us[column] = max(self.column_deletes_us.get(column, 0), record.timestamp_us)
+
+
+def recopy_table(  # noqa: PLR0913 -- what, where, and the two times it depends on
+    stores: Stores,
+    shape: TableShape,
+    *,
+    migration: str,
+    barrier_us: int,
+    now_us: int,
+    keyspace: str = CONTROL_KEYSPACE,
+) -> RecopyCounts:
+    """Bring every recorded key of a table to the target. Run it when every writer is in a dual mode.
+
+    Run again, it does the same again and changes nothing: every cell carries the timestamp that it has on the source,
+    or a fixed one just above the barrier where the backfill would win over it. Errors are the driver's.
+
+    Raises:
+        RecopyRefusedError: The barrier is 47 hours old or more, so the target would refuse its timestamps.
+    """
+    age_us = now_us - barrier_us
+    if age_us >= TARGET_WINDOW_US:
+        raise RecopyRefusedError(
+            f"table {shape.name}: the barrier is {age_us / 3.6e9:.1f} h old; allowed: {TARGET_WINDOW_US / 3.6e9:.0f} h."
+            " Go back to SOURCE_ONLY and start dual writes anew."
+        )
+    total = RecopyCounts()
+    records = iterate_recorded(stores.source.session, migration, shape, keyspace=keyspace)
+    # Records of one key lie in one bucket: memory holds the keys of one bucket at a time.
+    for _, bucket in groupby(records, key=lambda each: bucket_of(key_text(shape, each.key))):
+        histories, read = _histories(bucket, shape)
+        total += RecopyCounts(records=read, keys=len(histories))
+        for history in histories:
+            total += recopy_key(stores, shape, history, barrier_us=barrier_us)
+    return total
+
+
+def recopy_key(stores: Stores, shape: TableShape, history: KeyHistory, *, barrier_us: int) -> RecopyCounts:
+    """Bring one key to the target: its deletes, and the cells that the source holds."""
+    deletes = _deletes(shape, history, barrier_us)
+    for mutation in deletes:
+        stores.target.apply(mutation)
+    counts = RecopyCounts(deletes=len(deletes))
+    if not history.copy:
+        return counts
+    row = stores.source.execute(select_cells(stores.source.keyspace, shape, history.key)).one()
+    return counts if row is None else counts + _copy(stores.target, shape, history, row, barrier_us)
+
+
+def _histories(records: Iterable[RecordedKey], shape: TableShape) -> tuple[list[KeyHistory], int]:
+    found: dict[str, KeyHistory] = {}
+    read = 0
+    for record in records:
+        read += 1
+        found.setdefault(key_text(shape, record.key), KeyHistory(key=record.key)).add(record)
+    return list(found.values()), read
+
+
+def _deletes(shape: TableShape, history: KeyHistory, barrier_us: int) -> list[Mutation]:
+    found = []
+    if history.deleted_us is not None:
+        at_us = delete_timestamp_us(history.deleted_us, barrier_us=barrier_us)
+        found.append(_mutation(shape, history, MutationKind.DELETE_ROW, {}, at_us))
+    by_column = sorted(history.column_deletes_us.items())
+    for column, original_us in by_column:
+        at_us = delete_timestamp_us(original_us, barrier_us=barrier_us)
+        found.append(_mutation(shape, history, MutationKind.UPDATE, {column: None}, at_us))
+    return found
+
+
+def _copy(target: Store, shape: TableShape, history: KeyHistory, row: Any, barrier_us: int) -> RecopyCounts:  # noqa: ANN401
+    groups: defaultdict[tuple[int, int | None], dict[str, Any]] = defaultdict(dict)
+    for number, name in enumerate(shape.written_columns(history.key)):
+        value = getattr(row, f"v{number}")
+        if value is None:
+            continue
+        if shape.multi_cell(name):
+            # A collection's cells have times of their own that CQL does not tell before Cassandra 5: the newest
+            # recorded write of the key stands in for them.
+            when_us, ttl_s = history.touched_us, None
+        else:
+            when_us, ttl_s = getattr(row, f"w{number}"), getattr(row, f"t{number}")
+        groups[cell_timestamp_us(when_us, barrier_us=barrier_us), ttl_s][name] = value
+    for (timestamp_us, ttl_s), columns in sorted(groups.items(), key=lambda group: group[0][0]):
+        if ttl_s is None:
+            target.apply(_mutation(shape, history, MutationKind.UPDATE, columns, timestamp_us))
+        else:
+            statement = update_cells(
+                target.keyspace, shape, history.key, columns, timestamp_us=timestamp_us, ttl_s=ttl_s
+            )
+            target.execute(statement)
+    marker_us = _marker_us(shape, history, barrier_us, has_cells=bool(groups))
+    if marker_us is not None:
+        target.apply(_mutation(shape, history, MutationKind.INSERT, {}, marker_us))
+    cells = sum(map(len, groups.values()))
+    return RecopyCounts(rows_copied=1, cells=max(cells, 1))
+
+
+def _marker_us(shape: TableShape, history: KeyHistory, barrier_us: int, *, has_cells: bool) -> int | None:
+    """When the row was inserted, so that it is there even without cells; None where no insert is known to matter."""
+    if shape.is_partition_key(history.key):
+        return None
+    inserted_us = history.inserted_us
+    if inserted_us is not None and inserted_us > (history.deleted_us or 0):
+        return cell_timestamp_us(inserted_us, barrier_us=barrier_us)
+    # The row is there without a cell, so it was inserted before anything was recorded.
+    return None if has_cells else barrier_us + CELL_FLOOR_OFFSET_US
+
+
+def _mutation(
+    shape: TableShape, history: KeyHistory, kind: MutationKind, columns: Mapping[str, Any], timestamp_us: int
+) -> Mutation:
+    return Mutation(table=shape.name, kind=kind, key=history.key, columns=columns, timestamp_us=timestamp_us)

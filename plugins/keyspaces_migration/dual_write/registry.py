@@ -1,0 +1,267 @@
+"""Which writers there are, and what each of them has arrived at: their rows on the source cluster."""
+
+import datetime as dt
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from keyspaces_migration.cql.json_scalars import EPOCH
+from keyspaces_migration.dual_write.control_tables import CONTROL_KEYSPACE, WRITERS
+from keyspaces_migration.dual_write.errors import WriterNotRegisteredError
+from keyspaces_migration.dual_write.flag import FlagState, WriteMode
+from keyspaces_migration.dual_write.recorded import RecordPlace
+from keyspaces_migration.dual_write.statements import Statement, delete_text, insert_text, select_text, table_name
+from keyspaces_migration.dual_write.store import Store, driver_failures
+
+if TYPE_CHECKING:
+    from cassandra.cluster import Session
+
+ROW_TTL_S = 60
+"""How long a writer whose journal is empty stays in the table after its last heartbeat."""
+
+UNSENT_ROW_TTL_S = 14 * 24 * 3600
+"""How long one stays whose journal is not: its writes are missing on one side, and that must not go unnoticed."""
+
+LEASE_S = 45.0
+"""How long a writer writes after its last heartbeat. Shorter than its row lives, so what writes is listed."""
+
+HEARTBEAT_INTERVAL_S = 5.0
+MAX_HEARTBEAT_AGE_S = 20.0
+"""An older heartbeat says nothing about now."""
+
+_COLUMNS_READ = (
+    "writer_id",
+    "mode",
+    "flag_version",
+    "barrier_us",
+    "target_read_percent",
+    "host",
+    "pid",
+    "journal_depth",
+    "parked",
+    "follower_lag_ms",
+    "oldest_unsent_at",
+    "heartbeat_at",
+    "server_at",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WriterReport:
+    """What a writer says with a heartbeat.
+
+    Attributes:
+        settled: The state that all its work has arrived at.
+        journal_depth: Writes that are not yet in both stores.
+        parked: Those among them that are too old to be sent.
+        oldest_unsent_us: Timestamp of the oldest write that the follower has not taken.
+        flag_age_ms: Since when AppConfig has not confirmed the flag.
+    """
+
+    settled: FlagState
+    journal_depth: int
+    parked: int
+    oldest_unsent_us: int | None
+    flag_age_ms: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class WriterRecord:
+    """A writer as its row shows it.
+
+    Attributes:
+        clock_skew: How far its clock is ahead of the server's, the way of the heartbeat included.
+        heartbeat_age: By the server's clock alone.
+    """
+
+    writer_id: str
+    mode: WriteMode
+    flag_version: int
+    barrier_us: int | None
+    target_read_percent: int
+    host: str
+    pid: int
+    journal_depth: int
+    parked: int
+    follower_lag: dt.timedelta
+    oldest_unsent_at: dt.datetime | None
+    clock_skew: dt.timedelta
+    heartbeat_age: dt.timedelta
+
+
+@dataclass(frozen=True, kw_only=True)
+class MissingWriter:
+    """A writer that is not where it should be, and why."""
+
+    writer_id: str
+    host: str
+    pid: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.writer_id} (process {self.pid} on {self.host}): {self.reason}"
+
+
+class Registration:
+    """The row of one writer, renewed by heartbeats."""
+
+    def __init__(  # noqa: PLR0913 -- what a heartbeat is made of
+        self,
+        *,
+        source: Store,
+        place: RecordPlace,
+        report: Callable[[], WriterReport],
+        refresh_flag: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+        lease_s: float = LEASE_S,
+    ) -> None:
+        self._source = source
+        self._place = place
+        self._report = report
+        self._refresh_flag = refresh_flag
+        self._clock = clock
+        self._lease_s = lease_s
+        self._lock = threading.Lock()
+        self._renewed_at: float | None = None
+
+    def beat(self) -> None:
+        """Write the row. Errors are the driver's, or the flag's.
+
+        A writer that was not listed for a while, or never, reads the flag again once it is: stages may have gone on
+        without it. Whoever changes the flag after that sees it in the list.
+        """
+        with self._lock:
+            begun = self._clock()  # before the write, so that the lease ends before the row does
+            lapsed = not self._is_good(begun)
+            self._source.execute(self._insert(self._report()))
+            if lapsed:
+                self._refresh_flag()
+            self._renewed_at = begun
+
+    def require_lease(self) -> None:
+        """Return if the registration is good, renewing it if it has run out.
+
+        Raises:
+            WriterNotRegisteredError: It has run out and the source does not take the heartbeat.
+            FlagUnavailableError: It has run out and the flag can't be read again.
+        """
+        if self._is_good(self._clock()):
+            return
+        try:
+            self.beat()
+        except driver_failures() as error:
+            raise WriterNotRegisteredError(
+                f"writer {self._place.writer_id}: no heartbeat for {self._lease_s:.0f} s, and none is taken now "
+                f"({type(error).__name__}: {error}). Stages no longer wait for this writer, so it must not write."
+            ) from error
+
+    def remove(self) -> None:
+        """Take the row away: the writer has ended and left nothing unsent. Errors are the driver's."""
+        table = table_name(self._place.keyspace, WRITERS)
+        cql = delete_text(table, ("migration", "writer_id"))
+        self._source.execute(Statement(cql=cql, values=(self._place.migration, self._place.writer_id)))
+
+    def _is_good(self, now: float) -> bool:
+        return self._renewed_at is not None and now - self._renewed_at < self._lease_s
+
+    def _insert(self, report: WriterReport) -> Statement:
+        now = dt.datetime.now(tz=dt.UTC)
+        oldest = None if report.oldest_unsent_us is None else _moment(report.oldest_unsent_us)
+        values = {
+            "migration": self._place.migration,
+            "writer_id": self._place.writer_id,
+            "mode": report.settled.mode.value,
+            "flag_version": report.settled.version,
+            "barrier_us": report.settled.barrier_us,
+            "target_read_percent": report.settled.target_read_percent,
+            "heartbeat_at": now,
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "journal_depth": report.journal_depth,
+            "parked": report.parked,
+            "follower_lag_ms": 0 if oldest is None else (now - oldest) // dt.timedelta(milliseconds=1),
+            "oldest_unsent_at": oldest,
+            "flag_age_ms": report.flag_age_ms,
+        }
+        table = table_name(self._place.keyspace, WRITERS)
+        # The server's own time beside the writer's: the difference is the writer's skew.
+        cql = f"{insert_text(table, values, server_time='server_at')} USING TTL ?"
+        ttl_s = UNSENT_ROW_TTL_S if report.journal_depth else ROW_TTL_S
+        return Statement(cql=cql, values=(*values.values(), ttl_s))
+
+
+def list_writers(session: "Session", migration: str, *, keyspace: str = CONTROL_KEYSPACE) -> tuple[WriterRecord, ...]:
+    """Return the registered writers of a migration, by id. Errors are the driver's."""
+    selectors = (*_COLUMNS_READ, "toTimestamp(now()) AS seen_at")
+    statement = session.prepare(select_text(table_name(keyspace, WRITERS), selectors, ("migration",)))
+    return tuple(
+        WriterRecord(
+            writer_id=row.writer_id,
+            mode=WriteMode(row.mode),
+            flag_version=row.flag_version,
+            barrier_us=row.barrier_us,
+            target_read_percent=row.target_read_percent,
+            host=row.host,
+            pid=row.pid,
+            journal_depth=row.journal_depth,
+            parked=row.parked,
+            follower_lag=dt.timedelta(milliseconds=row.follower_lag_ms),
+            oldest_unsent_at=row.oldest_unsent_at,
+            clock_skew=row.heartbeat_at - row.server_at,
+            heartbeat_age=row.seen_at - row.server_at,
+        )
+        for row in session.execute(statement.bind((migration,)))
+    )
+
+
+def missing_writers(
+    writers: Iterable[WriterRecord],
+    wanted: FlagState,
+    *,
+    max_heartbeat_age: dt.timedelta = dt.timedelta(seconds=MAX_HEARTBEAT_AGE_S),
+) -> tuple[MissingWriter, ...]:
+    """Return the writers that have not arrived at `wanted`, each with the reason; empty when all have.
+
+    No writers at all gives an empty answer too: the caller says how many it expects.
+    """
+    found = ((writer, _why_missing(writer, wanted, max_heartbeat_age)) for writer in writers)
+    return tuple(
+        MissingWriter(writer_id=writer.writer_id, host=writer.host, pid=writer.pid, reason=reason)
+        for writer, reason in found
+        if reason is not None
+    )
+
+
+def forget_writer(session: "Session", migration: str, writer_id: str, *, keyspace: str = CONTROL_KEYSPACE) -> None:
+    """Take away the row of a writer that will not come back, such as one whose host is lost.
+
+    What its journal held may be missing in one store: run the consistency check, with repair, afterwards.
+    """
+    statement = session.prepare(delete_text(table_name(keyspace, WRITERS), ("migration", "writer_id")))
+    session.execute(statement.bind((migration, writer_id)))
+
+
+def _why_missing(writer: WriterRecord, wanted: FlagState, max_age: dt.timedelta) -> str | None:
+    if writer.heartbeat_age > max_age:
+        age_s = writer.heartbeat_age.total_seconds()
+        if writer.journal_depth:
+            return (
+                f"last heard of {age_s:.0f} s ago, with {writer.journal_depth} unsent writes in its journal: start it "
+                "again with its journal; if that is lost, forget the writer and repair by the consistency check"
+            )
+        return f"last heard of {age_s:.0f} s ago: if it has ended, its row is gone in a minute"
+    if writer.mode is not wanted.mode:
+        return f"still in {writer.mode} (flag version {writer.flag_version}); wanted {wanted.mode}"
+    if writer.barrier_us != wanted.barrier_us:
+        return f"has barrier {writer.barrier_us}; wanted {wanted.barrier_us}"
+    if writer.flag_version != wanted.version:
+        return f"has flag version {writer.flag_version}; wanted {wanted.version}"
+    return None
+
+
+def _moment(timestamp_us: int) -> dt.datetime:
+    return EPOCH + dt.timedelta(microseconds=timestamp_us)

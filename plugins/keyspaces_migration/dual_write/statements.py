@@ -1,0 +1,104 @@
+"""CQL of writes and reads, built from a table's shape: names quoted, values bound, timestamps explicit."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from keyspaces_migration.cql.identifiers import quote
+from keyspaces_migration.dual_write.mutation import Mutation, MutationKind
+from keyspaces_migration.dual_write.shape import TableShape
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statement:
+    """A statement to prepare, and the values to bind to its markers, in order."""
+
+    cql: str
+    values: tuple[Any, ...]
+
+
+def table_name(keyspace: str, table: str) -> str:
+    """Return a table's full name, quoted."""
+    return f"{quote(keyspace)}.{quote(table)}"
+
+
+def mutation_statement(keyspace: str, mutation: Mutation) -> Statement:
+    """Return the statement that carries a write out. Sent again, it changes nothing more."""
+    table = table_name(keyspace, mutation.table)
+    keys, columns, timestamp = mutation.key, mutation.columns, mutation.timestamp_us
+    match mutation.kind:
+        case MutationKind.INSERT:
+            names = [*keys, *columns]
+            cql = f"{insert_text(table, names)} USING TIMESTAMP ?"
+            return Statement(cql=cql, values=(*keys.values(), *columns.values(), timestamp))
+        case MutationKind.UPDATE:
+            cql = _update_text(table, "TIMESTAMP ?", columns, keys)
+            return Statement(cql=cql, values=(timestamp, *columns.values(), *keys.values()))
+        case MutationKind.DELETE_ROW:
+            cql = delete_text(table, keys, using="USING TIMESTAMP ?")
+            return Statement(cql=cql, values=(timestamp, *keys.values()))
+
+
+def select_row(keyspace: str, shape: TableShape, key: Mapping[str, Any]) -> Statement:
+    """Return the statement that reads a whole row."""
+    cql = select_text(table_name(keyspace, shape.name), map(quote, shape.columns), key)
+    return Statement(cql=cql, values=tuple(key.values()))
+
+
+def select_cells(keyspace: str, shape: TableShape, key: Mapping[str, Any]) -> Statement:
+    """Return the statement that reads what `key` stands for, cell by cell.
+
+    Each column that is one cell comes three times: value, WRITETIME, TTL. The columns are numbered, so that no name
+    of a column can meet another: v0, w0, t0 for the first of `shape.written_columns(key)`, and so on. LIMIT 1, as a
+    partition's static columns come with each of its rows.
+    """
+    parts = [quote(shape.partition_keys[0])]
+    for number, name in enumerate(shape.written_columns(key)):
+        column = quote(name)
+        parts.append(f"{column} AS v{number}")
+        if not shape.multi_cell(name):
+            parts += [f"WRITETIME({column}) AS w{number}", f"TTL({column}) AS t{number}"]
+    cql = f"{select_text(table_name(keyspace, shape.name), parts, key)} LIMIT 1"
+    return Statement(cql=cql, values=tuple(key.values()))
+
+
+def update_cells(  # noqa: PLR0913 -- each is a part of the statement
+    keyspace: str,
+    shape: TableShape,
+    key: Mapping[str, Any],
+    columns: Mapping[str, Any],
+    *,
+    timestamp_us: int,
+    ttl_s: int,
+) -> Statement:
+    """Return the statement that sets cells which expire after `ttl_s` seconds."""
+    cql = _update_text(table_name(keyspace, shape.name), "TIMESTAMP ? AND TTL ?", columns, key)
+    return Statement(cql=cql, values=(timestamp_us, ttl_s, *columns.values(), *key.values()))
+
+
+def insert_text(table: str, names: Iterable[str], *, server_time: str | None = None) -> str:
+    """Return an INSERT with a marker for each column, and one more column that takes the server's time."""
+    columns = [quote(name) for name in names]
+    marks = ["?"] * len(columns)
+    if server_time is not None:
+        columns, marks = [*columns, quote(server_time)], [*marks, "toTimestamp(now())"]
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(marks)})"  # noqa: S608 -- names are quoted
+
+
+def select_text(table: str, selectors: Iterable[str], keys: Iterable[str]) -> str:
+    """Return a SELECT of selectors, which are CQL already, where each key has the value of a marker."""
+    return f"SELECT {', '.join(selectors)} FROM {table} WHERE {_equals(keys, ' AND ')}"  # noqa: S608 -- names are quoted
+
+
+def delete_text(table: str, keys: Iterable[str], *, using: str = "") -> str:
+    """Return a DELETE of the row whose keys have the values of the markers."""
+    return f"DELETE FROM {table} {using} WHERE {_equals(keys, ' AND ')}"  # noqa: S608 -- names are quoted
+
+
+def _update_text(table: str, using: str, columns: Iterable[str], keys: Iterable[str]) -> str:
+    sets, where = _equals(columns, ", "), _equals(keys, " AND ")
+    return f"UPDATE {table} USING {using} SET {sets} WHERE {where}"  # noqa: S608 -- names are quoted
+
+
+def _equals(names: Iterable[str], separator: str) -> str:
+    return separator.join(f"{quote(name)} = ?" for name in names)

@@ -1,0 +1,103 @@
+"""One of the two stores, as a writer uses it."""
+
+import struct
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from keyspaces_migration.dual_write.mutation import Mutation
+from keyspaces_migration.dual_write.shape import TableShape
+from keyspaces_migration.dual_write.statements import Statement, mutation_statement, select_row
+
+if TYPE_CHECKING:
+    from cassandra.cluster import Session
+    from cassandra.query import PreparedStatement
+
+
+class StoreName(StrEnum):
+    """Which of the two."""
+
+    SOURCE = "SOURCE"
+    TARGET = "TARGET"
+
+
+class Store:
+    """A keyspace of a cluster, reached through a session of the driver. The session stays its owner's.
+
+    Errors of statements are the driver's own. The session's default profile decides on consistency and time-out.
+    """
+
+    def __init__(self, *, name: StoreName, session: "Session", keyspace: str) -> None:
+        self.name = name
+        self.session = session
+        self.keyspace = keyspace
+        self._prepared: dict[str, PreparedStatement] = {}
+        self._lock = threading.Lock()
+
+    def prepare(self, cql: str) -> "PreparedStatement":
+        """Return the prepared statement of a text; each text is prepared once."""
+        if (found := self._prepared.get(cql)) is not None:
+            return found
+        statement = self.session.prepare(cql)
+        # All statements of this room bind their timestamps: sent twice, they do what they do sent once.
+        statement.is_idempotent = True
+        with self._lock:
+            return self._prepared.setdefault(cql, statement)
+
+    def execute(self, statement: Statement) -> Any:  # noqa: ANN401 -- the driver's result set has no type
+        """Prepare, bind and run a statement."""
+        return self.session.execute(self.prepare(statement.cql).bind(statement.values))
+
+    def apply(self, mutation: Mutation) -> None:
+        """Carry a write out and wait for the acknowledgement."""
+        self.execute(mutation_statement(self.keyspace, mutation))
+
+    def check(self, mutation: Mutation) -> None:
+        """Prepare and bind a write without sending it: an unknown table or a bad value shows here."""
+        statement = mutation_statement(self.keyspace, mutation)
+        self.prepare(statement.cql).bind(statement.values)
+
+    def read_row(self, shape: TableShape, key: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return a row as a map of all its columns, or None where there is none."""
+        found = self.execute(select_row(self.keyspace, shape, key)).one()
+        return None if found is None else dict(zip(shape.columns, found, strict=True))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stores:
+    """The two stores of a migration."""
+
+    source: Store
+    target: Store
+
+    def __getitem__(self, name: StoreName) -> Store:
+        """Return one by its name."""
+        return self.source if name is StoreName.SOURCE else self.target
+
+
+def driver_failures() -> tuple[type[Exception], ...]:
+    """Return every class that the driver raises for what a store did or did not do. Loads the driver."""
+    from cassandra import DriverException  # noqa: PLC0415 -- the driver is loaded only where it is needed
+    from cassandra.cluster import NoHostAvailable  # noqa: PLC0415
+    from cassandra.connection import ConnectionException  # noqa: PLC0415
+    from cassandra.protocol import ErrorMessage  # noqa: PLC0415
+
+    return DriverException, NoHostAvailable, ConnectionException, ErrorMessage
+
+
+BINDING_FAILURES: tuple[type[Exception], ...] = (TypeError, ValueError, KeyError, struct.error)
+"""What the driver raises for values that a column's type can't hold: the two stores may disagree on a type."""
+
+
+def delivery_failures() -> tuple[type[Exception], ...]:
+    """Return every class by which sending a write, bound or not, can fail. Loads the driver."""
+    return (*driver_failures(), *BINDING_FAILURES)
+
+
+def refused_for_good(error: Exception) -> bool:
+    """Whether an error says that the write did not take place, rather than that nobody knows."""
+    from cassandra import RequestValidationException  # noqa: PLC0415 -- the driver is loaded only where it is needed
+
+    return isinstance(error, RequestValidationException)

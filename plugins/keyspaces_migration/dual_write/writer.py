@@ -1,0 +1,388 @@
+"""The writer that an application uses: one call, both stores, nothing lost."""
+
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from keyspaces_migration.cql.json_codec import JsonCodecError
+from keyspaces_migration.dual_write.clock import TimestampClock, system_now_us
+from keyspaces_migration.dual_write.control_tables import CONTROL_KEYSPACE
+from keyspaces_migration.dual_write.delivery import Delivery, plan_of
+from keyspaces_migration.dual_write.errors import (
+    DualWriteError,
+    OutcomeUnknownError,
+    RecordFailedError,
+    WriteRefusedError,
+)
+from keyspaces_migration.dual_write.flag import FlagState
+from keyspaces_migration.dual_write.gate import FlagSource, ModeGate
+from keyspaces_migration.dual_write.journal import LocalJournal, SyncPolicy
+from keyspaces_migration.dual_write.mutation import Mutation, MutationKind, check_write, split_row
+from keyspaces_migration.dual_write.recorded import RecordPlace
+from keyspaces_migration.dual_write.registry import HEARTBEAT_INTERVAL_S, LEASE_S, Registration, WriterReport
+from keyspaces_migration.dual_write.routing import partition_slot, partition_text, read_store
+from keyspaces_migration.dual_write.shape import TableShape
+from keyspaces_migration.dual_write.store import (
+    BINDING_FAILURES,
+    StoreName,
+    Stores,
+    delivery_failures,
+    driver_failures,
+    refused_for_good,
+)
+from keyspaces_migration.dual_write.unsent import Unsent, UnsentWrites
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WriterSettings:
+    """What a writer needs to know beside its stores.
+
+    Attributes:
+        migration: Name of the migration, as in its file.
+        writer_id: Name of this process among the migration's writers, the same when it starts again with its journal.
+        journal_folder: On a local disk, one for each writer.
+        sync: What the journal survives.
+        max_unsent: How many writes may wait for the follower; beyond that, writes fail.
+        resolve_timeout_s: How long a write whose outcome is unknown is repeated before the caller is told so.
+    """
+
+    migration: str
+    writer_id: str
+    journal_folder: Path
+    sync: SyncPolicy = SyncPolicy.PROCESS
+    max_unsent: int = 100_000
+    control_keyspace: str = CONTROL_KEYSPACE
+    resolve_timeout_s: float = 10.0
+    heartbeat_interval_s: float = HEARTBEAT_INTERVAL_S
+    lease_s: float = LEASE_S
+
+
+class FollowerFate(StrEnum):
+    """What became of a write at the follower by the time that the caller was answered."""
+
+    NONE = "NONE"
+    """The mode has no follower."""
+    ACKNOWLEDGED = "ACKNOWLEDGED"
+    JOURNALLED = "JOURNALLED"
+    """It did not take the write; it is in the journal and sent again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WriteResult:
+    """An acknowledged write."""
+
+    timestamp_us: int
+    state: FlagState
+    follower: FollowerFate
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadResult:
+    """A row as a map of all columns, or None where there is none, and the store that it was read from."""
+
+    row: dict[str, Any] | None
+    store: StoreName
+
+
+class DualWriter:
+    """Writes and reads rows of a migration's tables, obeying the flag. Methods may be called from several threads.
+
+    Sessions and flag stay their owners': open them before, close them after.
+    """
+
+    def __init__(
+        self,
+        settings: WriterSettings,
+        *,
+        stores: Stores,
+        tables: Iterable[TableShape],
+        flag: FlagSource,
+        now_us: Callable[[], int] = system_now_us,
+    ) -> None:
+        self.settings = settings
+        self._stores = stores
+        self._tables = {shape.name: shape for shape in tables}
+        self._flag = flag
+        self._now_us = now_us
+        self._journal = LocalJournal(settings.journal_folder, sync=settings.sync, max_entries=settings.max_unsent)
+        self._gate = ModeGate(flag)
+        place = RecordPlace(
+            migration=settings.migration, writer_id=settings.writer_id, keyspace=settings.control_keyspace
+        )
+        self._delivery = Delivery(
+            stores=stores, tables=self._tables, journal=self._journal, gate=self._gate, place=place
+        )
+        self._unsent = UnsentWrites(self._deliver_again, now_us=now_us)
+        self._registration = Registration(
+            source=stores.source,
+            place=place,
+            report=self.report,
+            refresh_flag=flag.refresh,
+            lease_s=settings.lease_s,
+        )
+        self._clock = TimestampClock(now_us=now_us)
+        self._stop = threading.Event()
+        self._heartbeat: threading.Thread | None = None
+
+    def open(self) -> None:
+        """Take up what an earlier process left, register, and begin.
+
+        Raises:
+            JournalError: The journal can't be used.
+            WriteRefusedError: A table can't be dual-written.
+            WriterNotRegisteredError: The source does not take the registration.
+        """
+        for shape in self._tables.values():
+            shape.refuse_if_unrepeatable()
+        self._journal.open()
+        try:
+            self._clock = TimestampClock(now_us=self._now_us, last_us=self._journal.last_timestamp_us)
+            self._take_up()
+            self._require_registration()
+        except BaseException:
+            self._journal.close()
+            raise
+        self._unsent.start()
+        self._heartbeat = threading.Thread(target=self._beat, name="writer-heartbeat", daemon=True)
+        self._heartbeat.start()
+
+    def close(self) -> None:
+        """End, and take the registration away if nothing is unsent. Waits for no follower: see `drain`."""
+        self._stop.set()
+        if self._heartbeat is not None:
+            self._heartbeat.join()
+        self._unsent.stop()
+        try:
+            if self._journal.depth:
+                self._registration.beat()
+            else:
+                self._registration.remove()
+        except heartbeat_failures() as error:
+            _log.warning("the registration of writer %s stays as it is: %s", self.settings.writer_id, error)
+        finally:
+            self._journal.close()
+
+    def insert(self, table: str, row: Mapping[str, Any]) -> WriteResult:
+        """Insert a row, or set the columns that are named in one that is there. None deletes a column's value.
+
+        Raises:
+            WriteRefusedError: The write can't be made alike in both stores.
+            JournalError, WriterNotRegisteredError, RecordFailedError: Nothing was written.
+            OutcomeUnknownError: The leader did not answer; see there.
+            cassandra.DriverException: The leader refuses it; nothing was written.
+        """
+        key, columns = split_row(self._shape(table), row)
+        return self._write(table, MutationKind.INSERT, key, columns)
+
+    def update(self, table: str, key: Mapping[str, Any], columns: Mapping[str, Any]) -> WriteResult:
+        """Set columns of a row, or static columns of a partition by its partition key. Raises as `insert`."""
+        return self._write(table, MutationKind.UPDATE, key, columns)
+
+    def delete_row(self, table: str, key: Mapping[str, Any]) -> WriteResult:
+        """Delete a row. Raises as `insert`."""
+        return self._write(table, MutationKind.DELETE_ROW, key, {})
+
+    def read(self, table: str, key: Mapping[str, Any]) -> ReadResult:
+        """Read a row by its whole key, from the store that the flag gives its partition. Errors are the driver's."""
+        shape = self._shape(table)
+        text = self._partition_text(shape, key)
+        name = read_store(self._flag.current(), partition_slot(text), unsent=self._unsent.touches(text))
+        return ReadResult(row=self._stores[name].read_row(shape, key), store=name)
+
+    def drain(self, *, timeout_s: float) -> int:
+        """Wait until both stores have every write; return how many one of them still lacks."""
+        return self._unsent.wait_until_sent(timeout_s=timeout_s)
+
+    def report(self) -> WriterReport:
+        """Return what the next heartbeat says."""
+        age_s = getattr(self._flag, "age_s", 0.0)
+        return WriterReport(
+            settled=self._gate.settled(),
+            journal_depth=self._journal.depth,
+            parked=len(self._unsent.parked()),
+            oldest_unsent_us=self._unsent.oldest_us(),
+            flag_age_ms=int(age_s * 1000),
+        )
+
+    def _shape(self, table: str) -> TableShape:
+        if table not in self._tables:
+            raise WriteRefusedError(f"table {table} is not one of the migration's: {', '.join(sorted(self._tables))}")
+        return self._tables[table]
+
+    def _partition_text(self, shape: TableShape, key: Mapping[str, Any]) -> str:
+        try:
+            return partition_text(shape, key)
+        except (JsonCodecError, KeyError) as error:
+            raise WriteRefusedError(f"table {shape.name}: the key {dict(key)!r} is not whole: {error}") from error
+
+    def _write(self, table: str, kind: MutationKind, key: Mapping[str, Any], columns: Mapping[str, Any]) -> WriteResult:
+        shape = self._shape(table)
+        columns = {name: _null_if_empty(shape, name, value) for name, value in columns.items()}
+        check_write(shape, key, columns, kind)
+        partition = self._partition_text(shape, key)
+        # Before entering: a writer that was not listed reads the flag anew, and only then takes its state.
+        self._require_registration()
+        gate_pass, state = self._gate.enter()
+        try:
+            barrier_us = state.barrier_us if state.mode.needs_barrier else None
+            timestamp_us = self._clock.next_us(barrier_us=barrier_us)
+            mutation = Mutation(table=table, kind=kind, key=dict(key), columns=columns, timestamp_us=timestamp_us)
+            write = self._begin(shape, mutation, state, gate_pass, partition)
+        except BaseException:
+            self._gate.leave(gate_pass)
+            raise
+        self._lead_or_keep(write)
+        self._gate.leave(gate_pass)
+        return WriteResult(timestamp_us=timestamp_us, state=state, follower=self._follow(write))
+
+    def _begin(self, shape: TableShape, mutation: Mutation, state: FlagState, gate_pass: int, partition: str) -> Unsent:
+        body = mutation.to_json(shape)
+        plan = plan_of(state.mode)
+        # An unknown table and a bad value show before anything is kept.
+        self._check(plan.leader, mutation)
+        entry_id = 0
+        if plan.journalled:
+            entry_id = self._journal.append({**body, "state": state.to_json()}, timestamp_us=mutation.timestamp_us)
+        return Unsent(entry_id=entry_id, mutation=mutation, state=state, gate_pass=gate_pass, partition=partition)
+
+    def _check(self, leader: StoreName, mutation: Mutation) -> None:
+        try:
+            self._stores[leader].check(mutation)
+        except BINDING_FAILURES as error:
+            raise WriteRefusedError(f"table {mutation.table}: the driver can't bind the values: {error}") from error
+
+    def _lead_or_keep(self, write: Unsent) -> None:
+        try:
+            self._lead(write)
+        except BaseException:
+            # What is still in the journal may have taken place: it keeps its pass until that is known, so that no
+            # stage goes on before.
+            if self._journal.holds(write.entry_id):
+                self._unsent.add(write)
+            else:
+                self._gate.leave(write.gate_pass)
+            raise
+
+    def _lead(self, write: Unsent) -> None:
+        """Record if the mode asks for it, and write to the leader until its answer is known."""
+        plan = plan_of(write.state.mode)
+        try:
+            self._delivery.record(write)
+        except driver_failures() as error:
+            self._journal.mark_done(write.entry_id)
+            raise RecordFailedError(
+                f"table {write.mutation.table}: the key could not be recorded on the source, so nothing was written "
+                f"({type(error).__name__}: {error})"
+            ) from error
+        try:
+            self._stores[plan.leader].apply(write.mutation)
+        except driver_failures() as error:
+            if not plan.journalled:
+                raise  # as without this library: its caller knows what an answer that does not come means
+            if refused_for_good(error):
+                self._journal.mark_done(write.entry_id)
+                raise
+            self._resolve(write, error)
+        if plan.journalled and plan.follower is not None:
+            self._journal.mark_leader_done(write.entry_id)
+        elif plan.journalled:
+            self._journal.mark_done(write.entry_id)
+
+    def _resolve(self, write: Unsent, error: Exception) -> None:
+        """Repeat a write whose outcome is unknown; with its timestamp it can only have taken place once."""
+        deadline = time.monotonic() + self.settings.resolve_timeout_s
+        pause_s = 0.1
+        while time.monotonic() + pause_s < deadline and not self._stop.wait(pause_s):
+            pause_s = min(2 * pause_s, 1.0)
+            try:
+                self._stores[plan_of(write.state.mode).leader].apply(write.mutation)
+            except driver_failures() as again:
+                error = again
+            else:
+                return
+        raise OutcomeUnknownError(
+            f"table {write.mutation.table}, key {write.mutation.key!r}: the leader's answer is unknown "
+            f"({type(error).__name__}: {error}). The write is in the journal and will be made in both stores.",
+            entry_id=write.entry_id,
+            timestamp_us=write.mutation.timestamp_us,
+        ) from error
+
+    def _follow(self, write: Unsent) -> FollowerFate:
+        follower = plan_of(write.state.mode).follower
+        if follower is None:
+            return FollowerFate.NONE
+        try:
+            self._stores[follower].apply(write.mutation)
+        except BaseException as error:
+            self._unsent.add(replace(write, gate_pass=None))
+            if isinstance(error, delivery_failures()):
+                return FollowerFate.JOURNALLED
+            raise
+        self._journal.mark_done(write.entry_id)
+        return FollowerFate.ACKNOWLEDGED
+
+    def _deliver_again(self, write: Unsent) -> str | None:
+        try:
+            if write.gate_pass is not None:
+                self._delivery.lead_again(write)
+                gate_pass, write = write.gate_pass, self._unsent.leader_done(write)
+                self._gate.leave(gate_pass)
+            self._delivery.follow_again(write)
+        except delivery_failures() as error:
+            return f"{type(error).__name__}: {error}"
+        self._journal.mark_done(write.entry_id)
+        return None
+
+    def _take_up(self) -> None:
+        for write in reversed(list(self._delivery.left_behind())):
+            self._unsent.add(write)
+
+    def _require_registration(self) -> None:
+        # Once the target leads, the source, where the registrations are, must not be able to stop a write; and a writer
+        # that nobody sees then still writes to both.
+        if not self._flag.current().mode.target_leads:
+            self._registration.require_lease()
+
+    def _beat(self) -> None:
+        while not self._stop.wait(self.settings.heartbeat_interval_s):
+            try:
+                self._registration.beat()
+            except heartbeat_failures() as error:
+                _log.warning("no heartbeat of writer %s: %s", self.settings.writer_id, error)
+
+    def __enter__(self) -> Self:
+        """Open."""
+        self.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close."""
+        self.close()
+
+
+def default_writer_id(application: str, number: int = 0) -> str:
+    """Return a name for the writer: host, application and a number that tells processes on one host apart."""
+    return f"{socket.gethostname()}/{application}/{number}"
+
+
+def heartbeat_failures() -> tuple[type[Exception], ...]:
+    """Return every class by which a heartbeat can fail: the source, or the flag that it reads anew."""
+    return (*driver_failures(), DualWriteError)
+
+
+def _null_if_empty(shape: TableShape, name: str, value: object) -> object:
+    # Cassandra keeps no empty collection that is not frozen: writing one deletes what was there.
+    if name in shape.columns and shape.multi_cell(name) and value is not None and not len(value):  # type: ignore[arg-type]
+        return None
+    return value

@@ -1,0 +1,107 @@
+"""Runs the sample application, or asks one that runs.
+
+python -m rehearsal.application run --folder … --migration-file … --source host:port --target host:port …
+python -m rehearsal.application ask audit --folder …
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import signal
+import sys
+from pathlib import Path
+
+from keyspaces_migration.dual_write.flag import WriteMode
+from keyspaces_migration.dual_write.flag_reader import FlagAddress
+from keyspaces_migration.errors import MigrationError
+from rehearsal.application.application import COMMAND_TIMEOUT_S, Application, ApplicationSettings
+from rehearsal.application.control import ask
+from rehearsal.processes import WorldError
+
+
+def main() -> int:
+    """Parse the command line and do it. The result goes to standard output as one line of JSON."""
+    arguments = _parser().parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("cassandra").setLevel(logging.ERROR)
+    try:
+        if arguments.verb == "ask":
+            result = ask(arguments.folder, arguments.command, timeout_s=COMMAND_TIMEOUT_S)
+        else:
+            application = Application(_settings(arguments))
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: application.stop())
+            result = application.run()
+    except (MigrationError, WorldError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m rehearsal.application", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    asking = verbs.add_parser("ask", help="ask the application that runs in a folder")
+    asking.add_argument("command", choices=["status", "audit", "audit-all", "stop"])
+    asking.add_argument("--folder", type=Path, required=True)
+    running = verbs.add_parser("run", help="run until SIGTERM, SIGINT or the command stop")
+    running.add_argument("--folder", type=Path, required=True, help="kept between starts")
+    running.add_argument("--migration-file", type=Path, required=True)
+    running.add_argument("--tables", default="flights_unarchived,planes,weather", help="without static columns")
+    running.add_argument("--source", type=_place, required=True, metavar="HOST:PORT")
+    running.add_argument("--target", type=_place, required=True, metavar="HOST:PORT")
+    running.add_argument("--aws-endpoint", help="of AppConfig; AWS itself without it")
+    running.add_argument("--aws-region", default="us-east-1")
+    running.add_argument("--flag-application", required=True)
+    running.add_argument("--flag-environment", required=True)
+    running.add_argument("--flag-profile", required=True)
+    running.add_argument("--flag-poll-s", type=float, help="only against a stand-in; AppConfig decides otherwise")
+    running.add_argument("--rate", type=float, default=50, help="operations a second")
+    running.add_argument("--adopt", type=int, default=500, help="rows of each table taken over from the source")
+    running.add_argument(
+        "--first-write-mode",
+        type=WriteMode,
+        choices=[WriteMode.SOURCE_ONLY, WriteMode.RECORD],
+        default=WriteMode.SOURCE_ONLY,
+        help="RECORD: only read before, where nothing carries the source's changes into the history",
+    )
+    running.add_argument("--seed", type=int)
+    running.add_argument("--number", type=int, default=0, help="tells several applications of one host apart")
+    running.add_argument("--port", type=int, default=0)
+    return parser
+
+
+def _place(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    return host, int(port)
+
+
+def _settings(arguments: argparse.Namespace) -> ApplicationSettings:
+    return ApplicationSettings(
+        folder=arguments.folder,
+        migration_file=arguments.migration_file,
+        tables=tuple(arguments.tables.split(",")),
+        source=arguments.source,
+        target=arguments.target,
+        aws_endpoint=arguments.aws_endpoint,
+        aws_region=arguments.aws_region,
+        flag=FlagAddress(
+            application=arguments.flag_application,
+            environment=arguments.flag_environment,
+            profile=arguments.flag_profile,
+        ),
+        flag_poll_s=arguments.flag_poll_s,
+        rate_per_s=arguments.rate,
+        adopt=arguments.adopt,
+        first_write_mode=arguments.first_write_mode,
+        seed=arguments.seed,
+        number=arguments.number,
+        port=arguments.port,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
