@@ -52,7 +52,9 @@ def test_an_import_that_points_downward_is_allowed(file: str, statement: str) ->
     assert "TID" not in lint(f"{statement}\n", as_file=file)
 
 
-@pytest.mark.parametrize("heavy", ["cassandra", "sqlalchemy", "boto3", "snowflake.connector", "keyspaces_migration.ledger"])
+@pytest.mark.parametrize(
+    "heavy", ["cassandra", "sqlalchemy", "boto3", "snowflake.connector", "keyspaces_migration.ledger"]
+)
 def test_an_operator_module_may_import_a_client_where_it_is_used_but_not_at_its_top(heavy: str) -> None:
     file = "plugins/keyspaces_provider/operators/stage.py"
     assert "TID253" in lint(f"import {heavy}\n", as_file=file)

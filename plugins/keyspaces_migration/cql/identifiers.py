@@ -13,7 +13,7 @@ RESERVED_WORDS = frozenset(
     entries execute from full grant if in index infinity insert into is keyspace limit materialized mbean mbeans
     modify nan norecursive not null of on or order primary rename replace revoke schema select set table to token
     truncate unlogged unset update use using view where with
-    """.split()  # noqa: SIM905: sixty words are read best as a paragraph
+    """.split()  # noqa: SIM905 - sixty words are read best as a paragraph
 )
 
 

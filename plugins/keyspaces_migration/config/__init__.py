@@ -1,0 +1,26 @@
+"""The migration file: what one migration is, read and checked once, at the edge."""
+
+from keyspaces_migration.config.load import LoadedMigration, MigrationFolder, load_migration, read_folder
+from keyspaces_migration.config.migration import Migration
+from keyspaces_migration.config.notices import Notice, notices
+from keyspaces_migration.config.problems import MigrationFileError, Problem
+from keyspaces_migration.config.sections import Engine
+from keyspaces_migration.config.tables import LoadOrder, SortOrder, Table, TableType, ThroughputMode
+
+__all__ = [
+    "Engine",
+    "LoadOrder",
+    "LoadedMigration",
+    "Migration",
+    "MigrationFileError",
+    "MigrationFolder",
+    "Notice",
+    "Problem",
+    "SortOrder",
+    "Table",
+    "TableType",
+    "ThroughputMode",
+    "load_migration",
+    "notices",
+    "read_folder",
+]

@@ -1,0 +1,132 @@
+"""The migration file as a whole."""
+
+import hashlib
+import json
+from functools import cached_property
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator
+
+from keyspaces_migration.config.floors import CONSISTENCY_LIMITS, CUTOVER_LIMITS, limit_violations
+from keyspaces_migration.config.model import ByName, FileModel
+from keyspaces_migration.config.names import MigrationName, Owner
+from keyspaces_migration.config.problems import RuleError, broken
+from keyspaces_migration.config.sections import (
+    Approvals,
+    Backfill,
+    Connections,
+    Consistency,
+    Cutover,
+    Environment,
+    Reports,
+    Source,
+    Target,
+)
+from keyspaces_migration.config.tables import LoadOrder, Table, TableType
+
+# Quota of Amazon Keyspaces: tables a Region. It can be raised, but one file of more can't be reviewed.
+MAX_TABLES = 256
+# TagKey, TagValue and TagList of the Keyspaces API; the file's own come on top of the four that `provision` sets.
+MAX_TAGS = 56
+_OWN_TAGS = ("Project", "Environment", "Type", "Table-type")
+
+
+def _check_tag_key(value: str) -> str:
+    if value.casefold() in {own.casefold() for own in _OWN_TAGS}:
+        raise broken(value, f"a tag of your own: {', '.join(_OWN_TAGS)} are set by `provision`")
+    if value.lower().startswith("aws:"):
+        raise broken(value, "a tag key that does not begin with aws:, which AWS keeps for itself")
+    return value
+
+
+TagKey = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=128), AfterValidator(_check_tag_key)]
+TagValue = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=256)]
+
+
+class Migration(FileModel):
+    """One migration: from a keyspace of Apache Cassandra to one of Amazon Keyspaces."""
+
+    name: MigrationName = Field(alias="migration")
+    """The migration's name, which begins the id of each of its DAGs."""
+    description: Annotated[str, StringConstraints(strict=True, max_length=2_000)] = ""
+    """What is migrated and why, for the DAGs' documentation."""
+    owner: Owner
+    """The person or team that answers for it; the owner of its DAGs."""
+    environment: Environment
+    """How much is at stake."""
+    connections: Connections
+    """Ids of Airflow connections."""
+    source: Source
+    """What is migrated."""
+    target: Target
+    """Where it goes."""
+    reports: Reports
+    """Where reports are kept."""
+    approvals: Approvals
+    """Who may approve what acts."""
+    backfill: Backfill
+    """How the history is loaded."""
+    consistency: Consistency = Consistency()
+    """How the daily check compares the stores."""
+    cutover: Cutover = Cutover()
+    """When reads may move to the target, and in which steps."""
+    tags: ByName[TagValue] = Field(default_factory=dict, max_length=MAX_TAGS)
+    """Tags on every AWS resource, beside those that `provision` sets."""
+    tables: ByName[Table] = Field(min_length=1, max_length=MAX_TABLES)
+    """The tables to migrate, by name; a name that ends in `_unarchived` is tagged so."""
+
+    @field_validator("consistency")
+    @classmethod
+    def _consistency_above_floors(cls, value: Consistency, info: ValidationInfo) -> Consistency:
+        environment = info.data.get("environment")
+        if environment is None or environment.disposable:
+            return value
+        if violations := tuple(limit_violations(value, CONSISTENCY_LIMITS)):
+            raise RuleError(violations)
+        return value
+
+    @field_validator("cutover")
+    @classmethod
+    def _cutover_above_floors(cls, value: Cutover, info: ValidationInfo) -> Cutover:
+        environment = info.data.get("environment")
+        if environment is None or environment.disposable:
+            return value
+        if violations := tuple(limit_violations(value, CUTOVER_LIMITS)):
+            raise RuleError(violations)
+        return value
+
+    @field_validator("reports")
+    @classmethod
+    def _reports_outlive_the_machine(cls, value: Reports, info: ValidationInfo) -> Reports:
+        environment = info.data.get("environment")
+        if environment is not None and not environment.disposable and value.is_relative:
+            allowed = "an address of object storage, or an absolute folder that every worker sees"
+            raise broken(value.path, allowed, "a relative path is for environments with disposable: true")
+        return value
+
+    def canonical_json(self) -> str:
+        """Return the one JSON text of this content: defaults written out, keys in order, the file's own shape."""
+        content = self.model_dump(mode="json", by_alias=True)
+        return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+    @classmethod
+    def from_canonical_json(cls, text: str | bytes) -> Self:
+        """Read a migration back from `canonical_json`.
+
+        Raises:
+            pydantic.ValidationError: The text was written by a release with other rules, or by someone else.
+        """
+        return cls.model_validate_json(text)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON, in hexadecimal: equal for equal content, however the file is written."""
+        return hashlib.sha256(self.canonical_json().encode()).hexdigest()
+
+    def table_type(self, table: str) -> TableType:
+        """Return the value of the tag `Table-type` for a table of this migration."""
+        return TableType.UNARCHIVED if table.endswith("_unarchived") else TableType.STANDARD
+
+    def load_order(self, table: str) -> LoadOrder:
+        """Return the order for a table of this migration: its own, or else the file's."""
+        return self.tables[table].order or self.backfill.order

@@ -1,0 +1,109 @@
+"""Names in a migration file: what each may look like, and why."""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import AfterValidator, StringConstraints, WithJsonSchema
+
+from keyspaces_migration.config.problems import broken
+
+
+@dataclass(frozen=True)
+class NameRule:
+    """What a name may look like.
+
+    Attributes:
+        pattern: What all of the name must match.
+        allowed: The same in words.
+        hints: Patterns that wrong names may match somewhere, each with what to do about it.
+    """
+
+    pattern: str
+    allowed: str
+    hints: tuple[tuple[str, str], ...] = ()
+
+    def check(self, value: str) -> str:
+        """Return `value` if it keeps the rule.
+
+        Raises:
+            RuleError: It does not.
+        """
+        if re.fullmatch(self.pattern, value):
+            return value
+        hint = next((text for wrong, text in self.hints if re.search(wrong, value)), "")
+        raise broken(value, self.allowed, hint)
+
+    @property
+    def schema(self) -> WithJsonSchema:
+        """The rule for the JSON Schema."""
+        return WithJsonSchema({"type": "string", "pattern": f"^{self.pattern}$"})
+
+
+_STRICT = StringConstraints(strict=True)
+_TOO_LONG = (".{49,}", "shorten it: Amazon Keyspaces takes 48 characters")
+
+KEYSPACES_NAME = NameRule(
+    pattern="[a-zA-Z0-9][a-zA-Z0-9_]{0,47}",
+    allowed="a name of Amazon Keyspaces: 1 to 48 letters, digits and underscores, the first no underscore",
+    hints=(_TOO_LONG,),
+)
+COLUMN_NAME = NameRule(
+    pattern="[a-z0-9][a-z0-9_]{0,47}",
+    allowed="a column name: 1 to 48 lower-case letters, digits and underscores, the first no underscore",
+    hints=(
+        _TOO_LONG,
+        (
+            "[A-Z]",
+            "capitals are refused by pulumi_aws (terraform-provider-aws #43068): rename the column before migrating it",
+        ),
+    ),
+)
+MIGRATION_NAME = NameRule(
+    pattern="[a-z][a-z0-9_-]{0,39}",
+    allowed="1 to 40 lower-case letters, digits, underscores and dashes, the first a letter: it begins every DAG id "
+    "and names the Pulumi stack and the flag",
+)
+CONNECTION_ID = NameRule(
+    pattern="[A-Za-z0-9][A-Za-z0-9_.-]{0,199}",
+    allowed="the id of an Airflow connection: 1 to 200 letters, digits, and _ . -",
+    hints=((r"://", "give the id of a connection, never its address: addresses and secrets stay in Airflow"),),
+)
+SNOWFLAKE_COLUMN = NameRule(
+    pattern=r'(?:[A-Za-z_][A-Za-z0-9_$]{0,254}|"(?:[^"\x00]|""){1,255}")',
+    allowed="a column of Snowflake: a plain name, which Snowflake reads in capitals, or one in double quotes",
+)
+SNOWFLAKE_TABLE = NameRule(
+    pattern=r"\.".join([SNOWFLAKE_COLUMN.pattern] * 3),
+    allowed="DATABASE.SCHEMA.TABLE of Snowflake, each part a plain name or one in double quotes",
+    hints=((r"^[^.]*(\.[^.]*)?$", "name the database and the schema too: a session's defaults may change"),),
+)
+REGION = NameRule(pattern="[a-z]{2}(-[a-z]+)+-[0-9]", allowed="an AWS Region, such as us-east-1")
+ACCOUNT_ID = NameRule(pattern="[0-9]{12}", allowed="the 12 digits of an AWS account, in quotes")
+ROLE_NAME = NameRule(
+    pattern=r"[A-Za-z0-9_+=,.@-]{1,64}",
+    allowed="the name of an IAM role, without its ARN",
+    hints=(("^arn:", "give only what follows role/"),),
+)
+ENVIRONMENT_NAME = NameRule(
+    pattern="[a-z][a-z0-9-]{0,31}",
+    allowed="1 to 32 lower-case letters, digits and dashes, the first a letter",
+)
+OWNER = NameRule(
+    pattern=r"\S(?:[^\r\n\x00]{0,98}\S)?",
+    allowed="1 to 100 characters in one line, without spaces at the ends",
+)
+USER_NAME = NameRule(pattern=r"[^\s\x00]{1,128}", allowed="the name of an Airflow user, without spaces")
+
+KeyspacesName = Annotated[str, _STRICT, AfterValidator(KEYSPACES_NAME.check), KEYSPACES_NAME.schema]
+ColumnName = Annotated[str, _STRICT, AfterValidator(COLUMN_NAME.check), COLUMN_NAME.schema]
+MigrationName = Annotated[str, _STRICT, AfterValidator(MIGRATION_NAME.check), MIGRATION_NAME.schema]
+ConnectionId = Annotated[str, _STRICT, AfterValidator(CONNECTION_ID.check), CONNECTION_ID.schema]
+SnowflakeColumn = Annotated[str, _STRICT, AfterValidator(SNOWFLAKE_COLUMN.check), SNOWFLAKE_COLUMN.schema]
+SnowflakeTable = Annotated[str, _STRICT, AfterValidator(SNOWFLAKE_TABLE.check), SNOWFLAKE_TABLE.schema]
+Region = Annotated[str, _STRICT, AfterValidator(REGION.check), REGION.schema]
+AccountId = Annotated[str, _STRICT, AfterValidator(ACCOUNT_ID.check), ACCOUNT_ID.schema]
+RoleName = Annotated[str, _STRICT, AfterValidator(ROLE_NAME.check), ROLE_NAME.schema]
+EnvironmentName = Annotated[str, _STRICT, AfterValidator(ENVIRONMENT_NAME.check), ENVIRONMENT_NAME.schema]
+UserName = Annotated[str, _STRICT, AfterValidator(USER_NAME.check), USER_NAME.schema]
+Owner = Annotated[str, _STRICT, AfterValidator(OWNER.check), OWNER.schema]

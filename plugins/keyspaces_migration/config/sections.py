@@ -1,0 +1,224 @@
+"""The sections of the migration file beside its tables."""
+
+import re
+from collections import Counter
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from keyspaces_migration.config.cron import CronSchedule
+from keyspaces_migration.config.durations import Duration, format_duration
+from keyspaces_migration.config.model import FileModel
+from keyspaces_migration.config.names import (
+    AccountId,
+    ConnectionId,
+    EnvironmentName,
+    KeyspacesName,
+    Region,
+    RoleName,
+    UserName,
+)
+from keyspaces_migration.config.problems import RuleError, Violation, broken
+from keyspaces_migration.config.tables import LoadOrder
+
+# FinalBakeTimeInMinutes of the AppConfig API.
+MAX_BAKE_TIME = timedelta(days=1)
+
+
+class Engine(StrEnum):
+    """What runs the historical backfill."""
+
+    AIRFLOW = "AIRFLOW"
+    SPARK = "SPARK"
+
+
+class Connections(FileModel):
+    """Ids of Airflow connections. Addresses and secrets stay in Airflow."""
+
+    source: ConnectionId
+    """The Cassandra cluster that is migrated (type apache_cassandra)."""
+    target: ConnectionId
+    """Amazon Keyspaces (type amazon_keyspaces)."""
+    history: ConnectionId
+    """Snowflake, where the past of the tables is kept (type snowflake)."""
+    ledger: ConnectionId
+    """The relational store of runs, evidence and approvals (type postgres; sqlite in a rehearsal)."""
+    aws: ConnectionId
+    """The AWS account of the target, its queues and its flag (type aws)."""
+
+    @model_validator(mode="after")
+    def _source_is_not_target(self) -> Self:
+        if self.source == self.target:
+            allowed = "another connection than connections.source: a store can't be migrated onto itself"
+            raise RuleError([Violation(("target",), repr(self.target), allowed)])
+        return self
+
+
+class Source(FileModel):
+    """What is migrated."""
+
+    keyspace: KeyspacesName
+    """The keyspace on Cassandra that holds every table of this file."""
+
+
+class Target(FileModel):
+    """Where it goes."""
+
+    keyspace: KeyspacesName
+    """The keyspace on Amazon Keyspaces; `provision` creates it."""
+    region: Region
+    """The AWS Region."""
+    account_id: AccountId
+    """The AWS account, 12 digits in quotes; acting on any other account is refused."""
+    role_name: RoleName | None = None
+    """The IAM role that is assumed in that account; without it, the connection's own rights are used."""
+
+
+class Environment(FileModel):
+    """How much is at stake."""
+
+    name: EnvironmentName
+    """Such as production or staging; the tag `Environment`."""
+    disposable: bool = False
+    """True only where every store may be lost: the limits below then don't hold."""
+
+
+_URL = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<rest>\S+)")
+
+
+def _check_report_path(value: str) -> str:
+    match = _URL.fullmatch(value)
+    if match is None and (not value.strip() or "://" in value or "\0" in value):
+        raise broken(value, "an address of object storage such as s3://bucket/reports, or a folder")
+    if ".." in re.split(r"[/\\]", value):
+        raise broken(value, "a path without '..'")
+    if match is not None and ":" in match["rest"].partition("/")[0].rpartition("@")[0]:
+        # The value itself is not shown: it holds a password.
+        raise broken("an address with a password in it", "an address without secrets, such as s3://connection@bucket/x")
+    return value
+
+
+class Reports(FileModel):
+    """Where reports are kept."""
+
+    path: Annotated[str, StringConstraints(strict=True), AfterValidator(_check_report_path)]
+    """Object storage (s3://bucket/prefix, s3://connection_id@bucket/prefix) or an absolute folder that every worker
+    sees. A relative path lies under Airflow's home, and is for disposable environments on one machine."""
+
+    @property
+    def is_relative(self) -> bool:
+        """Whether the path is meant to lie under Airflow's home."""
+        return "://" not in self.path and not self.path.startswith("/")
+
+
+class Budget(FileModel):
+    """What the historical backfill may use."""
+
+    max_write_units_per_s: int = Field(ge=1)
+    """Write units a second, all tables and workers together."""
+    max_cost_usd: float = Field(gt=0)
+    """Money for the writes of one backfill; a plan that costs more starts only with an approval."""
+
+
+class Backfill(FileModel):
+    """How the history is loaded."""
+
+    engine: Engine = Engine.AIRFLOW
+    """AIRFLOW (its own workers) or SPARK (more than one machine)."""
+    order: LoadOrder = LoadOrder.HISTORY_FIRST
+    """HISTORY_FIRST has no deadline; DUAL_WRITES_FIRST must end within 48 hours of the barrier."""
+    budget: Budget
+    """What it may use."""
+
+
+class Consistency(FileModel):
+    """How the daily check compares the stores."""
+
+    schedule: CronSchedule = "@daily"
+    """When it runs, UTC: five cron fields or a preset such as @daily."""
+    confidence: float = Field(default=0.99, ge=0.9, lt=1)
+    """How sure the bound on mismatches is, from 0.9 to below 1."""
+    max_mismatch_rate: float = Field(default=1e-4, gt=0, le=0.01)
+    """The share of wrong rows that a pass rules out: 1e-4 at 0.99 needs 46,050 clean rows."""
+    tolerated_mismatch_rate: float = Field(default=0, ge=0, lt=0.01)
+    """The share of confirmed mismatches that is no failure; 0 means that any one fails the check."""
+    settle_time: Duration = timedelta(seconds=30)
+    """How long a difference must last to count."""
+
+    @model_validator(mode="after")
+    def _tolerates_less_than_it_rules_out(self) -> Self:
+        if self.tolerated_mismatch_rate >= self.max_mismatch_rate:
+            allowed = (
+                f"less than consistency.max_mismatch_rate ({self.max_mismatch_rate}), which could not be shown else"
+            )
+            raise RuleError([Violation(("tolerated_mismatch_rate",), str(self.tolerated_mismatch_rate), allowed)])
+        return self
+
+
+class Approvals(FileModel):
+    """Who may approve what acts: applying a plan, loading above a cost, repair, raising the share, retiring."""
+
+    approvers: tuple[UserName, ...] = Field(min_length=1)
+    """Airflow user names, each once."""
+    required: int = Field(default=1, ge=1)
+    """How many distinct approvers each act needs."""
+
+    @model_validator(mode="after")
+    def _enough_distinct_people(self) -> Self:
+        people = Counter(self.approvers)
+        violations = [
+            Violation(("approvers", index), f"{name!r} again", "each person once")
+            for index, name in enumerate(self.approvers)
+            if name in self.approvers[:index]
+        ]
+        if self.required > len(people):
+            found = f"{self.required} for {len(people)} listed"
+            violations.append(Violation(("required",), found, "as many as there are approvers, or fewer"))
+        if violations:
+            raise RuleError(violations)
+        return self
+
+
+class Cutover(FileModel):
+    """When reads may move to the target, and in which steps."""
+
+    waiting_period: Duration = timedelta(days=7)
+    """How long dual writes must have run, unbroken."""
+    consecutive_passes: int = Field(default=7, ge=1)
+    """How many daily checks in a row must have passed."""
+    max_check_age: Duration = timedelta(hours=36)
+    """How old the newest check may be when the share is raised."""
+    canary_steps: tuple[Annotated[int, Field(ge=1, le=100)], ...] = (1, 5, 25, 50, 100)
+    """Percentages of reads on the target, ascending, the last 100."""
+    bake_time: Duration = timedelta(hours=1)
+    """How long each step is watched before the next; AppConfig's alarms watch it too, in whole minutes, rounded up."""
+    min_compared_reads: int = Field(default=1_000, ge=1)
+    """How many shadow reads each step must have compared before it counts."""
+    retire_after: Duration = timedelta(days=14)
+    """How long the source is kept written to, and going back possible, after the last step."""
+
+    @model_validator(mode="after")
+    def _steps_ascend_to_all(self) -> Self:
+        if violations := [*self._step_violations(), *self._duration_violations()]:
+            raise RuleError(violations)
+        return self
+
+    def _step_violations(self) -> list[Violation]:
+        steps = self.canary_steps
+        violations = [
+            Violation(("canary_steps", index), str(steps[index]), f"more than the step before it ({steps[index - 1]})")
+            for index in range(1, len(steps))
+            if steps[index] <= steps[index - 1]
+        ]
+        if not steps or steps[-1] != 100:  # noqa: PLR2004 - all of it, in per cent
+            found = f"{steps[-1]} as the last step" if steps else "no steps"
+            violations.append(Violation(("canary_steps",), found, "steps that ascend and end at 100"))
+        return violations
+
+    def _duration_violations(self) -> list[Violation]:
+        if self.bake_time <= MAX_BAKE_TIME:
+            return []
+        allowed = f"at most {format_duration(MAX_BAKE_TIME)}, AppConfig's longest bake time"
+        return [Violation(("bake_time",), format_duration(self.bake_time), allowed)]

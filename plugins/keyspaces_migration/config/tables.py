@@ -1,0 +1,195 @@
+"""A table of the migration file: its schema, its capacity, and where its history is."""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Any, Self
+
+from pydantic import ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema, model_validator
+
+from keyspaces_migration.config.columns import Column, ColumnInFile
+from keyspaces_migration.config.durations import Duration
+from keyspaces_migration.config.model import ByName, FileModel
+from keyspaces_migration.config.names import COLUMN_NAME, ColumnName, SnowflakeColumn, SnowflakeTable
+from keyspaces_migration.config.problems import RuleError, Violation, broken, near_miss
+from keyspaces_migration.config.table_rules import schema_violations, table_violations
+from keyspaces_migration.cql.types import CqlType
+
+
+class SortOrder(StrEnum):
+    """The order of a clustering key."""
+
+    ASC = "ASC"
+    DESC = "DESC"
+
+
+class ThroughputMode(StrEnum):
+    """How the capacity of a table is paid for."""
+
+    PAY_PER_REQUEST = "PAY_PER_REQUEST"
+    PROVISIONED = "PROVISIONED"
+
+
+class LoadOrder(StrEnum):
+    """Whether a table's history is loaded before dual writes start (then only the delta after), or all after."""
+
+    HISTORY_FIRST = "HISTORY_FIRST"
+    DUAL_WRITES_FIRST = "DUAL_WRITES_FIRST"
+
+
+class TableType(StrEnum):
+    """The value of the tag `Table-type`, by the table's name."""
+
+    UNARCHIVED = "unarchived"
+    STANDARD = "standard"
+
+
+class ClusteringKey(FileModel):
+    """A clustering key: the column's name and its order."""
+
+    name: str
+    order: SortOrder
+
+
+def _read_clustering_key(value: object) -> ClusteringKey:
+    if isinstance(value, ClusteringKey):
+        return value
+    if not isinstance(value, dict) or len(value) != 1:
+        raise broken(value, "a map of one column to its order, such as {event_id: ASC}")
+    ((name, order),) = value.items()
+    COLUMN_NAME.check(name)
+    if order not in set(SortOrder):
+        raise broken(order, "ASC or DESC", near_miss(order, SortOrder) if isinstance(order, str) else "")
+    return ClusteringKey(name=name, order=SortOrder(order))
+
+
+ClusteringKeyInFile = Annotated[
+    ClusteringKey,
+    PlainValidator(_read_clustering_key),
+    PlainSerializer(lambda key: {key.name: key.order.value}, return_type=dict[str, str]),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "minProperties": 1,
+            "maxProperties": 1,
+            "propertyNames": {"pattern": f"^{COLUMN_NAME.pattern}$"},
+            "additionalProperties": {"enum": [order.value for order in SortOrder]},
+            "examples": [{"event_id": "ASC"}],
+        }
+    ),
+]
+
+
+class Schema(FileModel):
+    """A table's columns and keys, as they are on the source and will be on the target."""
+
+    columns: tuple[ColumnInFile, ...] = Field(min_length=1)
+    """Every column, as one-key maps of name to CQL type, in order; keys and static columns included."""
+    partition_keys: tuple[ColumnName, ...] = Field(min_length=1)
+    """The columns of the partition key, in order."""
+    clustering_keys: tuple[ClusteringKeyInFile, ...] = ()
+    """The clustering columns, in order, as one-key maps of name to ASC or DESC."""
+    static_columns: tuple[ColumnName, ...] = ()
+    """The columns that a whole partition shares; only in a table with clustering keys."""
+
+    @model_validator(mode="after")
+    def _keeps_the_rules(self) -> Self:
+        if violations := tuple(schema_violations(self)):
+            raise RuleError(violations)
+        return self
+
+    @property
+    def column_types(self) -> dict[str, CqlType]:
+        """The type of each column by its name, in the file's order."""
+        return {column.name: column.cql_type for column in self.columns}
+
+    @property
+    def primary_key(self) -> tuple[str, ...]:
+        """The names of the partition keys, then of the clustering keys."""
+        return (*self.partition_keys, *(key.name for key in self.clustering_keys))
+
+    @property
+    def regular_columns(self) -> tuple[Column, ...]:
+        """The columns that are neither part of the key nor static."""
+        others = {*self.primary_key, *self.static_columns}
+        return tuple(column for column in self.columns if column.name not in others)
+
+
+def _units_exactly_when_provisioned(schema: dict[str, Any]) -> None:
+    no_units = {"properties": {"rcu": {"type": "null"}, "wcu": {"type": "null"}}}
+    units = {"properties": {"rcu": {"type": "integer"}, "wcu": {"type": "integer"}}, "required": ["rcu", "wcu"]}
+    schema["if"] = {"properties": {"mode": {"const": ThroughputMode.PROVISIONED.value}}, "required": ["mode"]}
+    schema |= {"then": units, "else": no_units}
+
+
+class Throughput(FileModel):
+    """The capacity of a table on Amazon Keyspaces."""
+
+    model_config = ConfigDict(json_schema_extra=_units_exactly_when_provisioned)
+
+    mode: ThroughputMode
+    """PAY_PER_REQUEST (on demand) or PROVISIONED."""
+    rcu: int | None = Field(default=None, ge=1)
+    """Read capacity units a second; only with PROVISIONED, and required there."""
+    wcu: int | None = Field(default=None, ge=1)
+    """Write capacity units a second; only with PROVISIONED, and required there."""
+
+    @model_validator(mode="after")
+    def _capacity_exactly_when_provisioned(self) -> Self:
+        violations = []
+        provisioned = self.mode is ThroughputMode.PROVISIONED
+        for name, units in (("rcu", self.rcu), ("wcu", self.wcu)):
+            if provisioned and units is None:
+                violations.append(Violation((name,), "nothing", "with mode PROVISIONED, units a second from 1 on"))
+            if not provisioned and units is not None:
+                hint = "leave it out, or say mode: PROVISIONED"
+                violations.append(Violation((name,), str(units), "with mode PAY_PER_REQUEST, no units", hint))
+        if violations:
+            raise RuleError(violations)
+        return self
+
+
+class History(FileModel):
+    """Where a table's past is kept in Snowflake, and which of its columns is which."""
+
+    table: SnowflakeTable
+    """The table or view: DATABASE.SCHEMA.TABLE."""
+    columns: ByName[SnowflakeColumn] = Field(default_factory=dict)
+    """Snowflake's column for a column of the schema; those not named have their own name in capitals."""
+    version_column: SnowflakeColumn | None = None
+    """The column whose greatest value marks the newest row of a primary key; needed where keys repeat."""
+    deleted_column: SnowflakeColumn | None = None
+    """The BOOLEAN column that marks a row as deleted; needed where the history keeps deleted rows."""
+    write_time_column: SnowflakeColumn | None = None
+    """The TIMESTAMP column of when a row was written to the source; with default_ttl it gives the remaining life."""
+    expiry_column: SnowflakeColumn | None = None
+    """The TIMESTAMP column of when a row expires, for rows written with a time to live of their own."""
+
+
+class Table(FileModel):
+    """A table to migrate."""
+
+    schema_: Schema = Field(alias="schema")
+    """Columns and keys."""
+    throughput: Throughput
+    """Capacity on Amazon Keyspaces."""
+    history: History
+    """Where the past of the table is kept."""
+    default_ttl: Duration | None = None
+    """The table's default time to live, as on the source: a row written without one lives so long."""
+    order: LoadOrder | None = None
+    """Overrides backfill.order for this table."""
+
+    @model_validator(mode="after")
+    def _keeps_the_rules(self) -> Self:
+        if violations := tuple(table_violations(self)):
+            raise RuleError(violations)
+        return self
+
+    @property
+    def default_ttl_s(self) -> int | None:
+        """The default time to live in seconds, or None where rows live for ever."""
+        return None if self.default_ttl is None else self.default_ttl // timedelta(seconds=1)
+
+    def history_column(self, column: str) -> str:
+        """Return Snowflake's name for a column of the schema."""
+        return self.history.columns.get(column, column.upper())

@@ -1,0 +1,47 @@
+"""The ledger: a relational store of what must outlive an Airflow run."""
+
+import sqlalchemy as sa
+
+from keyspaces_migration.ledger.errors import (
+    ConfigurationChangedError,
+    LedgerAddressError,
+    LedgerError,
+    LedgerSchemaError,
+    LedgerUnreachableError,
+    RecordDamagedError,
+    RunNotRecordedError,
+)
+from keyspaces_migration.ledger.migrate import downgrade, upgrade
+from keyspaces_migration.ledger.records import MilestoneReached, Report, ReportKind, RunConfiguration
+from keyspaces_migration.ledger.repository import Ledger
+
+__all__ = [
+    "ConfigurationChangedError",
+    "Ledger",
+    "LedgerAddressError",
+    "LedgerError",
+    "LedgerSchemaError",
+    "LedgerUnreachableError",
+    "MilestoneReached",
+    "RecordDamagedError",
+    "Report",
+    "ReportKind",
+    "RunConfiguration",
+    "RunNotRecordedError",
+    "downgrade",
+    "open_ledger",
+    "upgrade",
+]
+
+
+def open_ledger(url: str | sa.URL) -> Ledger:
+    """The ledger at `url`, created or brought to this code's schema where needed; safe in several tasks at once.
+
+    Raises:
+        LedgerAddressError: `url` names no ledger.
+        LedgerSchemaError: The ledger is newer than this code.
+        LedgerUnreachableError: The database does not answer.
+    """
+    ledger = Ledger(url)
+    upgrade(ledger.database)
+    return ledger

@@ -1,0 +1,167 @@
+"""Transactions on the ledger's database, alike on SQLite and PostgreSQL."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError, DatabaseError, InterfaceError, NoSuchModuleError, OperationalError
+
+from keyspaces_migration.ledger.errors import LedgerAddressError, LedgerUnreachableError
+
+_BUSY_TIMEOUT_S = 60
+_CONNECT_TIMEOUT_S = 10
+_INSERT: dict[str, Callable[[sa.Table], sqlite.Insert | postgresql.Insert]] = {
+    "sqlite": sqlite.insert,
+    "postgresql": postgresql.insert,
+}
+_WRITES = "ledger_writes"
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a ledger is; `str()` of it holds no login, password or option."""
+
+    url: sa.URL
+
+    @classmethod
+    def parse(cls, url: str | sa.URL) -> "Address":
+        """Read an SQLAlchemy URL.
+
+        Raises:
+            LedgerAddressError: Not a URL, not SQLite or PostgreSQL, or an SQLite that is not one file.
+        """
+        try:
+            parsed = sa.make_url(url)
+        except (ArgumentError, ValueError):
+            # Not chained, and not quoted: the text may hold a password.
+            raise LedgerAddressError(
+                "The ledger's address is no database URL; write sqlite:////folder/ledger.db or postgresql://host/database"
+            ) from None
+        if parsed.get_backend_name() not in _INSERT:
+            raise LedgerAddressError(f"A ledger is kept in PostgreSQL or SQLite, not in {parsed.get_backend_name()!r}")
+        address = cls(parsed)
+        if address.is_sqlite and not Path(parsed.database or "").is_absolute():
+            found = parsed.database or ":memory:"
+            raise LedgerAddressError(
+                f"The SQLite ledger at {found!r} is not one file for every process; give the absolute path of a file"
+            )
+        return address
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the ledger is a file of this machine."""
+        return self.url.get_backend_name() == "sqlite"
+
+    @property
+    def file(self) -> Path:
+        """The SQLite file."""
+        return Path(self.url.database or "")
+
+    def __str__(self) -> str:
+        """For messages."""
+        if self.is_sqlite:
+            return f"SQLite file {self.file}"
+        port = f":{self.url.port}" if self.url.port else ""
+        return f"PostgreSQL database {self.url.database} on {self.url.host or 'the local socket'}{port}"
+
+    __repr__ = __str__
+
+
+class Database:
+    """Transactions at one address. A connection lives as long as its transaction, so none crosses a fork."""
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A transaction that sees one state of the ledger.
+
+        Raises:
+            LedgerUnreachableError: The database does not answer.
+        """
+        with self._transaction(writes=False, create=False) as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self, *, create: bool = False) -> Iterator[sa.Connection]:
+        """A transaction that commits at its end; `create` makes an SQLite file that is not there yet.
+
+        Raises:
+            LedgerUnreachableError: The database does not answer, or is locked beyond patience.
+        """
+        with self._transaction(writes=True, create=create) as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self, *, writes: bool, create: bool) -> Iterator[sa.Connection]:
+        engine = self._engine(create=create)
+        try:
+            with engine.connect().execution_options(**{_WRITES: writes}) as connection, connection.begin():
+                yield connection
+        except (OperationalError, InterfaceError) as error:
+            raise self._unreachable(error) from error
+        except DatabaseError as error:
+            # The driver has no narrower class for a file that is damaged or no database at all.
+            if type(error) is not DatabaseError:
+                raise
+            raise self._unreachable(error) from error
+
+    def _engine(self, *, create: bool) -> sa.Engine:
+        options: dict[str, Any] = {"poolclass": sa.NullPool, "hide_parameters": True}
+        try:
+            if self.address.is_sqlite:
+                return _sqlite_engine(self.address.file, create=create, options=options)
+            return sa.create_engine(self.address.url, connect_args={"connect_timeout": _CONNECT_TIMEOUT_S}, **options)
+        except (ModuleNotFoundError, NoSuchModuleError) as error:
+            raise LedgerAddressError(f"The {self.address} needs a driver that is not installed: {error}") from error
+
+    def _unreachable(self, error: DatabaseError | InterfaceError) -> LedgerUnreachableError:
+        found = str(error.orig).strip()
+        return LedgerUnreachableError(f"The ledger ({self.address}) could not be used: {found}. {self._advice(found)}")
+
+    def _advice(self, found: str) -> str:
+        if not self.address.is_sqlite:
+            return "Check that the server runs, and the login and database of the ledger's connection"
+        if "unable to open" in found:
+            return "If it is a new ledger, create it: LEDGER_URL=… python -m keyspaces_migration.ledger upgrade"
+        if "locked" in found:
+            return f"Another process has held it for {_BUSY_TIMEOUT_S} s; find it with: fuser {self.address.file}"
+        return "Check the file, its folder's permissions and the free space on its disk"
+
+
+def insert_once(connection: sa.Connection, table: sa.Table, values: dict[str, Any], *, key: tuple[str, ...]) -> bool:
+    """Insert a row unless one with the same `key` is there; whether this call inserted it.
+
+    `key` names the columns of a unique constraint: the database decides between two that write at once.
+    """
+    insert = _INSERT[connection.dialect.name](table).on_conflict_do_nothing(index_elements=key)
+    return connection.execute(insert.values(values)).rowcount == 1
+
+
+def _sqlite_engine(file: Path, *, create: bool, options: dict[str, Any]) -> sa.Engine:
+    # Without `rwc`, reading at a mistyped path would leave an empty database there.
+    url = f"sqlite+pysqlite:///file:{quote(str(file))}?mode={'rwc' if create else 'rw'}&uri=true"
+    engine = sa.create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_S}, **options)
+
+    @sa.event.listens_for(engine, "connect")
+    def configure(dbapi_connection: Any, _record: object) -> None:  # noqa: ANN401 # SQLAlchemy types it so
+        # The module would begin transactions by itself, too late and never IMMEDIATE: `begin` below does.
+        dbapi_connection.isolation_level = None
+        dbapi_connection.execute("PRAGMA foreign_keys = ON")
+        dbapi_connection.execute("PRAGMA synchronous = FULL")
+        if create:
+            dbapi_connection.execute("PRAGMA journal_mode = WAL")
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        # A writer that begins as a reader may find its snapshot stale, and is then refused without a wait.
+        writes = connection.get_execution_options().get(_WRITES, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine

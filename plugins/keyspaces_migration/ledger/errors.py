@@ -1,0 +1,31 @@
+"""What can go wrong with the ledger: one class for each decision that a caller can take."""
+
+from keyspaces_migration.errors import MigrationError
+
+
+class LedgerError(MigrationError):
+    """Something about the ledger."""
+
+
+class LedgerAddressError(LedgerError):
+    """The address names no ledger that can be used: correct the connection or install the driver."""
+
+
+class LedgerUnreachableError(LedgerError):
+    """The ledger could not be read or written, so what it holds is unknown: try again, or repair it."""
+
+
+class LedgerSchemaError(LedgerError):
+    """The ledger's schema is not the one this code was written for: upgrade the ledger or the code."""
+
+
+class ConfigurationChangedError(LedgerError):
+    """The migration file is not the one that the run began with: start a new run, or put the file back."""
+
+
+class RunNotRecordedError(LedgerError):
+    """The run has no configuration in the ledger: its first task has to record one before anything else."""
+
+
+class RecordDamagedError(LedgerError):
+    """A record contradicts itself, as when a configuration does not have the digest stored beside it."""

@@ -1,0 +1,66 @@
+"""The ledger's records, as they go in and come out."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from keyspaces_migration.lifecycle import Milestone, Stage
+
+
+class ReportKind(StrEnum):
+    """What a report is about."""
+
+    ASSESSMENT = "assessment"
+    TABLES_DRAFT = "tables_draft"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfiguration:
+    """The migration file as the first task of a run found it; every later task of the run uses this copy.
+
+    Attributes:
+        migration: The migration's name.
+        stage: The stage that the run belongs to.
+        dag_id: Airflow's id of the DAG, `<migration>.<stage>`.
+        run_id: Airflow's id of the DAG run.
+        digest: SHA-256 of `canonical_json` in UTF-8, in lower-case hexadecimal.
+        canonical_json: The validated migration file.
+        recorded_at: With a time zone; kept in UTC to the microsecond.
+        recorded_by: The user who triggered the run, where Airflow knows it.
+    """
+
+    migration: str
+    stage: Stage
+    dag_id: str
+    run_id: str
+    digest: str
+    canonical_json: str = field(repr=False)
+    recorded_at: datetime
+    recorded_by: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MilestoneReached:
+    """A milestone, and the run that reached it; `digest` is that of the run's configuration."""
+
+    migration: str
+    milestone: Milestone
+    reached_at: datetime
+    dag_id: str
+    run_id: str
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """A file that a run left: `path` is an ObjectStoragePath, `sha256` that of its bytes, in hexadecimal."""
+
+    migration: str
+    stage: Stage
+    dag_id: str
+    run_id: str
+    kind: ReportKind
+    media_type: str
+    path: str
+    sha256: str
+    created_at: datetime

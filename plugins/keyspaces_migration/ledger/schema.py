@@ -1,0 +1,115 @@
+"""The ledger's tables. A change here needs a new migration beside it; a test compares the two."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+
+import sqlalchemy as sa
+
+from keyspaces_migration.ledger.records import ReportKind
+from keyspaces_migration.lifecycle import Milestone, Stage
+
+# The ledger may share a database with others that Alembic looks after, Airflow's among them.
+VERSION_TABLE = "ledger_schema_version"
+HEAD = "r0001"
+
+metadata = sa.MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+
+class UtcTimestamp(sa.types.TypeDecorator[datetime]):
+    """A moment to the microsecond, in UTC: TIMESTAMPTZ on PostgreSQL, sortable text on SQLite.
+
+    SQLite drops the time zone without a word, so a moment without one is refused on every database.
+    """
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """Refuse a moment without a time zone; the others go in as UTC."""
+        if value is None:
+            return None
+        if value.utcoffset() is None:
+            raise ValueError(f"{value!r} has no time zone; the ledger keeps moments, as datetime.now(UTC) gives them")
+        in_utc = value.astimezone(UTC)
+        return in_utc.replace(tzinfo=None) if dialect.name == "sqlite" else in_utc
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """Give the moment back with its time zone; PostgreSQL answers in that of the session."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
+
+
+def _name(enum: type[StrEnum], *, constraint: str) -> sa.Enum:
+    """One of the enum's values as text, held by a CHECK: a native enum of PostgreSQL has no twin on SQLite."""
+    return sa.Enum(
+        enum,
+        name=constraint,
+        native_enum=False,
+        create_constraint=True,
+        length=32,
+        values_callable=lambda members: [member.value for member in members],
+    )
+
+
+def _id() -> sa.Column[int]:
+    """The order of insertion; SQLite counts up by itself only where the type is INTEGER."""
+    return sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True)
+
+
+def _of_a_recorded_run() -> sa.ForeignKeyConstraint:
+    return sa.ForeignKeyConstraint(["dag_id", "run_id"], ["run_configurations.dag_id", "run_configurations.run_id"])
+
+
+run_configurations = sa.Table(
+    "run_configurations",
+    metadata,
+    _id(),
+    sa.Column("migration", sa.Text, nullable=False, index=True),
+    sa.Column("stage", _name(Stage, constraint="stage"), nullable=False),
+    sa.Column("dag_id", sa.Text, nullable=False),
+    sa.Column("run_id", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    # Text, not a JSON type: PostgreSQL's would reorder keys, and the digest is over these characters.
+    sa.Column("canonical_json", sa.Text, nullable=False),
+    sa.Column("recorded_at", UtcTimestamp, nullable=False),
+    sa.Column("recorded_by", sa.Text),
+    sa.UniqueConstraint("dag_id", "run_id"),
+    sa.CheckConstraint("length(digest) = 64", name="digest"),
+)
+
+milestones = sa.Table(
+    "milestones",
+    metadata,
+    _id(),
+    sa.Column("milestone", _name(Milestone, constraint="milestone"), nullable=False),
+    sa.Column("dag_id", sa.Text, nullable=False),
+    sa.Column("run_id", sa.Text, nullable=False),
+    sa.Column("reached_at", UtcTimestamp, nullable=False),
+    _of_a_recorded_run(),
+    sa.UniqueConstraint("dag_id", "run_id", "milestone"),
+)
+
+reports = sa.Table(
+    "reports",
+    metadata,
+    _id(),
+    sa.Column("dag_id", sa.Text, nullable=False),
+    sa.Column("run_id", sa.Text, nullable=False),
+    sa.Column("kind", _name(ReportKind, constraint="kind"), nullable=False),
+    sa.Column("media_type", sa.Text, nullable=False),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("created_at", UtcTimestamp, nullable=False),
+    _of_a_recorded_run(),
+    sa.UniqueConstraint("dag_id", "run_id", "path", "sha256"),
+    sa.CheckConstraint("length(sha256) = 64", name="sha256"),
+)

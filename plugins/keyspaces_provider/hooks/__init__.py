@@ -1,0 +1,1 @@
+"""Airflow connections to Cassandra and to Amazon Keyspaces."""

@@ -1,0 +1,72 @@
+"""The first task of every run."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from keyspaces_migration.config import load_migration
+from keyspaces_migration.lifecycle import Stage
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class RecordRunOperator(BaseOperator):
+    """Stores the validated migration file and its digest in the ledger, and refuses a start out of order.
+
+    All later tasks of the run use the stored copy, so that an edit of the file in the middle of a run changes nothing
+    that the run does. Run again in the same run, it records nothing anew, and fails if the file has changed since.
+
+    Args:
+        stage: The stage that the DAG is for.
+        migration_file: Path of the migration file, as the worker sees it.
+        ledger_conn_id: Airflow connection of the ledger.
+    """
+
+    ui_color = "#e8eef7"
+
+    def __init__(self, *, stage: Stage, migration_file: str, ledger_conn_id: str, **kwargs: Any) -> None:  # noqa: ANN401 - BaseOperator's own
+        super().__init__(**kwargs)
+        self.stage = stage
+        self.migration_file = migration_file
+        self.ledger_conn_id = ledger_conn_id
+
+    def execute(self, context: "Context") -> dict[str, str]:
+        """Record the run.
+
+        Returns:
+            The migration's name and the digest of its file.
+
+        Raises:
+            MigrationFileError: the file is not valid (any more).
+            OutOfOrderError: it is not this stage's turn; the message names the next step.
+            ConfigurationChangedError: this run was recorded with another content of the file.
+            LedgerError: the ledger can't be reached, or is not one that this code can use.
+        """
+        from keyspaces_migration.ledger import RunConfiguration
+        from keyspaces_provider.ledger import ledger_from_connection
+
+        migration = load_migration(Path(self.migration_file))
+        run = context["dag_run"]
+        recorded = ledger_from_connection(self.ledger_conn_id).start_run(
+            RunConfiguration(
+                migration=migration.name,
+                stage=self.stage,
+                dag_id=run.dag_id,
+                run_id=run.run_id,
+                digest=migration.digest,
+                canonical_json=migration.canonical_json(),
+                recorded_at=datetime.now(UTC),
+                recorded_by=run.triggering_user_name,
+            )
+        )
+        self.log.info(
+            "Run %s of %s uses the migration file with digest %s, recorded %s",
+            recorded.run_id,
+            recorded.dag_id,
+            recorded.digest,
+            recorded.recorded_at.isoformat(timespec="seconds"),
+        )
+        return {"migration": recorded.migration, "digest": recorded.digest}

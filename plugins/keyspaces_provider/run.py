@@ -1,0 +1,82 @@
+"""The run that a task belongs to: the migration file as the run's first task recorded it, and the ledger."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from keyspaces_migration.config import Migration
+from keyspaces_provider.reports import RunFolder, run_folder
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from keyspaces_migration.ledger import Ledger, ReportKind
+    from keyspaces_migration.lifecycle import Milestone, Stage
+
+
+@dataclass(frozen=True, kw_only=True)
+class MigrationRun:
+    """What every task after the first works from.
+
+    Attributes:
+        migration: The migration file as recorded when the run began; not as it is on disk now.
+        stage: The stage that the run belongs to.
+        ledger: The migration's ledger.
+        dag_id: Airflow's id of the DAG.
+        run_id: Airflow's id of the run.
+    """
+
+    migration: Migration
+    stage: "Stage"
+    ledger: "Ledger"
+    dag_id: str
+    run_id: str
+
+    @property
+    def folder(self) -> RunFolder:
+        """Where this run's reports are kept."""
+        return run_folder(self.migration, stage=self.stage, run_id=self.run_id)
+
+    def keep_report(self, kind: "ReportKind", *, name: str, media_type: str, content: str) -> str:
+        """Write a report, record it with its digest in the ledger, and return its address.
+
+        Raises:
+            ReportNotKeptError: the object store refused.
+        """
+        path = self.folder.write(name, content)
+        self.ledger.record_report(
+            kind,
+            dag_id=self.dag_id,
+            run_id=self.run_id,
+            media_type=media_type,
+            path=path,
+            sha256=sha256(content.encode()).hexdigest(),
+            created_at=datetime.now(UTC),
+        )
+        return path
+
+    def reach(self, milestone: "Milestone") -> None:
+        """Record that this run reached `milestone`, now."""
+        self.ledger.add_milestone(milestone, dag_id=self.dag_id, run_id=self.run_id, reached_at=datetime.now(UTC))
+
+
+def recorded_run(context: "Context", *, ledger_conn_id: str) -> MigrationRun:
+    """The run of the task whose `context` is given.
+
+    Raises:
+        RunNotRecordedError: the run's first task has not recorded it.
+        LedgerError: the ledger can't be read.
+    """
+    from keyspaces_provider.ledger import ledger_from_connection
+
+    run = context["dag_run"]
+    ledger = ledger_from_connection(ledger_conn_id)
+    recorded = ledger.run_configuration(dag_id=run.dag_id, run_id=run.run_id)
+    return MigrationRun(
+        migration=Migration.from_canonical_json(recorded.canonical_json),
+        stage=recorded.stage,
+        ledger=ledger,
+        dag_id=run.dag_id,
+        run_id=run.run_id,
+    )

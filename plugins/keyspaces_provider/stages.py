@@ -1,0 +1,95 @@
+"""Makes the DAG of one stage of one migration; the files in `dags/` fill it with tasks."""
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import DAG, Param, get_parsing_context
+
+from keyspaces_migration.config import LoadedMigration, Migration, read_folder
+from keyspaces_migration.errors import MigrationError
+from keyspaces_migration.lifecycle import Stage, dag_id
+from keyspaces_provider.airflow_version import require_supported_airflow
+
+__all__ = [
+    "READ_ONLY_RETRIES",
+    "InvalidMigrationFilesError",
+    "LoadedMigration",
+    "Stage",
+    "raise_for_invalid_files",
+    "stage_dag",
+    "valid_migrations",
+]
+
+TAG = "keyspaces-migration"
+
+READ_ONLY_RETRIES: Mapping[str, Any] = {
+    "retries": 2,
+    "retry_delay": timedelta(seconds=10),
+    "retry_exponential_backoff": 2.0,
+    "max_retry_delay": timedelta(minutes=5),
+}
+"""Task arguments for tasks that only look. Tasks that act on infrastructure or on the flag have no retries."""
+
+
+class InvalidMigrationFilesError(MigrationError):
+    """At least one migration file is invalid; the message holds every problem of every such file."""
+
+
+def valid_migrations(folder: Path) -> Iterator[LoadedMigration]:
+    """The migrations whose file in `folder` is valid, in the order of their names.
+
+    Invalid files are skipped here and named by `dags/migration_file_errors.py` alone, so that one bad file takes
+    away its own DAGs and no others. When Airflow parses a DAG file to run one task, only the migration of that
+    task is given.
+
+    Raises:
+        UnsupportedAirflowError: this Airflow is not one that the package was written for.
+    """
+    require_supported_airflow()
+    wanted = get_parsing_context().dag_id
+    for loaded in read_folder(folder).valid:
+        if wanted is None or wanted.startswith(f"{loaded.migration.name}."):
+            yield loaded
+
+
+def stage_dag(
+    migration: Migration,
+    *,
+    stage: Stage,
+    summary: str,
+    doc_md: str,
+    params: Mapping[str, Param] | None = None,
+) -> DAG:
+    """The DAG `<migration>.<stage>`, started by hand, one run at a time, with no retries unless a task says so.
+
+    Args:
+        migration: the migration whose stage it is.
+        stage: one stage of the lifecycle.
+        summary: one line for the DAG list.
+        doc_md: what the stage does and leaves, in Markdown: the docstring of its DAG file.
+        params: what the person who triggers it may choose.
+    """
+    return DAG(
+        dag_id=dag_id(migration.name, stage),
+        description=summary,
+        doc_md=doc_md,
+        schedule=None,
+        catchup=False,
+        max_active_runs=1,
+        is_paused_upon_creation=False,
+        tags=[TAG, migration.name],
+        default_args={"owner": migration.owner, "retries": 0},
+        params=dict(params or {}),
+    )
+
+
+def raise_for_invalid_files(folder: Path) -> None:
+    """Raise one error that holds the problems of every invalid migration file in `folder`, if there is any.
+
+    Raises:
+        InvalidMigrationFilesError: at least one file is invalid.
+    """
+    if invalid := read_folder(folder).invalid:
+        raise InvalidMigrationFilesError("\n\n".join(str(error) for error in invalid))
