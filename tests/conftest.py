@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
+import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,11 @@ from rehearsal.ports import free_ports
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+# Airflow reads its home when it is first imported, and would make one in the home of whoever runs the tests.
+_AIRFLOW_HOME = tempfile.TemporaryDirectory(prefix="airflow-home-")
+os.environ["AIRFLOW_HOME"] = _AIRFLOW_HOME.name
+os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "false"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -59,11 +59,16 @@ class RunFolder:
 
 
 def run_folder(migration: "Migration", *, stage: "Stage", run_id: str) -> RunFolder:
-    """The report folder of one run of one stage of `migration`."""
+    """The report folder of one run of one stage of `migration`.
+
+    A relative `reports.path` lies under Airflow's home; the migration file allows it in disposable environments alone.
+    """
+    from airflow.configuration import AIRFLOW_HOME
     from airflow.sdk import ObjectStoragePath
 
+    path = migration.reports.path
     return RunFolder(
-        base=ObjectStoragePath(migration.reports.path),
+        base=ObjectStoragePath(f"file://{AIRFLOW_HOME}/{path}" if migration.reports.is_relative else path),
         migration=migration.name,
         stage=stage,
         run_id=run_id,

@@ -77,6 +77,7 @@ class Database:
 
     def __init__(self, address: Address) -> None:
         self.address = address
+        self._engines: dict[bool, sa.Engine] = {}
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -100,9 +101,13 @@ class Database:
 
     @contextmanager
     def _transaction(self, *, writes: bool, create: bool) -> Iterator[sa.Connection]:
-        engine = self._engine(create=create)
+        if create not in self._engines:
+            self._engines[create] = self._engine(create=create)
         try:
-            with engine.connect().execution_options(**{_WRITES: writes}) as connection, connection.begin():
+            with (
+                self._engines[create].connect().execution_options(**{_WRITES: writes}) as connection,
+                connection.begin(),
+            ):
                 yield connection
         except (OperationalError, InterfaceError) as error:
             raise self._unreachable(error) from error

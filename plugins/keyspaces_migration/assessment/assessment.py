@@ -1,0 +1,125 @@
+"""The assessment: looks at source, clients and history, judges, drafts. It reads and never writes."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from cassandra.cluster import Session
+
+from keyspaces_migration.assessment.clients import Clients, read_clients
+from keyspaces_migration.assessment.draft import Draft, draft
+from keyspaces_migration.assessment.driver import DriverQueries
+from keyspaces_migration.assessment.errors import HistoryUnreadableError
+from keyspaces_migration.assessment.history import History, HistorySource
+from keyspaces_migration.assessment.model import Part, Source, Unseen
+from keyspaces_migration.assessment.queries import SourceQueries
+from keyspaces_migration.assessment.rules import RULES, Finding, NotChecked, Severity, judge
+from keyspaces_migration.assessment.source import read_source
+
+
+class Verdict(StrEnum):
+    """What the findings come to. What could not be looked at is told beside it."""
+
+    NOTHING_TO_MIGRATE = "NOTHING_TO_MIGRATE"
+    BLOCKED = "BLOCKED"
+    DECISIONS_NEEDED = "DECISIONS_NEEDED"
+    NOTHING_IN_THE_WAY = "NOTHING_IN_THE_WAY"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assessment:
+    """Everything that was seen, judged and drafted.
+
+    Attributes:
+        assessed_at: The caller's time.
+        history: None when there was none to look at, or when `unseen` says why it could not be read.
+    """
+
+    assessed_at: datetime
+    source: Source
+    findings: tuple[Finding, ...]
+    not_checked: tuple[NotChecked, ...]
+    clients: Clients
+    history: History | None
+    draft: Draft
+    unseen: tuple[Unseen, ...]
+
+    @property
+    def counts(self) -> dict[Severity, int]:
+        """Findings by severity."""
+        return {each: sum(finding.rule.severity is each for finding in self.findings) for each in Severity}
+
+    @property
+    def verdict(self) -> Verdict:
+        """See `Verdict`."""
+        if not self.source.keyspace.tables:
+            return Verdict.NOTHING_TO_MIGRATE
+        if self.counts[Severity.BLOCKER] or self.draft.left_out:
+            return Verdict.BLOCKED
+        return Verdict.DECISIONS_NEEDED if self.counts[Severity.CHANGE] else Verdict.NOTHING_IN_THE_WAY
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether everything that was to be looked at answered."""
+        return not (self.unseen or self.not_checked)
+
+
+def assess(session: Session, *, keyspace: str, history: HistorySource | None, now: datetime) -> Assessment:
+    """Assesses one keyspace of the source behind `session`.
+
+    Args:
+        session: An open session to the source; the caller's, neither changed nor closed.
+        keyspace: The keyspace's name as Cassandra stores it.
+        history: Where to look for the tables' history; None when there is none.
+        now: For the report.
+
+    Raises:
+        SystemKeyspaceError: `keyspace` is one of Cassandra's own.
+        SourceKeyspaceNotFoundError: The source has no such keyspace.
+        SchemaUnreadableError: Its tables and columns can't be read.
+    """
+    return assess_with(DriverQueries(session), keyspace=keyspace, history=history, now=now)
+
+
+def assess_with(
+    queries: SourceQueries,
+    *,
+    keyspace: str,
+    history: HistorySource | None,
+    now: datetime,
+) -> Assessment:
+    """Like `assess`, with any `SourceQueries`."""
+    source = read_source(queries, keyspace=keyspace)
+    findings, not_checked = judge(source, RULES)
+    clients = read_clients(queries)
+    read, history_unseen = _read_history(history, source)
+    tables_unseen = [part for found in (read.tables if read else ()) for part in _named(found.table, found.unseen)]
+    return Assessment(
+        assessed_at=now,
+        source=source,
+        findings=findings,
+        not_checked=not_checked,
+        clients=clients,
+        history=read,
+        draft=draft(source, read, findings),
+        unseen=(
+            *source.cluster.unseen,
+            *source.keyspace.unseen,
+            *clients.unseen,
+            *history_unseen,
+            *tables_unseen,
+        ),
+    )
+
+
+def _read_history(history: HistorySource | None, source: Source) -> tuple[History | None, tuple[Unseen, ...]]:
+    if history is None:
+        return None, ()
+    try:
+        return history.read(source.keyspace.tables), ()
+    except HistoryUnreadableError as reason:
+        return None, (Unseen(part=Part.HISTORY, why=str(reason)),)
+
+
+def _named(table: str, unseen: tuple[Unseen, ...]) -> list[Unseen]:
+    return [Unseen(part=part.part, why=f"{table}: {part.why}") for part in unseen]

@@ -1,0 +1,134 @@
+"""The assessment as JSON, for programs: the twin of the report.
+
+Keys of format 1, on the top level in this order:
+
+- `format`: 1. Keys may be added within a format; none changes its meaning.
+- `assessed_at`: ISO 8601.
+- `verdict`: a `Verdict`; `complete`: whether everything answered; `counts`: findings by severity.
+- `cluster`: `name`, `version`, `partitioner`, `nodes` (`address`, `data_center`, `rack`, `version`).
+- `keyspace`: `name`, `replication`, `durable_writes`, `types`, `indexes`, `views`, `triggers`, `functions`,
+  `aggregates`, `tables` (`name`, `columns` with `name`, `type`, `kind`, `descending`; `options`; `flags`;
+  `dropped_columns`; `masked_columns`; `estimate` with `partitions` and `bytes`, or null).
+- `findings`: `rule`, `severity`, `title`, `table` (null: the keyspace), `columns`, `found`, `keyspaces`, `reference`,
+  `advice`.
+- `not_checked`: `rule`, `why`; `unseen`: `part`, `why`.
+- `clients`: `nodes_asked`, `clients` (the fields of `Client`).
+- `history`: null, or `database`, `schema`, `tables` (the fields of `TableHistory`).
+- `draft`: `tables` (as in a migration file), `decisions` by table, `left_out` (`table`, `reasons`), `yaml`.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from keyspaces_migration.assessment.assessment import Assessment
+from keyspaces_migration.assessment.draft import Draft
+from keyspaces_migration.assessment.model import Column, Keyspace, Table
+from keyspaces_migration.assessment.rules import Finding
+from keyspaces_migration.cql.types import CqlType
+
+FORMAT = 1
+
+
+def twin(assessment: Assessment) -> dict[str, Any]:
+    """The assessment as plain values (see the module's text for the keys)."""
+    cluster = assessment.source.cluster
+    return {
+        "format": FORMAT,
+        "assessed_at": assessment.assessed_at.isoformat(),
+        "verdict": assessment.verdict.value,
+        "complete": assessment.is_complete,
+        "counts": {severity.value: count for severity, count in assessment.counts.items()},
+        "cluster": {
+            "name": cluster.name,
+            "version": cluster.version,
+            "partitioner": cluster.partitioner,
+            "nodes": plain(cluster.nodes),
+        },
+        "keyspace": _keyspace(assessment.source.keyspace),
+        "findings": [_finding(finding) for finding in assessment.findings],
+        "not_checked": [{"rule": each.rule.id, "why": each.why} for each in assessment.not_checked],
+        "unseen": plain(assessment.unseen),
+        "clients": {
+            "nodes_asked": plain(assessment.clients.nodes_asked),
+            "clients": plain(assessment.clients.clients),
+        },
+        "history": plain(assessment.history),
+        "draft": _draft(assessment.draft),
+    }
+
+
+def as_json(assessment: Assessment) -> str:
+    """The twin as text, in a stable order; the same assessment gives the same text."""
+    return json.dumps(twin(assessment), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+
+
+def plain(value: object) -> Any:  # noqa: ANN401, PLR0911 -- JSON's own types, one return for each
+    """Dataclasses, mappings and sequences as JSON's types; sets sorted; anything else as its text."""
+    match value:
+        # By its exact type, as an enumeration of strings is a str too.
+        case _ if type(value) in {type(None), bool, int, float, str}:
+            return value
+        case CqlType():
+            return str(value)
+        case Mapping():
+            return {str(key): plain(item) for key, item in value.items()}
+        case set() | frozenset():
+            return sorted(str(item) for item in value)
+        case list() | tuple():
+            return [plain(item) for item in value]
+        case _ if is_dataclass(value):
+            return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+        case _:
+            return str(value)
+
+
+def _keyspace(keyspace: Keyspace) -> dict[str, Any]:
+    kept = ("name", "replication", "durable_writes", "indexes", "views", "triggers", "functions", "aggregates")
+    return {
+        **{name: plain(getattr(keyspace, name)) for name in kept},
+        "types": [
+            {"name": each.name, "fields": [{"name": f.name, "type": f.type_text} for f in each.fields]}
+            for each in keyspace.types
+        ],
+        "views": [{**plain(view), "columns": [_column(column) for column in view.columns]} for view in keyspace.views],
+        "tables": [_table(table) for table in keyspace.tables],
+    }
+
+
+def _table(table: Table) -> dict[str, Any]:
+    return {**plain(table), "columns": [_column(column) for column in table.columns]}
+
+
+def _column(column: Column) -> dict[str, Any]:
+    return {
+        "name": column.name,
+        "type": column.type_text,
+        "kind": column.kind.value,
+        "descending": column.descending,
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    rule, hit = finding.rule, finding.hit
+    return {
+        "rule": rule.id,
+        "severity": rule.severity.value,
+        "title": rule.title,
+        "table": hit.table,
+        "columns": list(hit.columns),
+        "found": hit.found,
+        "keyspaces": rule.keyspaces,
+        "reference": rule.reference,
+        "advice": rule.advice,
+    }
+
+
+def _draft(draft: Draft) -> dict[str, Any]:
+    return {
+        "tables": plain(draft.value["tables"]),
+        "decisions": {table.name: list(table.decisions) for table in draft.tables},
+        "left_out": plain(draft.left_out),
+        "yaml": draft.yaml,
+    }

@@ -1,0 +1,131 @@
+"""`make rehearsal`: brings the local world up and takes a migration through every stage that is built."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from rich.markdown import Markdown
+
+from rehearsal.processes import WorldError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rich.console import Console
+
+    from rehearsal.airflow_api import AirflowApi
+    from rehearsal.reporter import Reporter
+    from rehearsal.world import World
+
+MIGRATION = "flights"
+STAGE_TIMEOUT_S = 900.0
+
+
+class StageFailedError(WorldError):
+    """A stage of the rehearsal did not end as it should; the message holds the end of the failed task's log."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """What the person who rehearses chose.
+
+    Attributes:
+        approve: Answer approvals without asking.
+        keep: Leave the world up at the end, until Ctrl-C.
+    """
+
+    approve: bool
+    keep: bool
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str], *, terminal: bool) -> Self:
+        """From APPROVE and KEEP; without a terminal nobody could answer, or press Ctrl-C."""
+        approve = environment.get("APPROVE", "0" if terminal else "1")
+        keep = environment.get("KEEP", "1" if terminal else "0")
+        for name, value in (("APPROVE", approve), ("KEEP", keep)):
+            if value not in {"0", "1"}:
+                raise WorldError(f"{name} is {value!r}; it is 0 or 1")
+        return cls(approve=approve == "1", keep=keep == "1")
+
+
+@dataclass
+class Rehearsal:
+    """One run through the stages on a world that is up."""
+
+    world: World
+    console: Console
+    reporter: Reporter
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def run(self) -> None:
+        """Every stage that is built, in the lifecycle's order.
+
+        Raises:
+            StageFailedError: a stage failed.
+        """
+        with self.world.airflow.api() as api:
+            if errors := api.import_errors():
+                raise StageFailedError(f"Airflow could not import DAG files: {errors}")
+            self._assess(api)
+
+    def _assess(self, api: AirflowApi) -> None:
+        run_id = self._stage(api, "assess")
+        reports = _xcom(api, f"{MIGRATION}.assess", run_id, "assess")
+        page = Path(reports["markdown"].removeprefix("file://"))
+        self.console.print(Markdown(page.read_text(encoding="utf-8")))
+        self.reporter.done(f"the report is kept: {page}")
+
+    def _stage(self, api: AirflowApi, stage: str) -> str:
+        """Trigger a stage, wait for it, and return its run's id."""
+        dag_id, began = f"{MIGRATION}.{stage}", time.monotonic()
+        api.wait_for_dag(dag_id)
+        run_id = api.trigger(dag_id)
+        self.reporter.done(f"triggered {dag_id}: {self.world.airflow.url}/dags/{dag_id}/runs/{run_id}")
+        state = api.wait_for_run(dag_id, run_id, timeout_s=STAGE_TIMEOUT_S, progress=self.reporter.working)
+        self.seconds[stage] = round(time.monotonic() - began, 1)
+        if state != "success":
+            raise StageFailedError(_why_failed(api, dag_id, run_id))
+        self.reporter.done(f"{dag_id} is green after {self.seconds[stage]} s")
+        return run_id
+
+
+def rehearse(world: World, *, choices: Choices, console: Console, reporter: Reporter) -> dict[str, Any]:
+    """Run every stage that is built and return what happened, for the last line.
+
+    Raises:
+        StageFailedError: a stage failed.
+    """
+    began = time.monotonic()
+    if not choices.keep:
+        reporter.done("the world is taken down at the end (KEEP=1 leaves it up)")
+    rehearsal = Rehearsal(world=world, console=console, reporter=reporter)
+    rehearsal.run()
+    return {"rehearsal": "ok", "wall_s": round(time.monotonic() - began, 1), "stages": rehearsal.seconds}
+
+
+def choices_of_this_terminal() -> Choices:
+    """The choices in the environment; a terminal is there when somebody can answer and see the question."""
+    return Choices.of(os.environ, terminal=sys.stdin.isatty() and sys.stdout.isatty())
+
+
+def _xcom(api: AirflowApi, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:
+    path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/return_value"
+    value = api.call("GET", path, params={"deserialize": False})["value"]
+    found: dict[str, Any] = json.loads(value) if isinstance(value, str) else value
+    return found
+
+
+def _why_failed(api: AirflowApi, dag_id: str, run_id: str) -> str:
+    failed = [task for task in api.task_instances(dag_id, run_id) if task["state"] == "failed"]
+    if not failed:
+        return f"run {run_id} of {dag_id} failed, and none of its tasks did: look at it in Airflow's UI"
+    task = failed[0]
+    log = api.task_log(dag_id, run_id, task["task_id"], try_number=task["try_number"])
+    tail = "\n".join(log.splitlines()[-40:])
+    return f"task {task['task_id']} of {dag_id}, run {run_id}, failed. The end of its log:\n{tail}"

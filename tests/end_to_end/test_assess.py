@@ -1,0 +1,101 @@
+"""`assess` on real Airflow, Cassandra and flights, triggered over REST as the UI does it."""
+
+import hashlib
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from rehearsal.airflow_api import AirflowApi
+from rehearsal.browser import airflow_page, open_page
+from rehearsal.reporter import Silent
+from rehearsal.run import Choices, rehearse
+from rehearsal.world import World
+
+DAG_ID = "flights.assess"
+
+
+@pytest.fixture(scope="session")
+def assessed(world: World, api: AirflowApi) -> dict[str, Any]:
+    """One green run of the rehearsal's stages, and what the task returned."""
+    result = rehearse(world, choices=Choices(approve=True, keep=False), console=Console(quiet=True), reporter=Silent())
+    (run,) = api.call("GET", f"/dags/{DAG_ID}/dagRuns")["dag_runs"]
+    path = f"/dags/{DAG_ID}/dagRuns/{run['dag_run_id']}/taskInstances/assess/xcomEntries/return_value"
+    value = api.call("GET", path)["value"]
+    returned = json.loads(value) if isinstance(value, str) else value
+    return {"result": result, "run_id": run["dag_run_id"], "state": run["state"], **returned}
+
+
+def content(address: str) -> str:
+    return Path(address.removeprefix("file://")).read_text()
+
+
+def test_airflow_imports_every_dag_file(api: AirflowApi) -> None:
+    api.wait_for_dag(DAG_ID)
+    assert api.import_errors() == {}
+
+
+def test_the_rehearsal_ends_ok_with_the_time_of_each_stage(assessed: dict[str, Any]) -> None:
+    assert assessed["result"]["rehearsal"] == "ok"
+    assert assessed["result"]["stages"]["assess"] > 0
+    assert assessed["state"] == "success"
+
+
+def test_the_report_names_what_keyspaces_does_not_take(assessed: dict[str, Any]) -> None:
+    page = content(assessed["markdown"])
+    for found in ("planes", "manufacturer", "flights_by_tail", "location", "departure_counts"):
+        assert found in page
+    assert assessed["verdict"] == "BLOCKED"
+
+
+def test_the_report_is_shown_in_the_task_log(api: AirflowApi, assessed: dict[str, Any]) -> None:
+    log = api.task_log(DAG_ID, assessed["run_id"], "assess")
+    for line in content(assessed["markdown"]).splitlines():
+        assert line in log
+
+
+def test_the_machine_readable_twin_holds_the_same_verdict_and_the_drafted_tables(assessed: dict[str, Any]) -> None:
+    twin = json.loads(content(assessed["json"]))
+    assert twin["format"] == 1
+    assert twin["verdict"] == "BLOCKED"
+    assert "flights_unarchived" in json.dumps(twin["draft"])
+
+
+def test_the_report_saw_the_history_in_the_snowflake_stand_in(assessed: dict[str, Any]) -> None:
+    history = json.dumps(json.loads(content(assessed["json"]))["history"])
+    for table in ("FLIGHTS", "DEPARTURES", "PLANES", "WEATHER"):
+        assert table in history
+    assert "VERSION" in history
+
+
+def test_run_milestone_and_report_digests_are_in_the_ledger(world: World, assessed: dict[str, Any]) -> None:
+    with sqlite3.connect(world.home / "ledger" / "ledger.db") as ledger:
+        (run,) = ledger.execute("SELECT run_id, recorded_by FROM run_configurations").fetchall()
+        (milestone,) = ledger.execute("SELECT milestone FROM milestones").fetchall()
+        digests = dict(ledger.execute("SELECT path, sha256 FROM reports").fetchall())
+    assert run == (assessed["run_id"], "admin")
+    assert milestone == ("assessed",)
+    for kind in ("markdown", "json"):
+        assert digests[assessed[kind]] == hashlib.sha256(content(assessed[kind]).encode()).hexdigest()
+
+
+def test_no_secret_of_a_connection_is_in_any_log(world: World, assessed: dict[str, Any]) -> None:
+    assert assessed
+    secrets = list(world.airflow.users.values())
+    for log in [*(world.home / "airflow" / "logs").rglob("*.log"), *(world.home / "logs").glob("*.log")]:
+        text = log.read_text(errors="replace")
+        assert not [secret for secret in secrets if secret in text], log
+
+
+def test_a_person_finds_the_dag_by_its_tags_and_reads_the_report_in_the_browser(
+    world: World, assessed: dict[str, Any]
+) -> None:
+    users = world.airflow.users
+    with airflow_page(world.airflow.url, user="alice", password=users["alice"]) as page:
+        open_page(page, f"{world.airflow.url}/dags?tags=keyspaces-migration")
+        assert page.get_by_text(DAG_ID).first.is_visible()
+        open_page(page, f"{world.airflow.url}/dags/{DAG_ID}/runs/{assessed['run_id']}/tasks/assess")
+        page.get_by_text("flights_by_tail").first.wait_for()

@@ -1,0 +1,119 @@
+"""What Airflow makes of dags/: one DAG a stage and valid migration file, and one import error for the others."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+
+from keyspaces_provider.airflow_version import UnsupportedAirflowError, require_supported_airflow
+
+if TYPE_CHECKING:
+    from airflow.sdk import DAG
+
+STAGES = {"assess"}
+
+
+def load(folder: Path) -> DagBag:
+    return DagBag(dag_folder=str(folder))
+
+
+def test_each_valid_migration_has_one_dag_a_stage(dags_folder: Path, second_migration: Path) -> None:
+    assert second_migration.exists()
+    bag = load(dags_folder)
+    assert bag.import_errors == {}
+    assert set(bag.dags) == {f"{name}.{stage}" for name in ("flights", "trains") for stage in STAGES}
+
+
+@pytest.mark.parametrize("stage", sorted(STAGES))
+def test_every_dag_keeps_the_conventions(dags_folder: Path, stage: str) -> None:
+    dag: DAG = load(dags_folder).dags[f"flights.{stage}"]
+    assert dag.max_active_runs == 1
+    assert dag.catchup is False
+    assert dag.tags >= {"keyspaces-migration", "flights"}
+    assert dag.owner == "data-infrastructure"
+    assert dag.doc_md
+    assert dag.description
+    first = next(task for task in dag.tasks if not task.upstream_task_ids)
+    assert first.task_id == "record_run"
+    assert first.retries == 0
+
+
+def test_a_dag_started_by_hand_can_be_triggered_without_unpausing_it_first(dags_folder: Path) -> None:
+    for dag in load(dags_folder).dags.values():
+        if dag.schedule is None:
+            assert dag.is_paused_upon_creation is False
+
+
+def test_a_bad_file_takes_away_its_own_dags_alone_and_is_named_once(dags_folder: Path, second_migration: Path) -> None:
+    second_migration.write_text(second_migration.read_text().replace("required: 1", "requried: 1"))
+    bag = load(dags_folder)
+    assert set(bag.dags) == {f"flights.{stage}" for stage in STAGES}
+    ((file, error),) = bag.import_errors.items()
+    assert Path(file).name == "migration_file_errors.py"
+    assert "trains.yaml" in error
+    assert "requried" in error
+    assert "required" in error
+
+
+def test_every_problem_of_every_bad_file_is_named(dags_folder: Path, second_migration: Path) -> None:
+    second_migration.write_text("migration: trains\n")
+    (dags_folder / "migrations/flights.yaml").write_text("- not\n- a migration\n")
+    bag = load(dags_folder)
+    assert not bag.dags
+    (error,) = bag.import_errors.values()
+    assert "trains.yaml" in error
+    assert "flights.yaml" in error
+    assert "connections" in error
+
+
+PARSE_AND_LIST_MODULES = """
+import json, runpy, sys
+from airflow.sdk import DAG, BaseOperator, Param, get_parsing_context
+before = set(sys.modules)
+runpy.run_path(sys.argv[1])
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+HEAVY = {
+    "alembic",
+    "boto3",
+    "botocore",
+    "cassandra",
+    "numpy",
+    "pandas",
+    "pulumi",
+    "pyarrow",
+    "scipy",
+    "snowflake",
+    "sqlalchemy",
+}
+
+
+@pytest.mark.parametrize("file", sorted(path.name for path in (Path(__file__).parents[3] / "dags").glob("*.py")))
+def test_parsing_imports_nothing_heavy(dags_folder: Path, file: str) -> None:
+    command = [sys.executable, "-c", PARSE_AND_LIST_MODULES, str(dags_folder / file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    imported = {module.split(".")[0] for module in json.loads(done.stdout.splitlines()[-1])}
+    assert "keyspaces_migration" in imported
+    assert imported & HEAVY == set()
+
+
+def test_when_one_task_is_run_only_its_migration_is_built(
+    dags_folder: Path, second_migration: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert second_migration.exists()
+    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "trains.assess")
+    assert set(load(dags_folder).dags) == {"trains.assess"}
+
+
+@pytest.mark.parametrize("version", ["3.2.4", "3.4.0", "4.0.0", "2.11.0"])
+def test_another_airflow_is_refused_with_what_to_install(version: str) -> None:
+    with pytest.raises(UnsupportedAirflowError, match=rf"3\.3\.x, found {version}"):
+        require_supported_airflow(installed=version)
+
+
+def test_this_airflow_is_supported() -> None:
+    require_supported_airflow()
