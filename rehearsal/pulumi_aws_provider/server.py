@@ -16,6 +16,7 @@ from google.protobuf import any_pb2, empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 
 from rehearsal.pulumi_aws_provider.account import Account, CancelledError, ConfigurationError, connect
+from rehearsal.pulumi_aws_provider.cloud_control import CloudControlTable
 from rehearsal.pulumi_aws_provider.keyspace import Keyspace
 from rehearsal.pulumi_aws_provider.resources import PartlyMadeError, Properties, Resource
 from rehearsal.pulumi_aws_provider.structs import UNKNOWN, to_dict, to_struct
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 VERSION = "7.51.1"
 """The version of pulumi_aws that the resources were written after."""
 
-_RESOURCES: tuple[Resource, ...] = (Keyspace(), Table())
+_RESOURCES: tuple[Resource, ...] = (Keyspace(), Table(), CloudControlTable())
 _Request = TypeVar("_Request")
 _Answer = TypeVar("_Answer")
 if TYPE_CHECKING:
