@@ -57,6 +57,8 @@ def _run(driver: StackDriver, options: argparse.Namespace) -> tuple[ExitCode, di
             return ExitCode.DONE, asdict(driver.up(plan=options.plan, approved=options.digest))
         case "refresh":
             return ExitCode.DONE, asdict(driver.refresh())
+        case "recover":
+            return ExitCode.DONE, asdict(driver.recover())
         case _:
             return ExitCode.DONE, {"outputs": driver.outputs()}
 
@@ -81,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
         ("preview", "say what would change, and write the plan"),
         ("up", "apply the plan that preview wrote, and nothing else"),
         ("refresh", "bring the state up to what is live"),
+        ("recover", "take up what a killed engine left: its lock, and what it was making"),
         ("outputs", "show the outputs of the last update"),
     ):
         command = commands.add_parser(name, help=what, description=what)

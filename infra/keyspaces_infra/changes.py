@@ -61,7 +61,8 @@ class Change:
         urn: Pulumi's name of it.
         type: Its type token.
         name: Its name in the program: the keyspace's or the table's.
-        before: Inputs that differ (all of them, when it is deleted), as they are; None when it is added.
+        before: Inputs that differ (all of them, when it is deleted), as they are, by path (`schemaDefinition.columns`);
+            None when it is added.
         after: The same inputs as they will be; None when it is deleted.
         replace_keys: Properties because of which it would be made anew.
     """
@@ -90,7 +91,9 @@ class UnknownStepError(Exception):
 
 
 def read_changes(events: Iterable[EngineEvent]) -> tuple[Change, ...]:
-    """Collect what the events of a preview or an update change, in the order of the events, one for each resource.
+    """Collect what the events of a preview or an update change: one change for each resource, in the order of URNs.
+
+    The engine's own order is that of its threads, and differs from run to run.
 
     Raises:
         UnknownStepError: A step of a kind that is not known.
@@ -105,15 +108,15 @@ def read_changes(events: Iterable[EngineEvent]) -> tuple[Change, ...]:
         # A replacement comes as several steps for the same resource: the gravest says what it is.
         if earlier is None or _GRAVITY.index(change.op) >= _GRAVITY.index(earlier.op):
             found[change.urn] = change
-    return tuple(found.values())
+    return tuple(found[urn] for urn in sorted(found))
 
 
 def refuse(changes: Iterable[Change]) -> tuple[Refusal, ...]:
-    """Find the changes that would lose rows: a keyspace or a table deleted or made anew."""
+    """Find the changes that would lose data: a keyspace or a table deleted or made anew, or a column dropped."""
     return tuple(
-        Refusal(urn=change.urn, type=change.type, name=change.name, reason=_reason(change))
+        Refusal(urn=change.urn, type=change.type, name=change.name, reason=reason)
         for change in changes
-        if change.type in HOLDS_DATA and change.op in (Op.REPLACE, Op.DELETE)
+        if change.type in HOLDS_DATA and (reason := _reason(change)) is not None
     )
 
 
@@ -165,9 +168,26 @@ def _replace_keys(step: StepEventMetadata) -> tuple[str, ...]:
 
 
 def _inputs(inputs: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Inputs by path: the members of an object one level down each for themselves, as a whole schema says too much."""
     if inputs is None:
         return None
-    return {key: _readable(value) for key, value in sorted(inputs.items()) if not key.startswith("__")}
+    flat: dict[str, Any] = {}
+    for name, value in sorted(inputs.items()):
+        if name.startswith("__"):
+            continue
+        readable = _readable(_unpacked(name, value))
+        members = readable if isinstance(readable, dict) else None
+        flat |= {name: readable} if members is None else {f"{name}.{inner}": each for inner, each in members.items()}
+    return flat
+
+
+def _unpacked(name: str, value: object) -> object:
+    if name != "desiredState" or not isinstance(value, str) or value == _UNKNOWN:
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
 
 
 def _readable(value: object) -> Any:  # noqa: ANN401 - JSON
@@ -178,15 +198,35 @@ def _readable(value: object) -> Any:  # noqa: ANN401 - JSON
     return "(known after apply)" if value == _UNKNOWN else value
 
 
-def _reason(change: Change) -> str:
+def _reason(change: Change) -> str | None:
     what = "keyspace" if change.type == KEYSPACE_TYPE else "table"
     if change.op is Op.DELETE:
         return (
             f"the migration file no longer names this {what}, so it would be deleted with its rows. Put it back; "
             "deleting it is for a person, by hand"
         )
-    because = ", ".join(change.replace_keys) or "a change that can't be made in place"
-    return (
-        f"the {what} would be deleted and made anew, without its rows, because of {because}. Change the file back, or "
-        "migrate into a table of another name"
+    if change.op is Op.REPLACE:
+        because = ", ".join(change.replace_keys) or "a change that can't be made in place"
+        return (
+            f"the {what} would be deleted and made anew, without its rows, because of {because}. Change the file back, "
+            "or migrate into a table of another name"
+        )
+    if lost := _lost_columns(change):
+        return (
+            f"Keyspaces can't drop a column or change its type: {', '.join(lost)}. Change the file back, or migrate "
+            "into a table of another name"
+        )
+    return None
+
+
+def _lost_columns(change: Change) -> list[str]:
+    """Columns that an update through Cloud Control would drop: CloudFormation calls that a change in place."""
+    path = "desiredState.RegularColumns"
+    if change.type != CLOUD_CONTROL_TYPE or change.before is None or change.after is None:
+        return []
+    after = {column["ColumnName"]: column["ColumnType"] for column in change.after.get(path, ())}
+    return sorted(
+        column["ColumnName"]
+        for column in change.before.get(path, ())
+        if after.get(column["ColumnName"]) != column["ColumnType"]
     )

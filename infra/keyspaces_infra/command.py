@@ -15,7 +15,7 @@ from pulumi.automation.errors import create_command_error
 from semver import VersionInfo
 from typing_extensions import override
 
-from keyspaces_infra.errors import CancelledError, NoEngineError
+from keyspaces_infra.errors import CancelledError, InterruptedStackError, NoEngineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -101,9 +101,10 @@ class EngineCommand(automation.PulumiCommand):
 
         Raises:
             CancelledError: A signal came before it could start.
+            InterruptedStackError: It was killed from outside.
             automation.CommandError: It failed.
         """
-        if self.interrupted:
+        if self._asked_to_stop.is_set():
             raise CancelledError("told to stop before `pulumi` was started: nothing was changed")
         command = [self.command, *([] if "--non-interactive" in args else ["--non-interactive"]), *args]
         environment = {**os.environ, **additional_env, **_QUIET, "PULUMI_AUTOMATION_API": "true"}
@@ -119,7 +120,7 @@ class EngineCommand(automation.PulumiCommand):
             start_new_session=True,
         ) as process:
             self._running = process
-            if self.interrupted:
+            if self._asked_to_stop.is_set():
                 process.send_signal(signal.SIGINT)
             streams = [_Pump(process.stdout, on_output), _Pump(process.stderr, on_error)]
             for stream in streams:
@@ -127,6 +128,11 @@ class EngineCommand(automation.PulumiCommand):
             code = process.wait()
         self._running = None
         result = automation.CommandResult(stdout=streams[0].text, stderr=streams[1].text, code=code)
+        if code < 0 and not self.interrupted:
+            raise InterruptedStackError(
+                f"the engine was killed by signal {-code}. What it was at may be half done, and the stack is locked: "
+                "run `python -m keyspaces_infra recover …`, then preview"
+            )
         if code != 0:
             raise create_command_error(result)
         return result

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 from pulumi import automation
 
 from keyspaces_infra.changes import Change, Refusal, digest, read_changes, refuse
-from keyspaces_infra.errors import InterruptedStackError, PlanChangedError, RefusedError
+from keyspaces_infra.errors import InterruptedStackError, PlanChangedError, ProvisionError, RefusedError
 from keyspaces_infra.failures import translate
+from keyspaces_infra.locks import read_locks
+from keyspaces_infra.recovery import remove_dead, take_up
+from keyspaces_infra.settings import PROJECT
 from keyspaces_infra.workspace import open_stack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pulumi.automation.events import EngineEvent
@@ -109,6 +112,23 @@ class StackDriver:
             stack.refresh(on_output=self.on_line, on_error=self.on_line, on_event=events.append, color="never")
         return Applied(changes=read_changes(events), outputs=self.outputs())
 
+    def recover(self) -> Applied:
+        """Take up what an engine that was killed has left: its lock, and what it was making.
+
+        Raises:
+            StackLockedError: The lock's holder is not proven dead.
+            ProvisionError: The engine could not look.
+        """
+        settings = self.settings
+        remove_dead(read_locks(backend_url=settings.backend_url, project=PROJECT, stack=settings.stack))
+        stack = self._stack()
+        with self._engine_errors([]):
+            exported = stack.export_stack()
+            if exported.deployment:
+                deployment = take_up(exported.deployment)
+                stack.import_stack(automation.Deployment(version=exported.version, deployment=deployment))
+        return self.refresh()
+
     def outputs(self) -> dict[str, Any]:
         """The outputs of the last update, secret ones left out."""
         stack = self._stack()
@@ -117,7 +137,7 @@ class StackDriver:
 
     def _preview(self, stack: automation.Stack, plan: Path | None) -> Preview:
         events: list[EngineEvent] = []
-        protected: tuple[Refusal, ...] = ()
+        failure: ProvisionError | None = None
         try:
             with self._engine_errors(events):
                 stack.preview(
@@ -127,10 +147,13 @@ class StackDriver:
                     on_event=events.append,
                     color="never",
                 )
-        except RefusedError as error:
-            protected = error.refused
+        except ProvisionError as error:
+            failure = error
         changes = read_changes(events)
-        refused = _merged(refuse(changes), protected)
+        refused = refuse(changes)
+        # The engine fails a preview that touches what is protected. Its steps up to there say what it was about.
+        if failure is not None and not refused:
+            raise failure
         kept = None if plan is None or refused else self._digest(plan, changes)
         return Preview(changes=changes, refused=refused, digest=kept)
 
@@ -146,9 +169,9 @@ class StackDriver:
 
     def _refuse_interrupted(self, stack: automation.Stack) -> None:
         with self._engine_errors([]):
-            pending = pending_operations(stack)
+            pending = _pending(stack)
         if pending:
-            doing = ", ".join(f"{operation} {urn.rpartition('::')[2]}" for operation, urn in pending)
+            doing = ", ".join(f"{each['type']} {each['resource']['urn'].rpartition('::')[2]}" for each in pending)
             raise InterruptedStackError(
                 f"an engine was killed on stack {self.settings.stack} while it was at: {doing}. Whether AWS has done "
                 "it is not known to the state: run `python -m keyspaces_infra recover …`, then preview"
@@ -162,15 +185,10 @@ class StackDriver:
             raise translate(error, events, settings=self.settings, interrupted=self.command.interrupted) from error
 
 
-def pending_operations(stack: automation.Stack) -> tuple[tuple[str, str], ...]:
-    """What an engine was doing when it was killed: pairs of the operation and the resource's URN."""
-    operations = (stack.export_stack().deployment or {}).get("pending_operations") or ()
-    return tuple((str(each["type"]), str(each["resource"]["urn"])) for each in operations)
+def _pending(stack: automation.Stack) -> Sequence[Mapping[str, Any]]:
+    """What an engine was doing when it was killed."""
+    return (stack.export_stack().deployment or {}).get("pending_operations") or ()
 
 
 def _shown(outputs: automation.OutputMap) -> dict[str, Any]:
     return {name: output.value for name, output in sorted(outputs.items()) if not output.secret}
-
-
-def _merged(*groups: Sequence[Refusal]) -> tuple[Refusal, ...]:
-    return tuple({refusal.urn: refusal for group in reversed(groups) for refusal in group}.values())

@@ -20,7 +20,7 @@ class ExitCode(IntEnum):
     REFUSED = 10
     PLAN_CHANGED = 11
     LOCKED = 12
-    INTERRUPTED_BEFORE = 13
+    INTERRUPTED = 13
     WRONG_PASSPHRASE = 14
     CANCELLED = 15
     NO_ENGINE = 16
@@ -65,7 +65,7 @@ class StackLockedError(ProvisionError):
 class InterruptedStackError(ProvisionError):
     """A run was killed in the middle of a change; what it was doing is recorded. Recover first."""
 
-    exit_code = ExitCode.INTERRUPTED_BEFORE
+    exit_code = ExitCode.INTERRUPTED
 
 
 class WrongPassphraseError(ProvisionError):

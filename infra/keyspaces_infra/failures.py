@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING
 
 from pulumi import automation
 
-from keyspaces_infra.changes import Refusal
 from keyspaces_infra.errors import (
     CancelledError,
     EngineFailedError,
     PlanChangedError,
     ProvisionError,
-    RefusedError,
     StackLockedError,
     WrongPassphraseError,
 )
@@ -26,9 +24,8 @@ if TYPE_CHECKING:
 
     from keyspaces_infra.settings import StackSettings
 
-_PROTECTED = "is currently marked for protection"
 _PLAN = "violates plan"
-_OTHER_SECRET = "incorrect passphrase"
+_WRONG_KEY = "incorrect passphrase"
 _TAIL_LINES = 40
 
 
@@ -48,10 +45,8 @@ def translate(
         return CancelledError("told to stop: the engine let what was in flight end. Running again goes on from there")
     if isinstance(error, automation.ConcurrentUpdateError):
         return _locked(settings)
-    if _OTHER_SECRET in text:
+    if _WRONG_KEY in text:
         return WrongPassphraseError(f"stack {settings.stack} was made with another passphrase than the one given")
-    if refused := tuple(_protected(events)):
-        return RefusedError(refused)
     if _PLAN in text:
         return PlanChangedError(f"the engine would do something that the plan does not have:\n{_tail(text)}")
     return EngineFailedError("\n".join(_complaints(events)) or _tail(text))
@@ -66,17 +61,6 @@ def _locked(settings: StackSettings) -> StackLockedError:
         else "Wait for it. Only when it is certain that no engine works on the stack: `pulumi cancel`"
     )
     return StackLockedError(f"stack {settings.stack} is locked by\n{holders}\n{todo}")
-
-
-def _protected(events: Iterable[EngineEvent]) -> Iterable[Refusal]:
-    """Resources that the engine itself would not delete, because they are protected."""
-    for event in events:
-        diagnostic = event.diagnostic_event
-        if diagnostic is None or _PROTECTED not in diagnostic.message or not diagnostic.urn:
-            continue
-        urn = diagnostic.urn
-        kind = urn.split("::")[2].rpartition("$")[2]
-        yield Refusal(urn=urn, type=kind, name=urn.rpartition("::")[2], reason=" ".join(diagnostic.message.split()))
 
 
 def _complaints(events: Iterable[EngineEvent]) -> Iterable[str]:
