@@ -10,7 +10,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import psutil
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 MARKER = "KEYSPACES_MIGRATION_WORLD"
 """Environment variable that every process of a world carries, grandchildren included: the world's home."""
+
+NO_ANSWER = "no answer from"
+"""How the reasons of parts begin that are simply not there yet."""
 
 GUARD = Path(__file__).with_name("guard.py")
 TAIL_LINES = 25
@@ -48,6 +51,7 @@ class Program:
         home: Home of the world (or of the node) that the process belongs to; the marker's value.
         environment: Added to this process's own environment.
         folder: Working folder.
+        forget: Beginnings of names of variables that are not handed down from this process's environment.
     """
 
     name: str
@@ -56,15 +60,7 @@ class Program:
     home: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     folder: Path | None = None
-
-
-class Waitable(Protocol):
-    """Something that was launched and takes a while to answer."""
-
-    name: str
-
-    def why_not_healthy(self) -> str | None:
-        """What is still missing, or None when it answers. Raises ProgramDiedError when it never will."""
+    forget: tuple[str, ...] = ()
 
 
 class Child:
@@ -96,13 +92,17 @@ class Child:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self.program.folder,
-                env=marked_environment(self.program.home, self.program.environment),
+                env=marked_environment(self.program.home, self.program.environment, forget=self.program.forget),
                 start_new_session=True,
             )
 
     def is_running(self) -> bool:
         """Whether the program was started and has not ended."""
         return self._process is not None and self._process.poll() is None
+
+    def exit_code(self) -> int | None:
+        """Exit code of a program that was started and has ended, else None."""
+        return self._process.poll() if self._process else None
 
     def check(self) -> None:
         """Raise ProgramDiedError if the program was started and has ended."""
@@ -112,6 +112,11 @@ class Child:
                 f"{tail(self.program.log)}"
             )
 
+    def ask_to_end(self) -> None:
+        """Send SIGTERM to the program's process group, and return."""
+        if self._process is not None:
+            _signal_group(self._process.pid, signal.SIGTERM)
+
     def stop(self, *, grace_s: float = 30) -> None:
         """Ask the program's process group to end, and kill what is left of it after `grace_s`."""
         if self._process is None:
@@ -119,17 +124,19 @@ class Child:
         for step, wait_s in ((signal.SIGTERM, grace_s), (signal.SIGKILL, 10.0)):
             if not _group_alive(self._process.pid):
                 break
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, step)
+            _signal_group(self._process.pid, step)
             _wait_for_group(self._process, wait_s)
         self._process.wait(timeout=5)
         self._process = None
 
 
-def marked_environment(home: Path, extra: Mapping[str, str]) -> dict[str, str]:
-    """This process's environment with `extra` and the marker of the world at `home`."""
+def marked_environment(home: Path, extra: Mapping[str, str], *, forget: tuple[str, ...] = ()) -> dict[str, str]:
+    """This process's environment, less what begins with `forget`, with `extra` and the marker of the world."""
     # setproctitle (Airflow uses it) writes over the memory that /proc/PID/environ shows, and the marker with it.
-    return {**os.environ, **extra, MARKER: str(home.resolve()), "SPT_NOENV": "1"}
+    inherited = (
+        {name: value for name, value in os.environ.items() if not name.startswith(forget)} if forget else os.environ
+    )
+    return {**inherited, **extra, MARKER: str(home.resolve()), "SPT_NOENV": "1"}
 
 
 def tail(log: Path, lines: int = TAIL_LINES) -> str:
@@ -165,6 +172,35 @@ def processes_of(home: Path) -> Iterator[psutil.Process]:
                 continue
             if process.environ().get(MARKER) == wanted:
                 yield process
+
+
+def end_processes_of(home: Path, *, grace_s: float = 20) -> list[str]:
+    """End what is left of a world whose supervisor has gone, grandchildren in sessions of their own included.
+
+    Returns:
+        A line for each process that was found: its id and its command.
+
+    Raises:
+        WorldError: One outlived SIGKILL.
+    """
+    found: dict[int, str] = {}
+    for step, wait_s in ((signal.SIGTERM, grace_s), (signal.SIGKILL, 10.0)):
+        survivors = list(processes_of(home))
+        for process in survivors:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                found.setdefault(process.pid, f"{process.pid} {' '.join(process.cmdline())[:100]}")
+                process.send_signal(step)
+        psutil.wait_procs(survivors, timeout=wait_s)
+        # Those that were born meanwhile are found by the next look.
+        if not list(processes_of(home)):
+            return list(found.values())
+    left = [str(process.pid) for process in processes_of(home)]
+    raise WorldError(f"processes {', '.join(left)} of the world at {home} outlived SIGKILL. End them, and try again.")
+
+
+def _signal_group(group: int, step: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, step)
 
 
 def _group_alive(group: int) -> bool:

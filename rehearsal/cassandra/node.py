@@ -56,6 +56,7 @@ class NodeSettings:
         java_options: Options of Java on top of ours, such as -D properties.
         class_path: Jars or folders after Cassandra's, for a server plug-in.
         world: Home of the world that the node belongs to, if not its own.
+        log: File for its output; by default cassandra.log in `home`.
     """
 
     home: Path
@@ -74,6 +75,7 @@ class NodeSettings:
     java_options: tuple[str, ...] = ()
     class_path: tuple[Path, ...] = ()
     world: Path | None = None
+    log: Path | None = None
 
 
 class CassandraNode:
@@ -97,7 +99,7 @@ class CassandraNode:
     @property
     def log(self) -> Path:
         """What the node wrote."""
-        return self.settings.home / "cassandra.log"
+        return self.settings.log or self.settings.home / "cassandra.log"
 
     @property
     def pid(self) -> int | None:
@@ -144,6 +146,11 @@ class CassandraNode:
             ca_file=settings.tls.ca_file if settings.tls else None,
             login=(settings.user, settings.password) if settings.authentication else None,
         )
+
+    def check(self) -> None:
+        """Raise ProgramDiedError when the node was launched and has ended."""
+        if self._child is not None:
+            self._child.check()
 
     def healthy(self) -> bool:
         """Whether the node serves now."""
@@ -199,6 +206,8 @@ def configuration(settings: NodeSettings) -> dict[str, Any]:
         "auto_snapshot": False,
         "hinted_handoff_enabled": False,
         "materialized_views_enabled": True,
+        # A busy laptop is no failing cluster: with the defaults of 2 to 10 s, a pause of the machine fails a load.
+        **{f"{kind}_request_timeout": "30s" for kind in ("read", "range", "write", "counter_write", "truncate")},
     }
     if settings.authentication:
         made |= {

@@ -7,6 +7,8 @@ import ssl
 import struct
 from typing import TYPE_CHECKING
 
+from rehearsal.processes import NO_ANSWER
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -41,7 +43,7 @@ def why_not_serving(
                 if given != wanted:
                     return f"{host}:{port} answered request {request:#x} with {given:#x} {detail[:200]!r}"
     except OSError as error:
-        return f"no answer from {host}:{port} ({error})"
+        return f"{NO_ANSWER} {host}:{port} ({error})"
     return None
 
 

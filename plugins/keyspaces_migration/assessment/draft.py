@@ -132,7 +132,7 @@ def _decisions(history: History | None, found: TableHistory | None) -> Iterable[
         yield "history: it was not looked at; give DATABASE.SCHEMA.TABLE and its columns"
         return
     if not found.candidates:
-        yield f"history: {found.unseen[0].why}; name the table"
+        yield f"history: {history.not_found}; name the table"
         return
     if len(found.candidates) > 1:
         yield f"history: {', '.join(found.candidates)} fit by name; the first was taken"

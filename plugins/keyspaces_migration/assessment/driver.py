@@ -47,9 +47,15 @@ class DriverQueries:
             raise NotPermittedError(_first_line(refusal)) from refusal
         except InvalidRequest as refusal:
             raise NotThereError(_first_line(refusal)) from refusal
-        except (NoHostAvailable, DriverException, ConnectionException) as failure:
+        except NoHostAvailable as failure:
+            where = f"no connection to {node}" if node else "no node answers"
+            raise NoAnswerError(
+                f"{where}: it is down, or in a data centre that this session does not use ({_causes(failure)})",
+            ) from failure
+        except (DriverException, ConnectionException) as failure:
             raise NoAnswerError(f"{type(failure).__name__}: {_first_line(failure)}") from failure
-        self._pinned = self._pinned or result.response_future.coordinator_host
+        if node is None:
+            self._pinned = result.response_future.coordinator_host
         return rows
 
     def _hosts(self) -> list[Host]:
@@ -72,6 +78,11 @@ def _as_mapping(names: Sequence[str], row: Any) -> Row:  # noqa: ANN401 -- its t
 
 def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _causes(failure: NoHostAvailable) -> str:
+    causes = [f"{place}: {_first_line(cause)}" for place, cause in dict(failure.errors or {}).items()]
+    return "; ".join(sorted(causes)) or "not tried"
 
 
 def _local_addresses(session: Session) -> Iterator[tuple[str, int]]:

@@ -97,7 +97,8 @@ class TableHistory:
 
     Attributes:
         table: The table's name on the source.
-        candidates: Snowflake tables whose name fits, the likeliest first; empty when there is none.
+        candidates: Snowflake tables whose name fits, the likeliest first; empty when the catalogue shows none to
+            this role, which leaves the other fields empty too.
         columns: Snowflake's column by the source's column, for those in both.
         missing: Columns of the source that the history has not.
         extra: Columns of the history that the source has not.
@@ -130,6 +131,12 @@ class History:
     database: str
     schema: str
     tables: tuple[TableHistory, ...]
+
+    @property
+    def not_found(self) -> str:
+        """What to say of a table without candidates: a catalogue does not show what a role may not see."""
+        place = f"{written_name(self.database)}.{written_name(self.schema)}"
+        return f"no table of this name in {place} that this role may see"
 
     def of(self, table: str) -> TableHistory | None:
         """What was found for `table`; None when it was not looked for."""
@@ -219,8 +226,7 @@ class HistoryReader:
         catalogue: Mapping[str, list[HistoryColumn]],
     ) -> TableHistory:
         if not candidates:
-            why = f"no table of this name in {self.database}.{self.schema}, or no right to see it"
-            return TableHistory(table=table.name, unseen=(Unseen(part=Part.HISTORY, why=why),))
+            return TableHistory(table=table.name)
         plan = _Plan(table, catalogue.get(candidates[0], []))
         shape, versions, unseen = self._measure(candidates[0], plan)
         return TableHistory(

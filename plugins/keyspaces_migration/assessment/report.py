@@ -32,7 +32,7 @@ CANNOT_SEE: Final = (
 )
 SIZES_ARE_ESTIMATES: Final = (
     "Partitions and sizes are estimates: what each node reports of its own ranges "
-    "(`system.size_estimates`), without what is not flushed yet, up to five minutes old."
+    "(`system.size_estimates`), without what is not flushed yet, up to five minutes old. A question mark: none yet."
 )
 
 
@@ -149,7 +149,9 @@ def _rules(assessment: Assessment) -> Iterator[str]:
     yield "## What Keyspaces does"
     yield ""
     for rule in sorted(applied, key=lambda rule: rule.id):
-        yield f"- {code(rule.id)}: Keyspaces {text(rule.keyspaces)}. What to do: {text(rule.advice)}."
+        yield f"- {code(rule.id)}: Keyspaces {text(rule.keyspaces)}."
+        if rule.severity is Severity.NOTE:
+            yield f"  What to do: {text(rule.advice)}."
         yield f"  Source: *{text(rule.reference)}*."
     yield ""
 
@@ -201,9 +203,9 @@ def _client_row(client: Client) -> list[str]:
     host = f" ({text(client.hostname)})" if client.hostname not in {"", client.address} else ""
     return [
         code(client.address) + host,
-        text(client.username or "-"),
+        text(client.username) or "-",
         text(client.driver or "unknown"),
-        text(client.application or "-"),
+        text(client.application) or "-",
         str(client.protocol_version),
         "yes" if client.tls else "no",
         str(client.connections),
@@ -232,6 +234,8 @@ def _history(assessment: Assessment) -> Iterator[str]:
         [_history_row(history, each) for each in history.tables],
     )
     for each in history.tables:
+        if not each.candidates:
+            yield f"- {code(each.table)}: {text(history.not_found)}"
         yield from (f"- {code(each.table)}: {line}" for line in _history_remarks(each))
     yield ""
 

@@ -24,12 +24,14 @@ _REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]+")
 _ENDPOINT = re.compile(rf"(^|\.)cassandra(-fips)?\.(?P<region>{_REGION.pattern})\.")
 
 
-def endpoint(region: str) -> str:
+def endpoint(region: str | None) -> str:
     """Return the public service endpoint of a Region.
 
     Raises:
-        SessionSettingsError: the text is not shaped like a Region.
+        SessionSettingsError: there is no Region, or the text is not shaped like one.
     """
+    if not region:
+        raise SessionSettingsError("neither a Region nor a service endpoint. Fill in one of them.")
     if not _REGION.fullmatch(region):
         raise SessionSettingsError(f"{region!r} is not an AWS Region. Allowed: names such as eu-west-1.")
     return f"cassandra.{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}"

@@ -9,8 +9,8 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, f
 
 from keyspaces_migration.config.floors import CONSISTENCY_LIMITS, CUTOVER_LIMITS, limit_violations
 from keyspaces_migration.config.model import ByName, FileModel
-from keyspaces_migration.config.names import MigrationName, Owner
-from keyspaces_migration.config.problems import RuleError, broken
+from keyspaces_migration.config.names import KeyspacesName, MigrationName, Owner
+from keyspaces_migration.config.problems import RuleError, Violation, broken
 from keyspaces_migration.config.sections import (
     Approvals,
     Backfill,
@@ -70,9 +70,9 @@ class Migration(FileModel):
     """How the daily check compares the stores."""
     cutover: Cutover = Cutover()
     """When reads may move to the target, and in which steps."""
-    tags: ByName[TagValue] = Field(default_factory=dict, max_length=MAX_TAGS)
+    tags: ByName[TagKey, TagValue] = Field(default_factory=dict, max_length=MAX_TAGS)
     """Tags on every AWS resource, beside those that `provision` sets."""
-    tables: ByName[Table] = Field(min_length=1, max_length=MAX_TABLES)
+    tables: ByName[KeyspacesName, Table] = Field(min_length=1, max_length=MAX_TABLES)
     """The tables to migrate, by name; a name that ends in `_unarchived` is tagged so."""
 
     @field_validator("consistency")
@@ -101,7 +101,8 @@ class Migration(FileModel):
         environment = info.data.get("environment")
         if environment is not None and not environment.disposable and value.is_relative:
             allowed = "an address of object storage, or an absolute folder that every worker sees"
-            raise broken(value.path, allowed, "a relative path is for environments with disposable: true")
+            hint = "a relative path is for environments with disposable: true"
+            raise RuleError([Violation(("path",), repr(value.path), allowed, hint)])
         return value
 
     def canonical_json(self) -> str:

@@ -5,6 +5,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
+_Name = TypeVar("_Name", bound=str)
 _Value = TypeVar("_Value")
 
 
@@ -22,9 +23,9 @@ class FileModel(BaseModel):
     )
 
 
-def _in_order_of_names(value: Mapping[str, _Value]) -> Mapping[str, _Value]:
+def _in_order_of_names(value: Mapping[_Name, _Value]) -> Mapping[_Name, _Value]:
     return dict(sorted(value.items()))
 
 
 # A map's order in the file carries no meaning: sorted, a migration from the ledger behaves as one from the file.
-ByName = Annotated[Mapping[str, _Value], AfterValidator(_in_order_of_names)]
+ByName = Annotated[Mapping[_Name, _Value], AfterValidator(_in_order_of_names)]

@@ -82,7 +82,7 @@ class Environment(FileModel):
     name: EnvironmentName
     """Such as production or staging; the tag `Environment`."""
     disposable: bool = False
-    """True only where every store may be lost: the limits below then don't hold."""
+    """True only where every store may be lost: the limits on how little caution is enough then don't hold."""
 
 
 _URL = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<rest>\S+)")

@@ -57,8 +57,9 @@ def _read_clustering_key(value: object) -> ClusteringKey:
         raise broken(value, "a map of one column to its order, such as {event_id: ASC}")
     ((name, order),) = value.items()
     COLUMN_NAME.check(name)
-    if order not in set(SortOrder):
-        raise broken(order, "ASC or DESC", near_miss(order, SortOrder) if isinstance(order, str) else "")
+    orders = [each.value for each in SortOrder]
+    if order not in orders:
+        raise broken(order, " or ".join(orders), near_miss(order, orders) if isinstance(order, str) else "")
     return ClusteringKey(name=name, order=SortOrder(order))
 
 
@@ -153,7 +154,7 @@ class History(FileModel):
 
     table: SnowflakeTable
     """The table or view: DATABASE.SCHEMA.TABLE."""
-    columns: ByName[SnowflakeColumn] = Field(default_factory=dict)
+    columns: ByName[ColumnName, SnowflakeColumn] = Field(default_factory=dict)
     """Snowflake's column for a column of the schema; those not named have their own name in capitals."""
     version_column: SnowflakeColumn | None = None
     """The column whose greatest value marks the newest row of a primary key; needed where keys repeat."""

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import yaml
+from typing_extensions import override  # in typing only from Python 3.12 on
+from yaml.composer import ComposerError
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from yaml.reader import Reader
 
@@ -25,7 +27,8 @@ _CORE = "tag:yaml.org,2002:"
 _SCALARS = {
     f"{_CORE}bool": re.compile(r"true|false"),
     f"{_CORE}null": re.compile(r"~|null|"),
-    f"{_CORE}int": re.compile(r"[-+]?[0-9]{1,18}"),
+    # Digits after a leading zero are text (an account id, say), as reading a number would lose the zero.
+    f"{_CORE}int": re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})"),
     f"{_CORE}float": re.compile(
         r"[-+]?(?:\.[0-9]{1,18}|[0-9]{1,18}(?:\.[0-9]{0,18})(?:[eE][-+]?[0-9]{1,3})?|[0-9]{1,18}[eE][-+]?[0-9]{1,3})"
     ),
@@ -43,11 +46,36 @@ else:
     _BaseLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
+class _Dumper(yaml.SafeDumper):
+    """Writes text in quotes wherever `_Loader` would read a plain one as something else; no anchors."""
+
+    @override
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
 class _Loader(_BaseLoader):
-    """Composes nodes, with the tags of YAML 1.2's core schema."""
+    """Composes nodes with the tags of YAML 1.2's core schema, to a depth.
+
+    The depth is counted while composing: the C composer recurses without a limit and would end the process.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.depth = 0
+
+    @override
+    def descend_resolver(self, current_node: Node | None, current_index: object) -> None:
+        self.depth += 1
+        if self.depth > MAX_DEPTH and current_node is not None:
+            raise ComposerError(None, None, f"more than {MAX_DEPTH} levels of nesting", current_node.start_mark)
+
+    @override
+    def ascend_resolver(self) -> None:
+        self.depth -= 1
 
 
-_Loader.yaml_implicit_resolvers = {
+_Loader.yaml_implicit_resolvers = _Dumper.yaml_implicit_resolvers = {
     letter: [(tag, re.compile(f"(?:{_SCALARS[tag].pattern})$")) for tag in _SCALARS if letter in _FIRST_LETTERS[tag]]
     for letter in {letter for letters in _FIRST_LETTERS.values() for letter in letters}
 }
@@ -100,6 +128,12 @@ def read_yaml(path: Path) -> YamlFile:
     return YamlFile(path, content, root)
 
 
+def write_yaml(content: object) -> str:
+    """Return plain values as YAML that `read_yaml` reads back as they are; a map's keys keep their order."""
+    text: str = yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=118)
+    return text
+
+
 def _refuse(path: Path, mark: tuple[int, int] | None, *, found: str, allowed: str, hint: str = "") -> NoReturn:
     line, column = mark or (None, None)
     raise MigrationFileError(path=path, problems=[Problem("", line, column, found, allowed, hint)])
@@ -138,8 +172,6 @@ def _compose(path: Path, text: str) -> Node:
         found = " ".join(part for part in (error.context, error.problem) if part) or "a fault"
         hint = "indent with spaces" if "\t" in text else ""
         _refuse(path, (place.line + 1, place.column + 1) if place else None, found=found, allowed="YAML", hint=hint)
-    except RecursionError:
-        _refuse(path, None, found="values nested too deeply", allowed=f"YAML of at most {MAX_DEPTH} levels")
     finally:
         loader.dispose()
     if node is None:
@@ -167,9 +199,6 @@ class _Builder:
         if identity in self.open_nodes:
             self.report(node, location, found="an anchor inside itself", allowed="values that end", hint="")
             return None
-        if len(location) > MAX_DEPTH:
-            self.report(node, location[:6], found="values nested too deeply", allowed=f"{MAX_DEPTH} levels", hint="")
-            return None
         self.open_nodes.add(identity)
         self.values[identity] = value = self.build_new(node, location)
         self.open_nodes.remove(identity)
@@ -189,10 +218,11 @@ class _Builder:
         if node.tag not in _SCALARS and node.tag not in {f"{_CORE}map", f"{_CORE}seq", f"{_CORE}str"}:
             tag = node.tag.replace(_CORE, "!!")
             self.report(node, location, found=f"the tag {show(tag)}", allowed="plain values", hint="leave the tag out")
-        self.sizes[id(node)] = size = 1 + sum(self.sizes.get(id(each), 1) for each in parts)
+        size = 1 + sum(self.sizes.get(id(each), 1) for each in parts)
         if size > MAX_VALUES:
             self.report(node, location, found=f"{size} values", allowed=f"{MAX_VALUES}", hint="use fewer anchors")
             return None
+        self.sizes[id(node)] = size
         return value
 
     def build_map(self, node: MappingNode, location: Location) -> dict[str, object]:

@@ -229,16 +229,20 @@ class UserType(CqlType):
     keyspace: str | None = None
 
     def __str__(self) -> str:
-        if self.keyspace is not None:
-            return f"{quote_if_needed(self.keyspace)}.{quote_if_needed(self.name)}"
-        # Without its quotes a user type called "int" or "list" would read as Cassandra's own.
-        taken = self.name in GENERIC_NAMES or self.name == "varchar" or self.name in set(ScalarName)
-        return quote(self.name) if taken else quote_if_needed(self.name)
+        return (
+            _type_name(self.name) if self.keyspace is None else f"{_type_name(self.keyspace)}.{_type_name(self.name)}"
+        )
 
     @property
     @override
     def is_frozen(self) -> bool:
         return False
+
+
+def _type_name(name: str) -> str:
+    """Return a name as it must stand in a type: one that Cassandra's own types have needs quotes to be a user type."""
+    taken = name in GENERIC_NAMES or name == "varchar" or name in set(ScalarName)
+    return quote(name) if taken else quote_if_needed(name)
 
 
 @dataclass(frozen=True, slots=True)

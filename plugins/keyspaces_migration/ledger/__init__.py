@@ -11,9 +11,9 @@ from keyspaces_migration.ledger.errors import (
     RecordDamagedError,
     RunNotRecordedError,
 )
-from keyspaces_migration.ledger.migrate import downgrade, upgrade
 from keyspaces_migration.ledger.records import MilestoneReached, Report, ReportKind, RunConfiguration
 from keyspaces_migration.ledger.repository import Ledger
+from keyspaces_migration.ledger.revision import is_current
 
 __all__ = [
     "ConfigurationChangedError",
@@ -28,9 +28,7 @@ __all__ = [
     "ReportKind",
     "RunConfiguration",
     "RunNotRecordedError",
-    "downgrade",
     "open_ledger",
-    "upgrade",
 ]
 
 
@@ -43,5 +41,8 @@ def open_ledger(url: str | sa.URL) -> Ledger:
         LedgerUnreachableError: The database does not answer.
     """
     ledger = Ledger(url)
-    upgrade(ledger.database)
+    if not is_current(ledger.database):
+        from keyspaces_migration.ledger.migrate import upgrade  # noqa: PLC0415 # brings Alembic
+
+        upgrade(ledger.database)
     return ledger

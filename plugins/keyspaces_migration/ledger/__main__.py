@@ -8,8 +8,9 @@ import os
 import sys
 
 from keyspaces_migration.errors import MigrationError
-from keyspaces_migration.ledger import Ledger, downgrade, upgrade
-from keyspaces_migration.ledger.migrate import current_revision
+from keyspaces_migration.ledger import Ledger
+from keyspaces_migration.ledger.migrate import downgrade, upgrade
+from keyspaces_migration.ledger.revision import current_revision
 
 
 def main(arguments: list[str], *, url: str | None) -> str:

@@ -1,7 +1,8 @@
 """Transactions on the ledger's database, alike on SQLite and PostgreSQL."""
 
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,7 @@ class Database:
 
     def __init__(self, address: Address) -> None:
         self.address = address
-        self._engines: dict[bool, sa.Engine] = {}
+        self._engine: sa.Engine | None = None
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -86,26 +87,25 @@ class Database:
         Raises:
             LedgerUnreachableError: The database does not answer.
         """
-        with self._transaction(writes=False, create=False) as connection:
+        with self._transaction(writes=False) as connection:
             yield connection
 
     @contextmanager
-    def writing(self, *, create: bool = False) -> Iterator[sa.Connection]:
-        """A transaction that commits at its end; `create` makes an SQLite file that is not there yet.
+    def writing(self) -> Iterator[sa.Connection]:
+        """A transaction that commits at its end.
 
         Raises:
             LedgerUnreachableError: The database does not answer, or is locked beyond patience.
         """
-        with self._transaction(writes=True, create=create) as connection:
+        with self._transaction(writes=True) as connection:
             yield connection
 
     @contextmanager
-    def _transaction(self, *, writes: bool, create: bool) -> Iterator[sa.Connection]:
-        if create not in self._engines:
-            self._engines[create] = self._engine(create=create)
+    def _transaction(self, *, writes: bool) -> Iterator[sa.Connection]:
+        self._engine = self._engine or self._new_engine()
         try:
             with (
-                self._engines[create].connect().execution_options(**{_WRITES: writes}) as connection,
+                self._engine.connect().execution_options(**{_WRITES: writes}) as connection,
                 connection.begin(),
             ):
                 yield connection
@@ -117,11 +117,11 @@ class Database:
                 raise
             raise self._unreachable(error) from error
 
-    def _engine(self, *, create: bool) -> sa.Engine:
+    def _new_engine(self) -> sa.Engine:
         options: dict[str, Any] = {"poolclass": sa.NullPool, "hide_parameters": True}
         try:
             if self.address.is_sqlite:
-                return _sqlite_engine(self.address.file, create=create, options=options)
+                return _sqlite_engine(self.address.file, options=options)
             return sa.create_engine(self.address.url, connect_args={"connect_timeout": _CONNECT_TIMEOUT_S}, **options)
         except (ModuleNotFoundError, NoSuchModuleError) as error:
             raise LedgerAddressError(f"The {self.address} needs a driver that is not installed: {error}") from error
@@ -149,9 +149,23 @@ def insert_once(connection: sa.Connection, table: sa.Table, values: dict[str, An
     return connection.execute(insert.values(values)).rowcount == 1
 
 
-def _sqlite_engine(file: Path, *, create: bool, options: dict[str, Any]) -> sa.Engine:
-    # Without `rwc`, reading at a mistyped path would leave an empty database there.
-    url = f"sqlite+pysqlite:///file:{quote(str(file))}?mode={'rwc' if create else 'rw'}&uri=true"
+def create_sqlite_file(file: Path) -> None:
+    """An empty database in WAL mode, which its file remembers: a writer then does not hold up readers.
+
+    Raises:
+        LedgerUnreachableError: It could not be written.
+    """
+    try:
+        file.unlink(missing_ok=True)
+        with closing(sqlite3.connect(file)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+    except (OSError, sqlite3.Error) as error:
+        raise LedgerUnreachableError(f"The ledger could not be created as {file}: {error}. Check the folder") from error
+
+
+def _sqlite_engine(file: Path, *, options: dict[str, Any]) -> sa.Engine:
+    # Without the mode, reading at a mistyped path would leave an empty database there.
+    url = f"sqlite+pysqlite:///file:{quote(str(file))}?mode=rw&uri=true"
     engine = sa.create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_S}, **options)
 
     @sa.event.listens_for(engine, "connect")
@@ -160,8 +174,6 @@ def _sqlite_engine(file: Path, *, create: bool, options: dict[str, Any]) -> sa.E
         dbapi_connection.isolation_level = None
         dbapi_connection.execute("PRAGMA foreign_keys = ON")
         dbapi_connection.execute("PRAGMA synchronous = FULL")
-        if create:
-            dbapi_connection.execute("PRAGMA journal_mode = WAL")
 
     @sa.event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:

@@ -1,4 +1,7 @@
-"""Bring a ledger's schema to the code's revision, and back. Safe when several tasks do it at once."""
+"""Bring a ledger's schema to the code's revision, and back. Safe when several tasks do it at once.
+
+Imported only where that is needed: Alembic costs every task that opens a ledger most of a second.
+"""
 
 import fcntl
 import os
@@ -11,52 +14,24 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
-from keyspaces_migration.ledger.database import Address, Database
+from keyspaces_migration.ledger.database import Address, Database, create_sqlite_file
 from keyspaces_migration.ledger.errors import LedgerAddressError, LedgerSchemaError
-from keyspaces_migration.ledger.schema import HEAD, VERSION_TABLE
+from keyspaces_migration.ledger.revision import current_revision, newer_than_code
 
-UPGRADE_COMMAND = "LEDGER_URL=… python -m keyspaces_migration.ledger upgrade"
 # Any number will do, as long as it stays the same and nobody else in the database uses it.
 _ADVISORY_LOCK = 0x6B73_6C65_6467_6572
 
 
-def current_revision(connection: sa.Connection) -> str | None:
-    """The revision that the ledger's schema is at; None where it has none."""
-    if not sa.inspect(connection).has_table(VERSION_TABLE):
-        return None
-    version: str | None = connection.scalar(sa.text(f"SELECT version_num FROM {VERSION_TABLE}"))  # noqa: S608 # a constant of ours
-    return version
-
-
-def require_current_schema(connection: sa.Connection, *, where: Address) -> None:
-    """Refuse a ledger whose schema this code was not written for.
-
-    Raises:
-        LedgerSchemaError: It is older than the code, newer, or not there.
-    """
-    found = current_revision(connection)
-    if found == HEAD:
-        return
-    if found is None or found in _known_revisions():
-        raise LedgerSchemaError(
-            f"The ledger ({where}) has schema {found or 'none'}, older than {HEAD}, which this code needs. "
-            f"Upgrade it: {UPGRADE_COMMAND}"
-        )
-    raise _newer(found, where=where)
-
-
-def upgrade(database: Database, *, revision: str = "head") -> None:
-    """Create the ledger or bring it to `revision`; nothing happens where it is there already.
+def upgrade(database: Database) -> None:
+    """Create the ledger or bring it to the code's revision; nothing happens where it is there already.
 
     Raises:
         LedgerSchemaError: The ledger is newer than this code, which then must not touch it.
         LedgerUnreachableError: The database does not answer.
     """
-    if revision == "head" and _is_current(database):
-        return
     with _locked(database) as connection:
         _refuse_newer(connection, where=database.address)
-        command.upgrade(_config(connection), revision)
+        command.upgrade(_config(connection), "head")
 
 
 def downgrade(database: Database, *, revision: str) -> None:
@@ -77,18 +52,20 @@ def downgrade(database: Database, *, revision: str) -> None:
 @contextmanager
 def _locked(database: Database) -> Iterator[sa.Connection]:
     """A writing transaction that one process at a time gets."""
-    folder_lock = _only_one_process_in_folder_of(database.address) if database.address.is_sqlite else nullcontext()
-    with folder_lock, database.writing(create=True) as connection:
+    sqlite_lock = _sqlite_file(database.address) if database.address.is_sqlite else nullcontext()
+    with sqlite_lock, database.writing() as connection:
         if not database.address.is_sqlite:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
         yield connection
 
 
 @contextmanager
-def _only_one_process_in_folder_of(address: Address) -> Iterator[None]:
-    """BEGIN IMMEDIATE is not enough: SQLite switches to WAL outside a transaction, and waits for nobody there.
+def _sqlite_file(address: Address) -> Iterator[None]:
+    """See that the file is there, and keep other upgrades in its folder out.
 
-    The lock is on the folder, as closing another handle of the file itself would drop SQLite's own locks.
+    SQLite switches a file to WAL outside of any transaction, and fails at once where another process has it open:
+    so a new file is switched under another name first. The lock is on the folder, as closing another handle of the
+    file itself would drop SQLite's own locks.
     """
     try:
         folder = os.open(address.file.parent, os.O_RDONLY | os.O_DIRECTORY)
@@ -98,33 +75,23 @@ def _only_one_process_in_folder_of(address: Address) -> Iterator[None]:
         ) from error
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
+        if not address.file.exists():
+            unfinished = address.file.with_name(f".{address.file.name}.new")
+            create_sqlite_file(unfinished)
+            unfinished.rename(address.file)
         yield
     finally:
         os.close(folder)
 
 
-def _is_current(database: Database) -> bool:
-    """Spares the lock to all but the first: every task of a run opens the ledger."""
-    if database.address.is_sqlite and not database.address.file.exists():
-        return False
-    with database.reading() as connection:
-        return current_revision(connection) == HEAD
-
-
 def _refuse_newer(connection: sa.Connection, *, where: Address) -> None:
     found = current_revision(connection)
-    if found is not None and found not in _known_revisions():
-        raise _newer(found, where=where)
+    if found is not None and found not in known_revisions():
+        raise newer_than_code(found, where=where)
 
 
-def _newer(found: str, *, where: Address) -> LedgerSchemaError:
-    return LedgerSchemaError(
-        f"The ledger ({where}) has schema {found}, which this code does not know: its newest is {HEAD}. A newer "
-        "version of the package has upgraded it. Install that version here too: pip install -U keyspaces-migration"
-    )
-
-
-def _known_revisions() -> frozenset[str]:
+def known_revisions() -> frozenset[str]:
+    """The revisions that this code can bring a ledger to."""
     scripts = ScriptDirectory.from_config(_config(None))
     return frozenset(script.revision for script in scripts.walk_revisions())
 

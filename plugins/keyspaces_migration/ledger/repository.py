@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from keyspaces_migration.ledger import schema
 from keyspaces_migration.ledger.database import Address, Database, insert_once
 from keyspaces_migration.ledger.errors import ConfigurationChangedError, RecordDamagedError, RunNotRecordedError
-from keyspaces_migration.ledger.migrate import require_current_schema
 from keyspaces_migration.ledger.records import MilestoneReached, Report, ReportKind, RunConfiguration
+from keyspaces_migration.ledger.revision import require_current_schema
 from keyspaces_migration.lifecycle import Milestone, refuse_out_of_order
 
 _runs, _milestones, _reports = schema.run_configurations.c, schema.milestones.c, schema.reports.c

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from airflow.sdk import BaseHook
 from airflow.sdk.log import mask_secret
 from pydantic import SecretStr
 
-from keyspaces_migration.clients import PasswordAuth, SessionSettings, SessionSettingsError
 from keyspaces_migration.errors import MigrationError
 from keyspaces_provider.hooks.extras import CassandraExtra, ConnectionFieldsError, read_extra
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from airflow.sdk import Connection
     from cassandra.cluster import Session
 
-    from keyspaces_migration.clients import StoreDescription
+    from keyspaces_migration.clients import Consistency, PasswordAuth, SessionSettings, StoreDescription, TlsSettings
 
 
 class StoreHook(BaseHook):
@@ -41,12 +41,14 @@ class StoreHook(BaseHook):
         Raises:
             ConnectionFieldsError: a field is unknown, of a wrong kind, or contradicts another.
         """
+        from keyspaces_migration.clients import SessionSettingsError
+
         connection = self.get_connection(self.conn_id)
         if connection.password:
             mask_secret(connection.password)
         extra = read_extra(connection.extra, self.extra_model, conn_id=self.conn_id)
         try:
-            return self._settings(connection, extra)
+            return with_timeouts(self._settings(connection, extra), extra)
         except SessionSettingsError as error:
             raise ConnectionFieldsError(f"connection {self.conn_id!r}: {error}") from error
 
@@ -76,7 +78,7 @@ class StoreHook(BaseHook):
 
     @abstractmethod
     def _settings(self, connection: Connection, extra: CassandraExtra) -> SessionSettings:
-        """Turn the connection's fields into settings, with the store's defaults."""
+        """Turn the connection's fields into settings, with the store's defaults; the time-outs come after."""
 
     def _sentence(self, store: StoreDescription) -> str:
         hosts = f"{store.host_count} host{'' if store.host_count == 1 else 's'}"
@@ -94,12 +96,43 @@ def hosts_of(connection: Connection) -> tuple[str, ...]:
 
 def auth_of(connection: Connection) -> PasswordAuth | None:
     """Return user and password, or None when the connection has neither."""
+    from keyspaces_migration.clients import PasswordAuth
+
     if not connection.login and not connection.password:
         return None
     return PasswordAuth(username=connection.login or "", password=SecretStr(connection.password or ""))
 
 
-def timeouts_of(extra: CassandraExtra) -> dict[str, float]:
-    """Return the time-outs that were given, by their names in `SessionSettings`."""
-    given = {"request_timeout_s": extra.request_timeout_s, "connect_timeout_s": extra.connect_timeout_s}
-    return {name: seconds for name, seconds in given.items() if seconds is not None}
+def tls_of(extra: CassandraExtra, *, server_hostname: str | None) -> TlsSettings:
+    """Return how to verify the store; the name in the connection goes before `server_hostname`."""
+    from keyspaces_migration.clients import TlsSettings
+
+    return TlsSettings(
+        ca_file=extra.ca_certificate_file,
+        check_hostname=extra.tls_check_hostname is not False,
+        server_hostname=extra.tls_server_hostname or server_hostname,
+    )
+
+
+def consistency_of(extra: CassandraExtra, allowed: Sequence[Consistency]) -> Consistency:
+    """Return the consistency of the connection, or the first of those allowed.
+
+    Raises:
+        SessionSettingsError: it is not one of those allowed.
+    """
+    from keyspaces_migration.clients import SessionSettingsError
+
+    by_name = {one.value: one for one in allowed}
+    name = extra.consistency or allowed[0].value
+    if name not in by_name:
+        raise SessionSettingsError(f"extra field consistency is {name!r}. Allowed: {', '.join(by_name)}.")
+    return by_name[name]
+
+
+def with_timeouts(settings: SessionSettings, extra: CassandraExtra) -> SessionSettings:
+    """Return the settings with the time-outs that the connection gives."""
+    return replace(
+        settings,
+        request_timeout_s=extra.request_timeout_s or settings.request_timeout_s,
+        connect_timeout_s=extra.connect_timeout_s or settings.connect_timeout_s,
+    )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keyspaces_migration.clients import Consistency, SessionSettings, TlsSettings
-from keyspaces_migration.clients.settings import CQL_PORT
-from keyspaces_provider.hooks.base import StoreHook, auth_of, hosts_of, timeouts_of
+from keyspaces_provider.hooks.base import StoreHook, auth_of, consistency_of, hosts_of, tls_of
 from keyspaces_provider.hooks.extras import CassandraExtra
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
+
+    from keyspaces_migration.clients import SessionSettings
 
 
 class CassandraHook(StoreHook):
@@ -29,21 +29,16 @@ class CassandraHook(StoreHook):
         super().__init__(cassandra_conn_id)
 
     def _settings(self, connection: Connection, extra: CassandraExtra) -> SessionSettings:
+        from keyspaces_migration.clients import Consistency, SessionSettings
+        from keyspaces_migration.clients.settings import CQL_PORT
+
+        default = Consistency.QUORUM
         return SessionSettings(
             hosts=hosts_of(connection),
             port=connection.port or CQL_PORT,
-            tls=_tls(extra) if extra.tls else None,
+            tls=tls_of(extra, server_hostname=None) if extra.tls else None,
             auth=auth_of(connection),
             local_data_center=extra.local_data_center,
             keyspace=connection.schema or None,
-            consistency=extra.consistency or Consistency.QUORUM,
-            **timeouts_of(extra),
+            consistency=consistency_of(extra, [default, *(one for one in Consistency if one is not default)]),
         )
-
-
-def _tls(extra: CassandraExtra) -> TlsSettings:
-    return TlsSettings(
-        ca_file=extra.ca_certificate_file,
-        check_hostname=extra.tls_check_hostname is not False,
-        server_hostname=extra.tls_server_hostname,
-    )

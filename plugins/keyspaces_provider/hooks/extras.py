@@ -7,7 +7,6 @@ from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from keyspaces_migration.clients import Consistency
 from keyspaces_migration.errors import MigrationError
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -30,7 +29,7 @@ class CassandraExtra(BaseModel):
     tls_check_hostname: bool | None = None
     tls_server_hostname: str | None = None
     local_data_center: str | None = None
-    consistency: Consistency | None = None
+    consistency: str | None = None
     request_timeout_s: Seconds | None = None
     connect_timeout_s: Seconds | None = None
 

@@ -12,7 +12,7 @@ IGNORED_OPTIONS: Mapping[str, tuple[object, ...]] = MappingProxyType(
     {
         "additional_write_policy": ("99p",),
         "allow_auto_snapshot": (None, True),
-        "bloom_filter_fp_chance": (0.01,),
+        "bloom_filter_fp_chance": (0.01, 0.1),  # the second with LeveledCompactionStrategy
         "caching": ({"keys": "ALL", "rows_per_partition": "NONE"},),
         "compaction": (
             {

@@ -177,8 +177,8 @@ RULES = (
         keyspaces="takes the type; the type check of pulumi_aws allows one pair of angle brackets, lower-case "
         "letters and digits only (terraform-provider-aws issue 35787)",
         reference="Cassandra Query Language (CQL) elements: Collection types; terraform-provider-aws issue 35787",
-        advice="See how the provision stage creates this column's table before you rely on it: its preview names the "
-        "type when it is refused. Otherwise flatten the type on the source",
+        advice="The migration file takes it, with a notice. Look at the provision stage's preview, which makes or "
+        "refuses this table, before you build on it; or flatten the type on the source",
         find=_per_table(_is_refused_by_provider, what="columns of nested types"),
     ),
     Rule(

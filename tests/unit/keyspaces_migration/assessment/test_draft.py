@@ -168,8 +168,8 @@ def test_several_version_columns_that_decide_are_a_decision() -> None:
             "history: rows not counted: time-out",
         ),
         (
-            {"candidates": (), "unseen": (Unseen(part=Part.HISTORY, why="no table of this name"),)},
-            "history: no table of this name; name the table",
+            {"candidates": (), "shape": None},
+            "history: no table of this name in ANALYTICS.PUBLIC that this role may see; name the table",
         ),
     ],
 )

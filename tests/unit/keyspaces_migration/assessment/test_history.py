@@ -109,10 +109,10 @@ def test_a_key_column_that_is_missing_leaves_the_counts_out_and_says_so(cursor: 
     assert found.unseen[0].why == "keys not counted: EVENTS has no column day"
 
 
-def test_a_table_that_is_not_there_is_told_as_unseen(cursor: Any) -> None:
-    found = look(cursor, EVENTS)
-    assert found.candidates == ()
-    assert "no table of this name in ANALYTICS.PUBLIC" in found.unseen[0].why
+def test_a_table_that_is_not_there_has_no_candidates_and_its_place_is_named(cursor: Any) -> None:
+    history = reader(cursor).read([EVENTS])
+    assert history.tables == (TableHistory(table="events"),)
+    assert history.not_found == "no table of this name in ANALYTICS.PUBLIC that this role may see"
 
 
 def test_the_suffix_unarchived_may_be_missing_and_the_full_name_wins(cursor: Any) -> None:

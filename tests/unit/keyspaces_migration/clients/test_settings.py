@@ -2,13 +2,10 @@ from __future__ import annotations
 
 import dataclasses
 import pickle
-import subprocess
-import sys
 
 import pytest
 from pydantic import SecretStr
 
-from keyspaces_migration import clients
 from keyspaces_migration.clients import (
     AuthenticationRefusedError,
     PasswordAuth,
@@ -79,16 +76,3 @@ def test_an_error_crosses_a_process_boundary_whole() -> None:
         "the store refuses user 'app'",
         "Check it.",
     )
-
-
-def test_settings_and_errors_are_imported_without_the_driver() -> None:
-    program = "import sys, keyspaces_migration.clients; print(*sys.modules, sep='\\n')"
-    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
-    modules = set(shown.stdout.splitlines())
-    assert "keyspaces_migration.clients.settings" in modules
-    assert "cassandra" not in modules
-
-
-def test_a_name_that_is_not_offered_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="open_sesion"):
-        _ = clients.open_sesion

@@ -1,4 +1,6 @@
 import logging
+import subprocess
+import sys
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -8,11 +10,24 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from keyspaces_migration.ledger import Ledger, LedgerAddressError, LedgerSchemaError, downgrade, open_ledger, upgrade
-from keyspaces_migration.ledger.migrate import current_revision
+from keyspaces_migration.ledger import (
+    Ledger,
+    LedgerAddressError,
+    LedgerSchemaError,
+    LedgerUnreachableError,
+    open_ledger,
+)
+from keyspaces_migration.ledger.database import create_sqlite_file
+from keyspaces_migration.ledger.migrate import downgrade, upgrade
 from keyspaces_migration.ledger.records import ReportKind
+from keyspaces_migration.ledger.revision import current_revision
 from keyspaces_migration.ledger.schema import HEAD, VERSION_TABLE, metadata
 from keyspaces_migration.lifecycle import Milestone, Stage
+
+
+def make_empty(ledger: Ledger) -> None:
+    if ledger.database.address.is_sqlite:
+        create_sqlite_file(ledger.database.address.file)
 
 
 def tables(ledger: Ledger) -> set[str]:
@@ -37,7 +52,8 @@ def test_the_migrated_schema_is_the_one_that_the_code_describes(ledger: Ledger) 
 def test_constraints_have_the_names_that_the_code_gives_them(ledger: Ledger, tmp_path: Path) -> None:
     """Alembic compares no CHECK constraints: those of both schemas are read back from a database and compared."""
     described = Ledger(f"sqlite:///{tmp_path}/described.db")
-    with described.database.writing(create=True) as connection:
+    create_sqlite_file(described.database.address.file)
+    with described.database.writing() as connection:
         metadata.create_all(connection)
         expected = _checks(connection)
     with ledger.database.reading() as connection:
@@ -124,15 +140,23 @@ def test_an_upgrade_that_fails_half_way_changes_nothing(empty_url: str, monkeypa
     assert tables(ledger) == {VERSION_TABLE, *metadata.tables}
 
 
-def test_a_ledger_that_is_there_already_is_not_migrated_again(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("alembic.command.upgrade", lambda *_: pytest.fail("migrated again"))
+def test_a_task_that_finds_the_ledger_as_it_should_be_takes_no_lock_and_imports_no_alembic(
+    ledger: Ledger, empty_url: str
+) -> None:
+    code = "import sys; from keyspaces_migration.ledger import open_ledger; "
+    code += f"open_ledger({empty_url!r}).milestones('flights'); sys.exit('alembic' in sys.modules)"
+    with ledger.database.writing():
+        subprocess.run([sys.executable, "-c", code], check=True, timeout=50)
+
+
+def test_upgrading_a_ledger_that_is_up_to_date_changes_nothing(ledger: Ledger) -> None:
     upgrade(ledger.database)
+    assert tables(ledger) == {VERSION_TABLE, *metadata.tables}
 
 
 def test_a_ledger_without_a_schema_is_refused_with_the_command_that_makes_it(empty_url: str) -> None:
     ledger = Ledger(empty_url)
-    with ledger.database.writing(create=True):
-        pass
+    make_empty(ledger)
     with pytest.raises(
         LedgerSchemaError, match=r"schema none, older than r0001.*-m keyspaces_migration\.ledger upgrade"
     ):
@@ -158,6 +182,18 @@ def test_a_revision_that_never_was_is_refused(ledger: Ledger) -> None:
         downgrade(ledger.database, revision="r0000")
 
 
+def test_a_file_left_half_made_by_a_killed_process_is_no_hindrance(tmp_path: Path) -> None:
+    (tmp_path / ".ledger.db.new").write_text("rubbish")
+    assert open_ledger(f"sqlite:///{tmp_path}/ledger.db").milestones("flights") == ()
+    assert [path.name for path in tmp_path.iterdir()] == ["ledger.db"]
+
+
+def test_a_file_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".ledger.db.new").mkdir()
+    with pytest.raises(LedgerUnreachableError, match=r"could not be created as .*\.ledger\.db\.new"):
+        open_ledger(f"sqlite:///{tmp_path}/ledger.db")
+
+
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(LedgerAddressError, match=r"missing/ledger\.db.*No such file.*Create it"):
         open_ledger(f"sqlite:///{tmp_path}/missing/ledger.db")
@@ -177,7 +213,8 @@ def test_upgrading_leaves_the_configuration_of_logging_alone(empty_url: str) -> 
 
 def test_other_migrations_in_the_same_database_are_not_touched(empty_url: str) -> None:
     ledger = Ledger(empty_url)
-    with ledger.database.writing(create=True) as connection:
+    make_empty(ledger)
+    with ledger.database.writing() as connection:
         connection.execute(sa.text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))
         connection.execute(sa.text("INSERT INTO alembic_version VALUES ('of Airflow')"))
     upgrade(ledger.database)

@@ -1,0 +1,181 @@
+"""`python -m rehearsal run | up | down | status | clean`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+
+from rehearsal import home as homes
+from rehearsal.processes import WorldError, processes_of
+from rehearsal.reporter import ConsoleReporter
+from rehearsal.run import choices_of_this_terminal, rehearse
+from rehearsal.settings import DEFAULT_HOME, Component, WorldPorts, WorldSettings
+from rehearsal.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from types import FrameType
+
+INTERRUPTED = 130
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Make SIGTERM do what Ctrl-C does, once: a second signal must not break off the taking down."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {each: signal.signal(each, interrupt) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit code."""
+    chosen = _parser().parse_args(arguments)
+    console = Console(highlight=False)
+    try:
+        with interruptible():
+            return int(chosen.run(chosen, console))
+    except KeyboardInterrupt:
+        console.print("taken down")
+        return INTERRUPTED
+    except (WorldError, ValueError) as error:
+        console.print(f"[red]{escape(str(error))}[/]", soft_wrap=True)
+        return 1
+
+
+def _settings(chosen: argparse.Namespace) -> WorldSettings:
+    return WorldSettings(
+        home=chosen.home,
+        ports=WorldPorts().choose(dict(chosen.port)),
+        components=frozenset(chosen.only or Component),
+        wipe=chosen.wipe,
+        days=chosen.days,
+    )
+
+
+def _run(chosen: argparse.Namespace, console: Console) -> int:
+    choices = choices_of_this_terminal()
+    reporter = ConsoleReporter()
+    chosen.only = None
+    try:
+        with World(_settings(chosen), reporter=reporter) as world:
+            reporter.close()
+            describe(world, console)
+            result = rehearse(world, choices=choices, console=console, reporter=reporter)
+            reporter.close()
+            if choices.keep:
+                describe(world, console)
+                console.print("Everything stays up to look around; Ctrl-C takes it down.")
+            console.file.write(json.dumps(result) + "\n")
+            console.file.flush()
+            if choices.keep:
+                world.watch()
+    finally:
+        reporter.close()
+    return 0
+
+
+def _up(chosen: argparse.Namespace, console: Console) -> int:
+    reporter = ConsoleReporter()
+    try:
+        with World(_settings(chosen), reporter=reporter) as world:
+            reporter.close()
+            describe(world, console)
+            console.print("Ctrl-C takes it down.")
+            world.watch()
+    finally:
+        reporter.close()
+    return 0
+
+
+def describe(world: World, console: Console) -> None:
+    """Print where everything is, and how to log in."""
+    if Component.AIRFLOW in world.services:
+        console.print(f"Airflow    {world.airflow.url}")
+        for user, password in world.airflow.users.items():
+            console.print(f"           user {user}  password {escape(password)}", soft_wrap=True)
+    for node in (world.source, world.target):
+        if Component(node.role) in world.services:
+            console.print(f"{node.role:<10} cqlsh {node.host} {node.port}")
+    if Component.SNOWFLAKE in world.services:
+        console.print(f"Snowflake  https://127.0.0.1:{world.snowflake.port}", soft_wrap=True)
+    if Component.AWS in world.services:
+        console.print(f"AWS        {world.aws.endpoint_url}")
+    console.print(f"logs       {world.home / 'logs'}", soft_wrap=True)
+
+
+def _down(chosen: argparse.Namespace, console: Console) -> int:
+    for line in homes.take_down(chosen.home):
+        console.print(f"ended {escape(line)}", soft_wrap=True)
+    console.print(f"nothing of the world in {chosen.home} runs", soft_wrap=True)
+    return 0
+
+
+def _clean(chosen: argparse.Namespace, console: Console) -> int:
+    _down(chosen, console)
+    homes.remove(chosen.home)
+    console.print(f"removed {chosen.home}", soft_wrap=True)
+    return 0
+
+
+def _status(chosen: argparse.Namespace, console: Console) -> int:
+    supervisor = homes.holder(chosen.home)
+    console.print(f"supervisor {supervisor or 'none'}, home {chosen.home}", soft_wrap=True)
+    settings = WorldSettings(home=chosen.home, ports=WorldPorts().choose(dict(chosen.port)))
+    for process in processes_of(settings.home):
+        with process.oneshot():
+            memory_mb = process.memory_info().rss >> 20
+            console.print(
+                f"{process.pid:>8} {memory_mb:>6} MB {escape(' '.join(process.cmdline())[:100])}", soft_wrap=True
+            )
+    return 0 if supervisor else 1
+
+
+def _port(text: str) -> tuple[str, int]:
+    name, _, number = text.partition("=")
+    return name, int(number)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m rehearsal", description="The local world of a migration.")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    for name, run, text in (
+        ("run", _run, "bring the world up and take a migration through every stage that is built"),
+        ("up", _up, "bring the world up and stay; Ctrl-C takes it down"),
+        ("down", _down, "take a running world down, and what a crashed one left behind"),
+        ("status", _status, "show the supervisor and the processes"),
+        ("clean", _clean, "take it down and remove its folder"),
+    ):
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(run=run)
+        command.add_argument("--home", type=Path, default=DEFAULT_HOME, help="folder of the world (%(default)s)")
+        command.add_argument("--port", type=_port, action="append", default=[], metavar="NAME=NUMBER", help="a port")
+        if name in {"run", "up"}:
+            data = command.add_mutually_exclusive_group()
+            data.add_argument("--wipe", action="store_true", help="begin without the data of earlier runs")
+            data.add_argument("--keep", action="store_true", help="keep it, which is the default")
+            command.add_argument("--days", type=int, help="load only the year's first days")
+        if name == "up":
+            command.add_argument("--only", type=Component, action="append", metavar="PART", help="start only this part")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

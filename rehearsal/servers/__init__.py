@@ -1,0 +1,1 @@
+"""The programs of the world beside Cassandra: each knows its ports, its start, its health and its end."""

@@ -1,0 +1,269 @@
+"""Airflow's processes, with a home of their own: SQLite, LocalExecutor, this repository's DAGs and plug-ins."""
+
+from __future__ import annotations
+
+import configparser
+import datetime as dt
+import json
+import os
+import secrets
+import ssl
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import certifi
+import httpx
+from cryptography.fernet import Fernet
+
+from rehearsal.airflow_api import AirflowApi
+from rehearsal.ports import PortNeed
+from rehearsal.processes import NO_ANSWER, Child, Program, ProgramDiedError, tail
+from rehearsal.servers.service import PROBE_TIMEOUT_S, REPOSITORY, without_proxy
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from io import TextIOWrapper
+
+    from rehearsal.servers.connections import AirflowConnection
+
+USERS = {"admin": "admin", "alice": "user", "bob": "user"}
+"""Role by user. Approvals are recorded under these names."""
+
+COMMANDS = {
+    "api-server": ("api-server",),
+    "scheduler": ("scheduler", "--skip-serve-logs"),
+    "dag-processor": ("dag-processor",),
+    "triggerer": ("triggerer", "--skip-serve-logs"),
+}
+HEARTBEATS = {
+    "scheduler": "latest_scheduler_heartbeat",
+    "triggerer": "latest_triggerer_heartbeat",
+    "dag_processor": "latest_dag_processor_heartbeat",
+}
+
+
+class AirflowServer:
+    """The four processes, each in a session of its own.
+
+    Not `airflow standalone`: it opens log servers on every address, and SIGTERM leaves its children behind.
+    """
+
+    name = "Airflow"
+    start_timeout_s = 480.0
+
+    def __init__(
+        self, *, home: Path, port: int, ca_file: Path | None, connections: Sequence[AirflowConnection]
+    ) -> None:
+        self.world = home
+        self.home = home / "airflow"
+        self.port = port
+        self._ca_file = ca_file
+        self._connections = tuple(connections)
+        self._migration: Child | None = None
+        self._children: dict[str, Child] = {}
+        self._launched_at = dt.datetime.min.replace(tzinfo=dt.UTC)
+
+    @property
+    def url(self) -> str:
+        """Address of the UI and the API."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def users(self) -> dict[str, str]:
+        """Password by user; made at the first start and kept."""
+        passwords: dict[str, str] = json.loads(self._passwords_file.read_text(encoding="utf-8"))
+        return passwords
+
+    @property
+    def log(self) -> Path:
+        """The API server's log; the other three lie beside it."""
+        return self._log_of("api-server")
+
+    def api(self, user: str = "admin") -> AirflowApi:
+        """A client of the REST API that acts as `user`."""
+        return AirflowApi(url=self.url, user=user, password=self.users[user])
+
+    def ports(self) -> list[PortNeed]:
+        """The API server's; nothing else listens."""
+        return [PortNeed(setting="airflow", address="127.0.0.1", port=self.port, wanted_by="Airflow's API server")]
+
+    def launch(self) -> None:
+        """Write the configuration, and start the migration of the database if this Airflow has not done it yet."""
+        self._children = {}
+        self.home.mkdir(parents=True, exist_ok=True)
+        self._write_passwords()
+        self._write_configuration()
+        self._write_ca_bundle()
+        if not self._migrated.exists():
+            self._migration = self._child("db-migrate", ("db", "migrate"))
+            self._migration.start()
+
+    def why_not_healthy(self) -> str | None:
+        """What is missing, or None. Starts the processes once the database is migrated."""
+        if self._migration is not None:
+            if (code := self._migration.exit_code()) is None:
+                return "migrating its database"
+            self._finish_migration(code)
+        if not self._children:
+            self._start_children()
+        self.check()
+        return self._why_no_heartbeat()
+
+    def check(self) -> None:
+        """Raise ProgramDiedError when one of the processes has ended."""
+        for child in self._children.values():
+            child.check()
+
+    def after_start(self) -> None:
+        """Register the connections: in Airflow's database, so that its UI shows them and `ps` does not."""
+        with self.api() as api:
+            api.save_connections([connection.body() for connection in self._connections])
+
+    def stop(self) -> None:
+        """End the processes; the API server last, as the others report to it."""
+        children = [child for name in reversed(COMMANDS) if (child := self._children.get(name))]
+        for child in children:
+            if child is not self._children.get("api-server"):
+                child.ask_to_end()
+        for child in [*children, *([self._migration] if self._migration else [])]:
+            child.stop()
+        self._children = {}
+        self._migration = None
+
+    def environment(self) -> dict[str, str]:
+        """What the processes get, and what a person sets to use `airflow` on this home."""
+        return {
+            **without_proxy(),
+            "AIRFLOW_HOME": str(self.home.resolve()),
+            # The connector of Snowflake trusts what requests trusts: the system's authorities and the world's own.
+            "REQUESTS_CA_BUNDLE": str((self.home / "ca-bundle.pem").resolve()),
+            "SCARF_ANALYTICS": "false",
+            "DO_NOT_TRACK": "1",
+        }
+
+    @property
+    def _passwords_file(self) -> Path:
+        return self.home / "passwords.json"
+
+    @property
+    def _migrated(self) -> Path:
+        return self.home / f".migrated-{version('apache-airflow-core')}"
+
+    def _log_of(self, process: str) -> Path:
+        return self.world / "logs" / f"airflow-{process}.log"
+
+    def _child(self, name: str, arguments: tuple[str, ...]) -> Child:
+        return Child(
+            Program(
+                name=f"Airflow's {name}",
+                command=(sys.executable, "-m", "airflow", *arguments),
+                log=self._log_of(name),
+                home=self.world,
+                environment=self.environment(),
+                folder=self.home,
+                # A person's own settings of Airflow must not reach into the world.
+                forget=("AIRFLOW_",),
+            )
+        )
+
+    def _finish_migration(self, code: int) -> None:
+        if code != 0:
+            log = self._log_of("db-migrate")
+            raise ProgramDiedError(f"`airflow db migrate` failed with exit code {code}. The end of {log}:\n{tail(log)}")
+        self._migrated.touch()
+        self._migration = None
+
+    def _start_children(self) -> None:
+        self._launched_at = dt.datetime.now(tz=dt.UTC)
+        self._children = {name: self._child(name, arguments) for name, arguments in COMMANDS.items()}
+        for child in self._children.values():
+            child.start()
+
+    def _why_no_heartbeat(self) -> str | None:
+        url = f"{self.url}/api/v2/monitor/health"
+        try:
+            response = httpx.get(url, timeout=PROBE_TIMEOUT_S, trust_env=False)
+        except httpx.HTTPError as error:
+            return f"{NO_ANSWER} its API server ({error})"
+        if response.status_code != httpx.codes.OK:
+            return f"{url} answered {response.status_code}"
+        health = response.json()
+        for process, heartbeat in HEARTBEATS.items():
+            # A heartbeat of the run before still counts as healthy to Airflow, for half a minute.
+            beat = (health.get(process) or {}).get(heartbeat)
+            if beat is None or dt.datetime.fromisoformat(beat) < self._launched_at:
+                return f"no heartbeat of its {process.replace('_', ' ')} yet"
+        return None
+
+    def _write_passwords(self) -> None:
+        known = self.users if self._passwords_file.exists() else {}
+        _write_private(
+            self._passwords_file,
+            json.dumps({user: known.get(user) or secrets.token_urlsafe(12) for user in USERS}),
+        )
+
+    def _write_ca_bundle(self) -> None:
+        system = ssl.get_default_verify_paths().cafile
+        candidates = (os.environ.get("REQUESTS_CA_BUNDLE"), system, certifi.where())
+        chosen = next(Path(path) for path in candidates if path and Path(path).is_file())
+        own = self._ca_file.read_bytes() if self._ca_file and self._ca_file.exists() else b""
+        (self.home / "ca-bundle.pem").write_bytes(chosen.read_bytes() + b"\n" + own)
+
+    def _write_configuration(self) -> None:
+        """Settings and secrets in one file of the owner's; secrets of an earlier start are kept."""
+        path = self.home / "airflow.cfg"
+        kept = configparser.ConfigParser(interpolation=None)
+        kept.read(path, encoding="utf-8")
+        made = configparser.ConfigParser(interpolation=None)
+        made.read_dict(self._settings())
+        for section, key, fresh in (
+            ("core", "fernet_key", Fernet.generate_key().decode()),
+            ("api", "secret_key", secrets.token_urlsafe(32)),
+            ("api_auth", "jwt_secret", secrets.token_urlsafe(64)),
+        ):
+            if not made.has_section(section):
+                made.add_section(section)
+            made.set(section, key, kept.get(section, key, fallback=fresh))
+        with _opened_private(path) as stream:
+            made.write(stream)
+
+    def _settings(self) -> dict[str, dict[str, str]]:
+        home, logs = self.home.resolve(), (self.world / "logs").resolve()
+        return {
+            "core": {
+                "dags_folder": str(REPOSITORY / "dags"),
+                "plugins_folder": str(REPOSITORY / "plugins"),
+                "load_examples": "False",
+                "executor": "LocalExecutor",
+                "parallelism": "4",
+                "test_connection": "Enabled",
+                "simple_auth_manager_users": ",".join(f"{user}:{role}" for user, role in USERS.items()),
+                "simple_auth_manager_passwords_file": str(self._passwords_file.resolve()),
+                "execution_api_server_url": f"{self.url}/execution/",
+                "dags_are_paused_at_creation": "True",
+            },
+            "database": {"sql_alchemy_conn": f"sqlite:///{home}/airflow.db", "load_default_connections": "False"},
+            "logging": {
+                "base_log_folder": str(logs / "airflow"),
+                "dag_processor_child_process_log_directory": str(logs / "airflow-dag-files"),
+            },
+            "api": {"host": "127.0.0.1", "port": str(self.port), "base_url": self.url, "workers": "1"},
+            "dag_processor": {
+                # A new migration file is seen after half a minute, not after five.
+                "refresh_interval": "30",
+                "min_file_process_interval": "30",
+            },
+            "scheduler": {"enable_health_check": "False"},
+            "usage_data_collection": {"enabled": "False"},
+        }
+
+
+def _write_private(path: Path, text: str) -> None:
+    with _opened_private(path) as stream:
+        stream.write(text)
+
+
+def _opened_private(path: Path) -> TextIOWrapper:
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8")

@@ -1,0 +1,63 @@
+"""The AWS stand-in: ministack on one loopback port, its state kept in a folder."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from rehearsal.ports import PortNeed
+from rehearsal.servers.service import HttpService, without_proxy
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+REGION = "eu-west-1"
+
+
+class AwsStandIn(HttpService):
+    """Speaks the AWS APIs on http://127.0.0.1:port. It does not check credentials."""
+
+    def __init__(self, *, home: Path, port: int, log: Path) -> None:
+        super().__init__(name="AWS stand-in", home=home, log=log)
+        self.port = port
+        self.folder = home / "aws"
+
+    @property
+    def endpoint_url(self) -> str:
+        """For boto3's endpoint_url or AWS_ENDPOINT_URL."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def ports(self) -> list[PortNeed]:
+        """The gateway."""
+        return [PortNeed(setting="aws", address="127.0.0.1", port=self.port, wanted_by=self.name)]
+
+    def launch(self) -> None:
+        """Start the server."""
+        for kind in ("state", "s3", "tmp"):
+            (self.folder / kind).mkdir(parents=True, exist_ok=True)
+        folder = self.folder.resolve()
+        self.start_child(
+            (sys.executable, "-m", "ministack"),
+            environment={
+                **without_proxy(),
+                "BIND_HOST": "127.0.0.1",
+                "GATEWAY_PORT": str(self.port),
+                "MINISTACK_HOST": "127.0.0.1",
+                # On by default, and its broker listens on every address.
+                "IOT_MTLS_ENABLED": "0",
+                "MINISTACK_REGION": REGION,
+                "AWS_DEFAULT_REGION": REGION,
+                "AWS_ACCESS_KEY_ID": "test",
+                "AWS_SECRET_ACCESS_KEY": "test",
+                "PERSIST_STATE": "1",
+                "STATE_DIR": str(folder / "state"),
+                "S3_PERSIST": "1",
+                "S3_DATA_DIR": str(folder / "s3"),
+                "TMPDIR": str(folder / "tmp"),
+            },
+            folder=folder,
+        )
+
+    def health_url(self) -> str:
+        """Ministack's own health address."""
+        return f"{self.endpoint_url}/_ministack/health"

@@ -1,0 +1,112 @@
+"""The Airflow connections of the rehearsal."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from rehearsal.servers.aws import REGION
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rehearsal.servers.aws import AwsStandIn
+    from rehearsal.servers.cassandra import WorldNode
+    from rehearsal.servers.snowflake import SnowflakeStandIn
+
+
+@dataclass(frozen=True, kw_only=True)
+class AirflowConnection:
+    """A connection as Airflow stores it."""
+
+    connection_id: str
+    conn_type: str
+    description: str
+    host: str | None = None
+    port: int | None = None
+    login: str | None = None
+    password: str | None = field(default=None, repr=False)
+    schema: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def body(self) -> dict[str, Any]:
+        """The body that Airflow's REST API takes."""
+        given = {name: value for name, value in vars(self).items() if name != "extra" and value is not None}
+        return {**given, **({"extra": json.dumps(self.extra)} if self.extra else {})}
+
+
+def source(node: WorldNode) -> AirflowConnection:
+    """The source, where the sample data is."""
+    return AirflowConnection(
+        connection_id="flights_cassandra",
+        conn_type="apache_cassandra",
+        description="Local world: the source, a Cassandra 5.0 node",
+        host=node.host,
+        port=node.port,
+        schema="flights",
+        extra={"tls": False, "local_data_center": "datacenter1"},
+    )
+
+
+def target(node: WorldNode) -> AirflowConnection:
+    """The target, a plain Cassandra node in Keyspaces' place."""
+    return AirflowConnection(
+        connection_id="flights_keyspaces",
+        conn_type="amazon_keyspaces",
+        description="Local world: the target",
+        host=node.host,
+        port=node.port,
+        extra={"tls": False, "local_data_center": "datacenter1", "region": REGION},
+    )
+
+
+def history(stand_in: SnowflakeStandIn) -> AirflowConnection:
+    """The history."""
+    settings = stand_in.connection()
+    return AirflowConnection(
+        connection_id="flights_snowflake",
+        conn_type="snowflake",
+        description="Local world: the history, a Snowflake stand-in",
+        login=settings["user"],
+        password=settings["password"],
+        schema=settings["schema"],
+        extra={
+            "account": settings["account"],
+            "database": settings["database"],
+            "warehouse": "REHEARSAL",
+            "role": "REHEARSAL",
+            "host": settings["host"],
+            "port": settings["port"],
+            "ocsp_fail_open": True,
+            "network_timeout": settings["network_timeout"],
+            "session_parameters": settings["session_parameters"],
+        },
+    )
+
+
+def aws(stand_in: AwsStandIn) -> AirflowConnection:
+    """AWS."""
+    return AirflowConnection(
+        connection_id="flights_aws",
+        conn_type="aws",
+        description="Local world: an AWS stand-in",
+        login="test",
+        password="test",  # noqa: S106 - the stand-in takes any
+        extra={
+            "region_name": REGION,
+            "endpoint_url": stand_in.endpoint_url,
+            # The form's Test button asks STS, which heeds no other setting, and would go to the real AWS.
+            "service_config": {"sts": {"endpoint_url": stand_in.endpoint_url}},
+        },
+    )
+
+
+def ledger(home: Path) -> AirflowConnection:
+    """The migration's ledger: a file, which only LocalExecutor may use."""
+    return AirflowConnection(
+        connection_id="flights_ledger",
+        conn_type="sqlite",
+        description="Local world: the migration's ledger",
+        host=str(home.resolve() / "ledger" / "ledger.db"),
+    )

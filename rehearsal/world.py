@@ -1,0 +1,260 @@
+"""The local world as a whole: brought up, watched, taken down."""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Self
+
+import psutil
+
+from rehearsal.home import LOCK, HomeLock, wipe
+from rehearsal.load import Load
+from rehearsal.ports import require_free
+from rehearsal.processes import (
+    NO_ANSWER,
+    POLL_S,
+    ProgramNotHealthyError,
+    WorldError,
+    end_processes_of,
+    processes_of,
+    tail,
+)
+from rehearsal.reporter import Silent
+from rehearsal.servers import connections
+from rehearsal.servers.airflow import AirflowServer
+from rehearsal.servers.aws import AwsStandIn
+from rehearsal.servers.cassandra import WorldNode
+from rehearsal.servers.snowflake import SnowflakeStandIn
+from rehearsal.settings import Component, WorldSettings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+    from rehearsal.reporter import Reporter
+    from rehearsal.servers.service import Service
+
+
+class WorldOpenError(WorldError):
+    """A process of the world can be reached from other machines."""
+
+
+class World:
+    """All parts of a rehearsal under one supervisor: the process that calls `up`.
+
+    Call `up` from the main thread: the kernel ends the parts when the thread that started them ends.
+    """
+
+    def __init__(self, settings: WorldSettings, *, reporter: Reporter | None = None) -> None:
+        self.settings = settings
+        self.home = settings.home.resolve()
+        self._reporter = reporter or Silent()
+        self._lock = HomeLock(self.home)
+        ports, logs = settings.ports, self.home / "logs"
+        self.source = WorldNode(role="source", home=self.home, port=ports.source, storage_port=ports.source_storage)
+        self.target = WorldNode(role="target", home=self.home, port=ports.target, storage_port=ports.target_storage)
+        self.snowflake = SnowflakeStandIn(home=self.home, port=ports.snowflake, log=logs / "snowflake.log")
+        self.aws = AwsStandIn(home=self.home, port=ports.aws, log=logs / "aws.log")
+        self.airflow = AirflowServer(
+            home=self.home, port=ports.airflow, ca_file=self.snowflake.ca_file, connections=self._connections()
+        )
+        self._services = self._chosen()
+        self._loads: dict[Component, Load] = {}
+
+    @property
+    def services(self) -> dict[Component, Service]:
+        """The parts that were chosen, in the order of their start."""
+        return dict(self._services)
+
+    def up(self) -> None:
+        """Start every part, wait until all answer, and load the sample data where it is not loaded yet.
+
+        Raises:
+            WorldHeldError: Another supervisor runs this world.
+            PortTakenError: A port is in use.
+            ProgramDiedError: A program ended by itself.
+            ProgramNotHealthyError: A program did not answer in time.
+            WorldOpenError: Something listens on an address that other machines reach.
+        """
+        self._lock.take()
+        try:
+            self._prepare()
+            for service in self._services.values():
+                service.launch()
+            self._wait_and_load()
+            for service in self._services.values():
+                service.after_start()
+            require_loopback(self.home)
+        except BaseException:
+            self.down()
+            raise
+
+    def down(self) -> None:
+        """End every part, the last started first, and whatever else carries the world's mark."""
+        with ExitStack() as steps:  # the last pushed goes first, and each goes even if another failed
+            steps.callback(self._lock.release)
+            steps.callback(self._sweep, "ended a process that was left over")
+            for service in self._services.values():
+                steps.callback(service.stop)
+                steps.callback(self._reporter.working, f"stopping: {service.name}")
+            for load in self._loads.values():
+                steps.callback(load.stop)
+
+    def check(self) -> None:
+        """Raise ProgramDiedError when a program of the world has ended by itself."""
+        for service in self._services.values():
+            service.check()
+
+    def watch(self) -> None:
+        """Stay until interrupted, or until a program ends by itself. Raises ProgramDiedError then."""
+        while True:
+            self.check()
+            time.sleep(0.5)
+
+    def __enter__(self) -> Self:
+        """Up."""
+        self.up()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Down."""
+        self.down()
+
+    def _chosen(self) -> dict[Component, Service]:
+        parts: dict[Component, Service] = {
+            Component.SOURCE: self.source,
+            Component.TARGET: self.target,
+            Component.SNOWFLAKE: self.snowflake,
+            Component.AWS: self.aws,
+            Component.AIRFLOW: self.airflow,
+        }
+        return {component: part for component, part in parts.items() if component in self.settings.components}
+
+    def _connections(self) -> list[connections.AirflowConnection]:
+        return [
+            connections.source(self.source),
+            connections.target(self.target),
+            connections.history(self.snowflake),
+            connections.aws(self.aws),
+            connections.ledger(self.home),
+        ]
+
+    def _prepare(self) -> None:
+        self._sweep("ended what an earlier run left behind")
+        if self.settings.wipe:
+            wipe(self.home, keep=frozenset({LOCK}))
+            self._reporter.done(f"wiped {self.home}")
+        require_free(need for service in self._services.values() for need in service.ports())
+        for folder in ("logs", "ledger"):
+            (self.home / folder).mkdir(exist_ok=True)
+
+    def _sweep(self, what: str) -> None:
+        for line in end_processes_of(self.home):
+            self._reporter.done(f"{what}: {line}")
+
+    def _wait_and_load(self) -> None:
+        """Wait for all parts at once, and fill the stores as soon as each of them answers."""
+        waiting = dict(self._services)
+        self._loads = {}
+        began = time.monotonic()
+        while waiting or self._loads:
+            news: list[str] = []
+            for component, service in list(waiting.items()):
+                missing = self._look(service, waited_s=time.monotonic() - began)
+                if missing is None:
+                    del waiting[component]
+                    self._start_load(component)
+                else:
+                    news.append(service.name if missing.startswith(NO_ANSWER) else f"{service.name} ({missing})")
+            news = ["waiting for " + ", ".join(news)] if news else []
+            news += [f"{load.name}: {load.newest_line()}" for load in self._unfinished_loads()]
+            self.check()
+            self._reporter.working("; ".join(news))
+            time.sleep(POLL_S)
+
+    def _look(self, service: Service, *, waited_s: float) -> str | None:
+        missing = service.why_not_healthy()
+        if missing is None:
+            self._reporter.done(f"{service.name} answers")
+        elif waited_s > service.start_timeout_s:
+            raise ProgramNotHealthyError(
+                f"{service.name} is not healthy after {service.start_timeout_s:.0f} s: {missing}. "
+                f"The end of {service.log}:\n{tail(service.log)}"
+            )
+        return missing
+
+    def _start_load(self, component: Component) -> None:
+        load = load_of_source(self) if component is Component.SOURCE else None
+        load = load_of_history(self) if component is Component.SNOWFLAKE else load
+        if load is None:
+            return
+        if load.is_done():
+            self._reporter.done(f"{load.name}: kept from an earlier run")
+        else:
+            load.launch()
+            self._loads[component] = load
+
+    def _unfinished_loads(self) -> list[Load]:
+        for component, load in list(self._loads.items()):
+            if load.is_finished():
+                del self._loads[component]
+                self._reporter.done(f"{load.name}: loaded and counted")
+        return list(self._loads.values())
+
+
+def load_of_source(world: World) -> Load:
+    """The load of the source node."""
+    node = world.source
+    return Load(
+        store="source",
+        world=world.home,
+        manifest=node.settings.home / "loaded.json",
+        address={"host": node.host, "port": node.port},
+        days=world.settings.days,
+    )
+
+
+def load_of_history(world: World) -> Load:
+    """The load of the Snowflake stand-in."""
+    stand_in = world.snowflake
+    return Load(
+        store="history",
+        world=world.home,
+        manifest=stand_in.folder / "loaded.json",
+        address=stand_in.connection(),
+        days=world.settings.days,
+        environment={"REQUESTS_CA_BUNDLE": str(stand_in.ca_file)},
+    )
+
+
+def require_loopback(home: Path) -> None:
+    """Check that no process of the world listens on an address that other machines reach.
+
+    Raises:
+        WorldOpenError: One does; the message names process, address and port.
+    """
+    found = []
+    for process in processes_of(home):
+        try:
+            listening = [c for c in process.net_connections(kind="inet") if c.status == psutil.CONN_LISTEN]
+            name = " ".join(process.cmdline())[:80]
+        except psutil.NoSuchProcess:
+            continue
+        found += [
+            f"process {process.pid} ({name}) listens on {connection.laddr.ip}:{connection.laddr.port}"
+            for connection in listening
+            if not _is_loopback(connection.laddr.ip)
+        ]
+    if found:
+        raise WorldOpenError("the local world must not be reachable from other machines: " + "; ".join(found))
+
+
+def _is_loopback(address: str) -> bool:
+    parsed = ipaddress.ip_address(address)
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped:
+        parsed = parsed.ipv4_mapped
+    return parsed.is_loopback
