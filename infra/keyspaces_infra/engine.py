@@ -67,12 +67,12 @@ class StackDriver:
         self._refuse_interrupted(stack)
         return self._preview(stack, plan)
 
-    def up(self, *, plan: Path, approved: str | None) -> Applied:
+    def up(self, *, plan: Path, approved: str) -> Applied:
         """Apply a plan, after looking once more that it is what was approved and loses nothing.
 
         Args:
             plan: The file that `preview` wrote.
-            approved: The digest that was approved; None where no approval is asked for.
+            approved: The digest that was approved, as `preview` gave it.
 
         Raises:
             RefusedError: The plan deletes or replaces a keyspace or a table.
@@ -87,7 +87,7 @@ class StackDriver:
         if now.refused:
             raise RefusedError(now.refused)
         found = self._digest(plan, now.changes)
-        if approved is not None and found != approved:
+        if found != approved:
             raise PlanChangedError(
                 f"the plan has the digest {found} now, and {approved} was approved: the migration file, the stack or "
                 "what is live has changed since. Preview and approve anew"
