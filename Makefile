@@ -44,9 +44,10 @@ types: setup ## mypy, strict
 validate: setup ## check the migration files (FILES=… for others than dags/migrations)
 	@$(PY) -m keyspaces_migration.config validate $(or $(FILES),dags/migrations)
 
-.PHONY: schema
-schema: setup ## write the JSON Schema of the migration file anew
+.PHONY: reference
+reference: setup ## write the migration file's JSON Schema and reference page anew
 	@$(PY) -m keyspaces_migration.config schema > docs/reference/migration-file.schema.json
+	@$(PY) -m keyspaces_migration.config reference > docs/reference/migration-file.md
 
 .PHONY: bench
 bench: setup ## run one benchmark: make bench NAME=parse

@@ -51,4 +51,4 @@ def assess(loaded: LoadedMigration) -> DAG:
     return dag
 
 
-DAGS = [assess(loaded) for loaded in valid_migrations(Path(__file__).parent / "migrations")]
+DAGS = [assess(loaded) for loaded in valid_migrations(Path(__file__).parent / "migrations", stage=Stage.ASSESS)]

@@ -37,8 +37,10 @@ class InvalidMigrationFilesError(MigrationError):
     """At least one migration file is invalid; the message holds every problem of every such file."""
 
 
-def valid_migrations(folder: Path) -> Iterator[LoadedMigration]:
-    """The migrations whose file in `folder` is valid, in the order of their names.
+def valid_migrations(folder: Path, *, stage: Stage) -> Iterator[LoadedMigration]:
+    """The migrations whose file in `folder` is valid and far enough for `stage`, in the order of their names.
+
+    A file without tables is far enough for `assess` alone, whose report drafts them.
 
     Invalid files are skipped here and named by `dags/migration_file_errors.py` alone, so that one bad file takes
     away its own DAGs and no others. When Airflow parses a DAG file to run one task, only the migration of that
@@ -50,7 +52,8 @@ def valid_migrations(folder: Path) -> Iterator[LoadedMigration]:
     require_supported_airflow()
     wanted = get_parsing_context().dag_id
     for loaded in read_folder(folder).valid:
-        if wanted is None or wanted.startswith(f"{loaded.migration.name}."):
+        ready = stage is Stage.ASSESS or loaded.migration.tables
+        if ready and wanted in {None, dag_id(loaded.migration.name, stage)}:
             yield loaded
 
 

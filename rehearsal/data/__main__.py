@@ -25,12 +25,20 @@ def main() -> None:
     parser.add_argument("--manifest", required=True, type=Path, help="written when the load is verified")
     parser.add_argument("--days", type=int, help="load only the year's first days")
     chosen = parser.parse_args()
-    # Nothing here makes cycles, and looking for them among millions of values takes longer than all the rest.
-    gc.disable()
-    sample = Sample(days=chosen.days)
     _say("reading the flights")
+    sample = _derived(chosen.days)
     rows = _source(chosen.address, sample) if chosen.store == "source" else _history(chosen.address, sample)
     manifest.write(chosen.manifest, days=chosen.days, rows=rows)
+
+
+def _derived(days: int | None) -> Sample:
+    # Nothing in here makes cycles, and looking for them among millions of values takes longer than making these.
+    gc.disable()
+    sample = Sample(days=days)
+    sample.tables()
+    gc.freeze()
+    gc.enable()
+    return sample
 
 
 def _source(address: dict[str, object], sample: Sample) -> dict[str, int]:

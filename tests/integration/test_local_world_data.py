@@ -67,9 +67,13 @@ def test_the_source_holds_what_was_derived(session: Session, sample: Sample, loa
 
 def test_nulls_leave_no_tombstones(session: Session, loaded: dict[str, int]) -> None:
     assert loaded
-    table = session.cluster.metadata.keyspaces["flights"].tables["flights_unarchived"]
-    rows = session.execute(f"SELECT note, WRITETIME(note) AS written FROM flights.{table.name} LIMIT 500")  # noqa: S608
-    assert {row.written for row in rows if row.note is None} == {None}
+    result = session.execute(
+        "SELECT * FROM flights.flights_unarchived WHERE carrier = 'UA' AND flight_date = '2013-01-01'", trace=True
+    )
+    assert None in {row.note for row in result}
+    read = [event.description for event in result.get_query_trace().events if "tombstone cells" in event.description]
+    assert len(read) == 1
+    assert " and 0 tombstone cells" in read[0]
 
 
 def test_assess_has_something_to_find(session: Session, loaded: dict[str, int]) -> None:

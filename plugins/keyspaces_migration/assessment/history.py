@@ -324,7 +324,8 @@ def _names_to_try(table: str) -> tuple[str, ...]:
 
 def _in_order(wanted: tuple[str, ...], present: list[str]) -> tuple[str, ...]:
     fitting = [name for name in present if name.upper() in wanted]
-    return tuple(sorted(fitting, key=lambda name: (wanted.index(name.upper()), name != name.upper(), name)))
+    # Capitals sort first: they are what plain SQL would read.
+    return tuple(sorted(fitting, key=lambda name: (wanted.index(name.upper()), name)))
 
 
 def _mismatches(table: Table, by_name: Mapping[str, HistoryColumn]) -> Iterable[TypeMismatch]:

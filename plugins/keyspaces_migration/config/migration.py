@@ -72,8 +72,9 @@ class Migration(FileModel):
     """When reads may move to the target, and in which steps."""
     tags: ByName[TagKey, TagValue] = Field(default_factory=dict, max_length=MAX_TAGS)
     """Tags on every AWS resource, beside those that `provision` sets."""
-    tables: ByName[KeyspacesName, Table] = Field(min_length=1, max_length=MAX_TABLES)
-    """The tables to migrate, by name; a name that ends in `_unarchived` is tagged so."""
+    tables: ByName[KeyspacesName, Table] = Field(default_factory=dict, max_length=MAX_TABLES)
+    """The tables to migrate, by name; a name that ends in `_unarchived` is tagged so. Without any, `assess` alone can
+    run: its report drafts this section."""
 
     @field_validator("consistency")
     @classmethod

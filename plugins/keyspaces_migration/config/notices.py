@@ -27,6 +27,8 @@ class Notice:
 
 def notices(migration: Migration) -> tuple[Notice, ...]:
     """Return what the author of a valid file should look at, in the order of its tables."""
+    if not migration.tables:
+        return (Notice("tables", "none yet: `assess` alone can run, and its report drafts this section"),)
     tables = [notice for name, table in migration.tables.items() for notice in _of_table(name, table)]
     return (*tables, *_of_account(migration))
 

@@ -84,10 +84,11 @@ def test_a_dead_child_is_reported_with_its_exit_code_and_the_end_of_its_log(home
 
 
 def test_a_child_ends_when_the_process_that_started_it_is_killed(home: Path) -> None:
+    sleep = f"print('ready', flush=True); {SLEEP}"
     code = (
         "import os, pathlib, sys; from rehearsal.processes import Child, Program; "
         f"home = pathlib.Path({str(home)!r}); "
-        f"child = Child(Program(name='c', command=(sys.executable, '-c', {SLEEP!r}), log=home / 'log', home=home)); "
+        f"child = Child(Program(name='c', command=(sys.executable, '-c', {sleep!r}), log=home / 'log', home=home)); "
         "child.start(); print(child.pid, flush=True); input()"
     )
     repository = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(__file__))))  # noqa: PTH120
@@ -96,6 +97,7 @@ def test_a_child_ends_when_the_process_that_started_it_is_killed(home: Path) -> 
     )
     assert parent.stdout is not None
     pid = int(parent.stdout.readline())
+    wait_for(lambda: "ready" in tail(home / "log"))  # before, the guard itself would notice
     assert psutil.pid_exists(pid)
     parent.send_signal(signal.SIGKILL)
     parent.wait()

@@ -49,7 +49,7 @@ def answers() -> Answers:
             ),
             row(table_name="events", column_name="z", kind="partition_key", position=0, type="text"),
             row(
-                table_name="events", column_name="a", kind="clustering", position=0, type="int", clustering_order="asc"
+                table_name="events", column_name="y", kind="clustering", position=0, type="int", clustering_order="asc"
             ),
             row(table_name="events", column_name="n", kind="regular", position=-1, type="frozen<list<int>>"),
             row(table_name="events", column_name="m", kind="static", position=-1, type="text"),
@@ -68,12 +68,12 @@ def test_columns_come_in_key_order_with_their_direction(answers: Answers) -> Non
     (table,) = read_source(FakeQueries(answers), keyspace="shop").keyspace.tables
     assert [(column.name, column.descending) for column in table.columns] == [
         ("z", False),
-        ("a", False),
+        ("y", False),
         ("b", True),
         ("m", False),
         ("n", False),
     ]
-    assert [column.name for column in table.primary_key] == ["z", "a", "b"]
+    assert [column.name for column in table.primary_key] == ["z", "y", "b"]
     assert [column.name for column in table.of_kind(ColumnKind.STATIC)] == ["m"]
     assert table.options == {"gc_grace_seconds": 60}
 

@@ -128,7 +128,7 @@ def changed_values() -> Iterator[Change]:
 def missing_keys() -> Iterator[Change]:
     for location, _ in places(GOOD):
         name = location[-1] if location else 0
-        is_optional = name in OPTIONAL or is_named(location[:-1]) or (is_named(location) and name != "tables")
+        is_optional = name in OPTIONAL or is_named(location[:-1]) or is_named(location)
         if isinstance(name, str) and not is_optional:
             yield "left out", location, text(location), without(location)
 

@@ -39,3 +39,12 @@ def test_columns_that_leave_no_room_for_a_time_to_live_are_a_notice(load: Load, 
     columns.append({"one_more": "int"})
     [notice] = notices(load(content))
     assert "167 columns" in notice.text
+
+
+def test_a_file_without_tables_is_valid_and_says_what_can_run(load: Load, content: dict[str, Any]) -> None:
+    del content["tables"]
+    migration = load(content)
+    assert migration.tables == {}
+    [notice] = notices(migration)
+    assert notice.path == "tables"
+    assert "assess" in notice.text

@@ -112,7 +112,6 @@ BROKEN = {
     "own tags are not overwritten": ("tags.Environment", "x", "tags.Environment", "provision"),
     "aws: tags are AWS's": ("tags.aws:x", "x", "tags['aws:x']", "AWS keeps"),
     "tag value has a length": ("tags.Team", "x" * 257, "tags.Team", "256"),
-    "tables are there": ("tables", {}, "tables", "at least 1"),
     "table name is Keyspaces'": ("tables.has-dash", {}, "tables.has-dash", "underscores"),
     "columns are there": ("tables.order_lines.schema.columns", [], f"{SCHEMA}.columns", "at least 1"),
     "column is a one-key map": (

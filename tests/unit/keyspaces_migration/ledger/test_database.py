@@ -56,8 +56,8 @@ def test_a_file_that_is_no_database_is_unreachable_and_kept(tmp_path: Path) -> N
 
 def test_a_path_with_characters_of_urls_is_the_path_that_is_used(tmp_path: Path) -> None:
     file = tmp_path / "led ger%20#&.db"
-    open_ledger(f"sqlite:///{file}")
-    assert file.is_file()
+    assert open_ledger(f"sqlite:///{file}").milestones("flights") == ()
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_a_lock_that_is_held_beyond_patience_is_unreachable_not_a_traceback(

@@ -1,4 +1,6 @@
+import fcntl
 import logging
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -180,6 +182,22 @@ def test_a_ledger_of_newer_code_is_refused_and_left_alone(ledger: Ledger, empty_
 def test_a_revision_that_never_was_is_refused(ledger: Ledger) -> None:
     with pytest.raises(LedgerSchemaError, match="r0000"):
         downgrade(ledger.database, revision="r0000")
+
+
+def test_an_sqlite_upgrade_keeps_others_out_before_the_file_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def create_while_another_tries(file: Path) -> None:
+        folder = os.open(tmp_path, os.O_RDONLY)
+        try:
+            with pytest.raises(BlockingIOError):
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        finally:
+            os.close(folder)
+        create_sqlite_file(file)
+
+    monkeypatch.setattr("keyspaces_migration.ledger.migrate.create_sqlite_file", create_while_another_tries)
+    assert open_ledger(f"sqlite:///{tmp_path}/ledger.db").milestones("flights") == ()
 
 
 def test_a_file_left_half_made_by_a_killed_process_is_no_hindrance(tmp_path: Path) -> None:

@@ -90,6 +90,9 @@ def test_a_configuration_whose_digest_is_not_its_own_is_not_recorded(ledger: Led
     with pytest.raises(RecordDamagedError, match="Do not go on"):
         ledger.record_run(replace(run, canonical_json=CHANGED))
     assert ledger.latest_digest("flights") is None
+    ledger.record_run(run)
+    with pytest.raises(RecordDamagedError):
+        ledger.record_run(replace(run, canonical_json=CHANGED))
 
 
 def test_a_stored_configuration_that_was_edited_is_refused_by_all_that_stands_on_it(
