@@ -91,7 +91,9 @@ def _parser() -> argparse.ArgumentParser:
         if name in ("preview", "up"):
             command.add_argument("--plan", type=Path, required=True, help="file of the engine's plan")
         if name == "up":
-            command.add_argument("--digest", required=True, help="the digest that was approved; anything else is refused")
+            command.add_argument(
+                "--digest", required=True, help="the digest that was approved; anything else is refused"
+            )
     return parser
 
 
