@@ -1,0 +1,49 @@
+"""A stack of the Automation API, made from settings."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from pulumi import automation
+
+from keyspaces_infra.errors import WrongPassphraseError
+from keyspaces_infra.program import declare
+from keyspaces_infra.settings import PROJECT, StackSettings
+
+if TYPE_CHECKING:
+    from keyspaces_infra.command import EngineCommand
+
+_PASSPHRASES = ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE")
+
+
+def open_stack(settings: StackSettings, command: EngineCommand) -> automation.Stack:
+    """Select the stack, or make it where the backend has none of its name.
+
+    Raises:
+        WrongPassphraseError: The environment has none.
+        automation.CommandError: The CLI failed.
+    """
+    if not any(settings.environment.get(name) for name in _PASSPHRASES):
+        raise WrongPassphraseError(f"set {' or '.join(_PASSPHRASES)}: the stack's secrets are encrypted with it")
+    settings.work_dir.mkdir(parents=True, exist_ok=True)
+    settings.pulumi_home.mkdir(parents=True, exist_ok=True)
+    backend = urlsplit(settings.backend_url)
+    if backend.scheme == "file":
+        Path(unquote(backend.path)).mkdir(parents=True, exist_ok=True)
+    return automation.create_or_select_stack(
+        settings.stack,
+        project_name=PROJECT,
+        program=partial(declare, settings.migration, endpoints=settings.endpoints),
+        opts=automation.LocalWorkspaceOptions(
+            work_dir=str(settings.work_dir),
+            pulumi_home=str(settings.pulumi_home),
+            pulumi_command=command,
+            env_vars={**settings.environment, "PULUMI_BACKEND_URL": settings.backend_url},
+            project_settings=automation.ProjectSettings(
+                name=PROJECT, runtime="python", backend=automation.ProjectBackend(url=settings.backend_url)
+            ),
+        ),
+    )

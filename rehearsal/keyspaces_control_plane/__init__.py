@@ -1,0 +1,1 @@
+"""Amazon Keyspaces' control plane on loopback: the AWS `keyspaces` API over a real Cassandra node."""

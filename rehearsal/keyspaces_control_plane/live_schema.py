@@ -1,0 +1,167 @@
+"""Keyspaces and tables as the Cassandra node has them, read from system_schema and changed by DDL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from keyspaces_migration.cql.identifiers import quote
+from keyspaces_migration.cql.types import CqlTypeError, parse_type
+from rehearsal.keyspaces_control_plane.errors import ValidationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from uuid import UUID
+
+    from cassandra.cluster import Session
+
+DDL_TIMEOUT_S = 60.0
+_REPLICATION = "{'class': 'SimpleStrategy', 'replication_factor': 1}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveTable:
+    """A table of the node.
+
+    Attributes:
+        table_id: Cassandra's id: another table under the same name has another.
+        schema_definition: Columns and keys in the API's form.
+        comment: The table's comment.
+        default_ttl_s: Default time to live; 0 for none.
+    """
+
+    keyspace: str
+    name: str
+    table_id: UUID
+    schema_definition: Mapping[str, Any]
+    comment: str
+    default_ttl_s: int
+
+
+class LiveSchema:
+    """The node's schema through a session of the Cassandra driver."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def keyspaces(self) -> list[str]:
+        """Names of the keyspaces that users made, in order."""
+        rows = self._rows("SELECT keyspace_name FROM system_schema.keyspaces", ())
+        return sorted(row.keyspace_name for row in rows if not is_system(row.keyspace_name))
+
+    def tables(self, keyspace: str) -> list[str]:
+        """Names of a keyspace's tables, in order."""
+        rows = self._rows("SELECT table_name FROM system_schema.tables WHERE keyspace_name = %s", (keyspace,))
+        return sorted(row.table_name for row in rows)
+
+    def table(self, keyspace: str, name: str) -> LiveTable | None:
+        """One table, or None where there is none."""
+        where = "WHERE keyspace_name = %s AND table_name = %s"
+        found = self._rows(
+            f"SELECT id, comment, default_time_to_live FROM system_schema.tables {where}",  # noqa: S608 - a literal
+            (keyspace, name),
+        )
+        if not found:
+            return None
+        columns = self._rows(
+            f"SELECT column_name, type, kind, position, clustering_order FROM system_schema.columns {where}",  # noqa: S608 - as above
+            (keyspace, name),
+        )
+        return LiveTable(
+            keyspace=keyspace,
+            name=name,
+            table_id=found[0].id,
+            schema_definition=_definition(columns),
+            comment=found[0].comment or "",
+            default_ttl_s=found[0].default_time_to_live or 0,
+        )
+
+    def create_keyspace(self, name: str) -> None:
+        """Make a keyspace; the caller has looked whether it exists."""
+        self._change(f"CREATE KEYSPACE {quote(name)} WITH replication = {_REPLICATION}")
+
+    def drop_keyspace(self, name: str) -> None:
+        """Drop a keyspace with all that is in it."""
+        self._change(f"DROP KEYSPACE {quote(name)}")
+
+    def create_table(self, table: LiveTable) -> None:
+        """Make a table under the id that it carries."""
+        definition = table.schema_definition
+        static = {column["name"] for column in definition.get("staticColumns", ())}
+        columns = [
+            f"{quote(column['name'])} {cql_type(column)}{' STATIC' if column['name'] in static else ''}"
+            for column in definition["allColumns"]
+        ]
+        partition = ", ".join(quote(key["name"]) for key in definition["partitionKeys"])
+        clustering = definition.get("clusteringKeys", ())
+        key = ", ".join([f"({partition})", *(quote(each["name"]) for each in clustering)])
+        options = [
+            f"ID = {table.table_id}",
+            f"comment = {_literal(table.comment)}",
+            f"default_time_to_live = {table.default_ttl_s:d}",
+        ]
+        if clustering:
+            order = ", ".join(f"{quote(each['name'])} {_order(each)}" for each in clustering)
+            options.append(f"CLUSTERING ORDER BY ({order})")
+        name = f"{quote(table.keyspace)}.{quote(table.name)}"
+        self._change(f"CREATE TABLE {name} ({', '.join(columns)}, PRIMARY KEY ({key})) WITH {' AND '.join(options)}")
+
+    def add_columns(self, keyspace: str, table: str, columns: Sequence[Mapping[str, str]]) -> None:
+        """Add regular columns."""
+        added = ", ".join(f"{quote(column['name'])} {cql_type(column)}" for column in columns)
+        self._change(f"ALTER TABLE {quote(keyspace)}.{quote(table)} ADD ({added})")
+
+    def set_default_ttl(self, keyspace: str, table: str, default_ttl_s: int) -> None:
+        """Set the default time to live; 0 for none."""
+        self._change(f"ALTER TABLE {quote(keyspace)}.{quote(table)} WITH default_time_to_live = {default_ttl_s:d}")
+
+    def drop_table(self, keyspace: str, table: str) -> None:
+        """Drop a table with its rows."""
+        self._change(f"DROP TABLE {quote(keyspace)}.{quote(table)}")
+
+    def _rows(self, statement: str, values: tuple[str, ...]) -> list[Any]:
+        return list(self.session.execute(statement, values))
+
+    def _change(self, statement: str) -> None:
+        self.session.execute(statement, timeout=DDL_TIMEOUT_S)
+
+
+def is_system(keyspace: str) -> bool:
+    """Whether a keyspace is the service's own."""
+    return keyspace == "system" or keyspace.startswith("system_")
+
+
+def cql_type(column: Mapping[str, str]) -> str:
+    """The type of an API column as CQL text.
+
+    Raises:
+        ValidationError: It is no CQL type.
+    """
+    try:
+        return str(parse_type(column["type"]))
+    except CqlTypeError as error:
+        raise ValidationError(f"column {column['name']!r}: {error}") from None
+
+
+def _order(key: Mapping[str, str]) -> str:
+    return "DESC" if key["orderBy"] == "DESC" else "ASC"
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _definition(columns: Sequence[Any]) -> dict[str, Any]:
+    ordered = sorted(columns, key=lambda column: (column.position, column.column_name))
+    return {
+        "allColumns": sorted(
+            ({"name": column.column_name, "type": column.type} for column in columns), key=lambda one: one["name"]
+        ),
+        "partitionKeys": [{"name": column.column_name} for column in ordered if column.kind == "partition_key"],
+        "clusteringKeys": [
+            {"name": column.column_name, "orderBy": column.clustering_order.upper()}
+            for column in ordered
+            if column.kind == "clustering"
+        ],
+        "staticColumns": [{"name": column.column_name} for column in ordered if column.kind == "static"],
+    }

@@ -1,0 +1,98 @@
+"""The control plane as a program of the local world."""
+
+from __future__ import annotations
+
+import http.client
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rehearsal.keyspaces_control_plane.operations import Account
+from rehearsal.processes import Child, Program
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ANSWER_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlPlaneSettings:
+    """Where the control plane listens, and the node that it makes tables in.
+
+    Attributes:
+        home: Folder for its log and its properties. Kept between starts.
+        port: Port of the API.
+        cassandra_host: Contact point of the node.
+        cassandra_port: CQL port of the node.
+        address: Loopback address of the API.
+        account: Region, account and settle time.
+        world: Home of the world it belongs to, if not its own.
+    """
+
+    home: Path
+    port: int
+    cassandra_host: str
+    cassandra_port: int
+    address: str = "127.0.0.1"
+    account: Account = field(default_factory=Account)
+    world: Path | None = None
+
+
+class KeyspacesControlPlane:
+    """Starts, watches and ends the program; a `Waitable` of the world."""
+
+    def __init__(self, settings: ControlPlaneSettings) -> None:
+        self.settings = settings
+        self.name = "control plane of local Keyspaces"
+        self._child: Child | None = None
+
+    @property
+    def url(self) -> str:
+        """endpoint_url of boto3's `keyspaces` client."""
+        return f"http://{self.settings.address}:{self.settings.port}"
+
+    @property
+    def log(self) -> Path:
+        """What it wrote."""
+        return self.settings.home / "keyspaces-control-plane.log"
+
+    def launch(self) -> None:
+        """Start the process only."""
+        settings = self.settings
+        options = {
+            "--address": settings.address,
+            "--port": settings.port,
+            "--cassandra-host": settings.cassandra_host,
+            "--cassandra-port": settings.cassandra_port,
+            "--properties": settings.home.resolve() / "keyspaces-properties.sqlite",
+            "--region": settings.account.region,
+            "--account-id": settings.account.account_id,
+            "--settle-s": settings.account.settle_ms / 1000,
+        }
+        command = (sys.executable, "-m", __package__, *(str(part) for pair in options.items() for part in pair))
+        self._child = Child(
+            Program(name=self.name, command=command, log=self.log, home=settings.world or settings.home)
+        )
+        self._child.start()
+
+    def why_not_healthy(self) -> str | None:
+        """What is missing before the API answers, or None."""
+        if self._child is None:
+            return "not started"
+        self._child.check()
+        connection = http.client.HTTPConnection(self.settings.address, self.settings.port, timeout=ANSWER_TIMEOUT_S)
+        try:
+            connection.request("GET", "/")
+            connection.getresponse().read()
+        except (http.client.HTTPException, OSError) as error:
+            return f"{self.url}: {error}"
+        finally:
+            connection.close()
+        return None
+
+    def stop(self) -> None:
+        """End it."""
+        if self._child is not None:
+            self._child.stop()
+            self._child = None

@@ -1,0 +1,102 @@
+"""JSON 1.0 over HTTP: one POST is one operation, named by the header X-Amz-Target."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import logging
+import uuid
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+from cassandra import DriverException, RequestValidationException
+from cassandra.cluster import NoHostAvailable
+from typing_extensions import override
+
+from rehearsal.keyspaces_control_plane.contract import error_codes, service_model
+from rehearsal.keyspaces_control_plane.errors import InternalServerError, ServiceError, ValidationError
+
+if TYPE_CHECKING:
+    from rehearsal.keyspaces_control_plane.operations import ControlPlane
+
+log = logging.getLogger(__name__)
+
+CONTENT_TYPE = "application/x-amz-json-1.0"
+MAX_BODY_BYTES = 1 << 20
+
+
+class ControlPlaneServer(ThreadingHTTPServer):
+    """The API on a loopback address. Signatures are not checked: whoever reaches loopback may do all."""
+
+    daemon_threads = True
+
+    def __init__(self, control_plane: ControlPlane, *, address: str, port: int) -> None:
+        if not ipaddress.ip_address(address).is_loopback:
+            raise ValueError(f"{address} is not a loopback address: the API checks no signatures")
+        self.control_plane = control_plane
+        super().__init__((address, port), _Handler)
+
+    @property
+    def url(self) -> str:
+        """What boto3 takes as endpoint_url."""
+        return f"http://{self.server_address[0]!s}:{self.server_address[1]}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: ControlPlaneServer
+
+    def do_POST(self) -> None:
+        operation = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
+        try:
+            status, answer = 200, self._answer(operation)
+        except ServiceError as error:
+            status, answer = error.http_status, {"__type": error.code, "message": str(error)}
+        log.info("%s %s %s", operation, status, answer.get("message", ""))
+        self._send(status, answer)
+
+    def do_GET(self) -> None:
+        """Say that it is there, for those who wait for a start."""
+        self._send(200, {"service": "keyspaces", "operations": sorted(self.server.control_plane.operations)})
+
+    def _answer(self, operation: str) -> dict[str, Any]:
+        # Read before anything is refused: what is left of a body would be taken for the next request.
+        request = self._request()
+        if operation not in service_model().operation_names:
+            raise ValidationError(f"X-Amz-Target {self.headers.get('X-Amz-Target')!r} names no operation of Keyspaces")
+        try:
+            return self.server.control_plane.call(operation, request)
+        except ServiceError as error:
+            if error.code in error_codes(operation):
+                raise
+            raise ValidationError(str(error)) from error
+        except RequestValidationException as error:
+            raise ValidationError(f"Cassandra refuses it: {error}") from error
+        except (DriverException, NoHostAvailable) as error:
+            raise InternalServerError(f"the Cassandra node behind local Keyspaces: {error}") from error
+
+    def _request(self) -> dict[str, Any]:
+        length = int(self.headers.get("Content-Length", 0))
+        if length > MAX_BODY_BYTES:
+            self.close_connection = True
+            raise ValidationError(f"a request of {length} bytes; at most {MAX_BODY_BYTES}")
+        try:
+            request = json.loads(self.rfile.read(length) or b"{}")
+        except ValueError as error:
+            raise ValidationError(f"the body is no JSON: {error}") from error
+        if not isinstance(request, dict):
+            raise ValidationError("the body must be a JSON object")
+        return request
+
+    def _send(self, status: int, answer: dict[str, Any]) -> None:
+        body = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", CONTENT_TYPE)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("x-amzn-RequestId", str(uuid.uuid4()))
+        self.end_headers()
+        self.wfile.write(body)
+
+    @override
+    def log_message(self, format: str, *args: object) -> None:
+        """Requests are logged by operation, above."""

@@ -1,0 +1,76 @@
+"""aws:keyspaces/keyspace:Keyspace.
+
+Which properties replace it: `name` is ForceNew in terraform-provider-aws (internal/service/keyspaces/keyspace.go),
+on which pulumi_aws stands; a change of Region makes any resource anew.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from rehearsal.pulumi_aws_provider import tags
+from rehearsal.pulumi_aws_provider.account import is_error
+from rehearsal.pulumi_aws_provider.resources import Difference, Failure, Found, Properties, changes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from rehearsal.pulumi_aws_provider.account import Account
+
+_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z_]{0,47}")
+
+
+class Keyspace:
+    """A keyspace of local Keyspaces; its id is its name."""
+
+    token = "aws:keyspaces/keyspace:Keyspace"  # noqa: S105 - a type token of Pulumi's
+    computed = ("arn", "tagsAll", "region")
+
+    def check(self, inputs: Properties) -> Iterator[Failure]:
+        """Refuse a name that the service can't have."""
+        name = inputs.get("name")
+        if not isinstance(name, str):
+            yield Failure(path="name", reason="needed here: this attached provider names nothing by itself")
+        elif not _NAME.fullmatch(name):
+            yield Failure(path="name", reason=f"{name!r}: up to 48 alphanumeric characters and underscores")
+
+    def diff(self, old: Properties, new: Properties) -> Iterable[Difference]:
+        """Compare inputs."""
+        return changes(old, new, computed=("region", "replicationSpecification"), replacing=("name", "region"))
+
+    def create(self, account: Account, inputs: Properties) -> str:
+        """Make the keyspace."""
+        request = {"keyspaceName": inputs["name"]}
+        if inputs.get("tags"):
+            request["tags"] = tags.to_api(inputs["tags"])
+        account.keyspaces.create_keyspace(**request)
+        return str(inputs["name"])
+
+    def read(self, account: Account, resource_id: str, inputs: Properties) -> Found | None:
+        """The keyspace as it is."""
+        del inputs
+        try:
+            keyspace = account.keyspaces.get_keyspace(keyspaceName=resource_id)
+        except ClientError as error:
+            if is_error(error, "ResourceNotFoundException"):
+                return None
+            raise
+        found = {"name": keyspace["keyspaceName"], "tags": tags.read(account, keyspace["resourceArn"])}
+        outputs = {**found, "arn": keyspace["resourceArn"], "tagsAll": found["tags"], "region": account.region}
+        return Found(outputs=outputs, inputs={key: value for key, value in found.items() if value})
+
+    def update(self, account: Account, resource_id: str, old: Properties, new: Properties) -> None:
+        """Change the tags, which is all that can change."""
+        arn = account.keyspaces.get_keyspace(keyspaceName=resource_id)["resourceArn"]
+        tags.change(account, arn, old=old.get("tags") or {}, new=new.get("tags") or {})
+
+    def delete(self, account: Account, resource_id: str) -> None:
+        """Delete the keyspace with its tables."""
+        try:
+            account.keyspaces.delete_keyspace(keyspaceName=resource_id)
+        except ClientError as error:
+            if not is_error(error, "ResourceNotFoundException"):
+                raise

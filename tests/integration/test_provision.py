@@ -1,0 +1,268 @@
+"""Provisioning by the real Pulumi engine, on a real Cassandra node behind the AWS `keyspaces` API.
+
+Each call of the engine takes seconds, so one test follows one stack through what belongs together.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
+from cassandra.policies import RoundRobinPolicy
+
+from keyspaces_infra.changes import HOLDS_DATA
+from keyspaces_migration.config import Migration, load_migration
+from keyspaces_migration.parity import compare_schema
+from rehearsal.keyspaces_control_plane.operations import Account
+from rehearsal.keyspaces_control_plane.process import ControlPlaneSettings, KeyspacesControlPlane
+from rehearsal.ports import free_ports
+from rehearsal.processes import wait_until
+from rehearsal.pulumi_aws_provider.process import ProviderSettings, PulumiAwsProvider
+from tests.integration.provisioning import ROOT, Stack, outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from cassandra.cluster import Session
+
+    from rehearsal.cassandra.node import CassandraNode
+
+PROFILES = {EXEC_PROFILE_DEFAULT: ExecutionProfile(load_balancing_policy=RoundRobinPolicy())}
+SLOW_MS = 8_000
+DEADLINE_S = 120
+
+
+def started(program: KeyspacesControlPlane | PulumiAwsProvider) -> Iterator[Any]:
+    program.launch()
+    try:
+        wait_until(program.why_not_healthy, name=program.name, log=program.log, timeout_s=60)
+        yield program
+    finally:
+        program.stop()
+
+
+def settings(node: CassandraNode, home: Path, *, settle_ms: int) -> ControlPlaneSettings:
+    return ControlPlaneSettings(
+        home=home,
+        port=free_ports(1)[0],
+        cassandra_host=node.host,
+        cassandra_port=node.port,
+        account=Account(region="us-east-1", account_id="000000000000", settle_ms=settle_ms),
+    )
+
+
+@pytest.fixture(scope="module")
+def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PulumiAwsProvider]:
+    home = tmp_path_factory.mktemp("provider")
+    yield from started(PulumiAwsProvider(ProviderSettings(home=home, port=free_ports(1)[0])))
+
+
+@pytest.fixture
+def stack(cassandra_node: CassandraNode, provider: PulumiAwsProvider, tmp_path: Path) -> Iterator[Stack]:
+    for control_plane in started(KeyspacesControlPlane(settings(cassandra_node, tmp_path, settle_ms=300))):
+        yield Stack(home=tmp_path, control_plane=control_plane, provider=provider)
+
+
+@pytest.fixture
+def slow_stack(cassandra_node: CassandraNode, provider: PulumiAwsProvider, tmp_path: Path) -> Iterator[Stack]:
+    """Tables take seconds to become ACTIVE, as at AWS, so that an engine can be met in the middle."""
+    for control_plane in started(KeyspacesControlPlane(settings(cassandra_node, tmp_path, settle_ms=SLOW_MS))):
+        yield Stack(home=tmp_path, control_plane=control_plane, provider=provider)
+
+
+@pytest.fixture
+def session(cassandra_node: CassandraNode) -> Iterator[Session]:
+    with Cluster([cassandra_node.host], port=cassandra_node.port, execution_profiles=PROFILES) as cluster:
+        yield cluster.connect()
+
+
+@pytest.fixture
+def content() -> dict[str, Any]:
+    """The rehearsal's migration file, into a keyspace of this test's own."""
+    whole: dict[str, Any] = load_migration(ROOT / "dags/migrations/flights.yaml").model_dump(mode="json", by_alias=True)
+    whole["target"]["keyspace"] = f"t{uuid.uuid4().hex[:12]}"
+    return whole
+
+
+def edited(content: dict[str, Any], *edits: Callable[[dict[str, Any]], object]) -> Migration:
+    whole = json.loads(json.dumps(content))
+    for edit in edits:
+        edit(whole["tables"])
+    return Migration.model_validate_json(json.dumps(whole))
+
+
+def add_columns(tables: dict[str, Any]) -> None:
+    for table in ("weather", "planes"):
+        tables[table]["schema"]["columns"].append({"added": "int"})
+
+
+def live(session: Session, migration: Migration) -> list[str]:
+    found = compare_schema(session, keyspace=migration.target.keyspace, tables=migration.tables)
+    return [str(difference) for difference in found]
+
+
+def test_tables_are_made_changed_in_place_and_never_replaced_or_deleted(
+    stack: Stack, session: Session, content: dict[str, Any]
+) -> None:
+    migration = edited(content)
+    tables = dict.fromkeys(migration.tables, "add")
+    assert len(live(session, migration)) == len(tables)
+
+    done = stack.provision(migration)
+    assert (done.code, done.ops) == (0, tables | {migration.target.keyspace: "add"}), done
+    assert live(session, migration) == []
+    assert done.last["outputs"]["tables"] == sorted(tables)
+    assert any("created" in line for line in done.lines)
+    properties_are_as_asked(stack, migration)
+    everything_is_protected(stack)
+
+    again = stack.run("preview", migration)
+    assert (again.code, again.last["changes"], again.last["refused"]) == (0, [], [])
+
+    wider = edited(content, add_columns)
+    preview = stack.run("preview", wider)
+    assert (preview.code, preview.ops) == (0, {"weather": "change", "planes": "change"})
+    unapproved = stack.run("up", wider, "--digest", again.last["digest"])
+    assert (unapproved.code, unapproved.last["error"]) == (11, "PlanChangedError")
+    assert len(live(session, wider)) == 2
+    assert stack.run("up", wider, "--digest", preview.last["digest"]).code == 0
+    assert live(session, wider) == []
+
+    session.set_keyspace(migration.target.keyspace)
+    session.execute("INSERT INTO weather (origin, time_hour) VALUES ('JFK', 1)")
+    turned = edited(
+        content, add_columns, lambda t: t["weather"]["schema"].update(clustering_keys=[{"time_hour": "ASC"}])
+    )
+    refused(stack, turned, "weather", "replace", "schemaDefinition.clusteringKeys")
+    dropped = edited(content, add_columns, lambda t: t.pop("departures"))
+    refused(stack, dropped, "departures", "delete", "no longer names this table")
+    narrower = edited(content)
+    assert {each["name"] for each in stack.run("preview", narrower).last["refused"]} == {"weather", "planes"}
+    assert live(session, wider) == []
+    assert session.execute("SELECT origin FROM weather").one().origin == "JFK"
+
+
+def refused(stack: Stack, migration: Migration, name: str, op: str, reason: str) -> None:
+    preview = stack.run("preview", migration)
+    assert (preview.code, preview.last["digest"]) == (10, None)
+    assert preview.ops[name] == op
+    assert [each["name"] for each in preview.last["refused"]] == [name]
+    assert reason in preview.last["refused"][0]["reason"]
+    # The gate stands before `up` itself: not to have been shown the preview must not help.
+    up = stack.run("up", migration, "--digest", "of a preview that nobody saw")
+    assert (up.code, up.last["error"], [each["name"] for each in up.last["refused"]]) == (10, "RefusedError", [name])
+
+
+def properties_are_as_asked(stack: Stack, migration: Migration) -> None:
+    client, keyspace = stack.client(), migration.target.keyspace
+    for name in migration.tables:
+        table = client.get_table(keyspaceName=keyspace, tableName=name)
+        assert table["status"] == "ACTIVE"
+        assert table["clientSideTimestamps"] == {"status": "ENABLED"}
+        assert table["pointInTimeRecovery"]["status"] == "ENABLED"
+        # AWS::Cassandra::Table can't turn it on without a default (docs/adr/0008).
+        assert ("ttl" in table) is (name != "planes")
+        tags = {
+            tag["key"]: tag["value"] for tag in client.list_tags_for_resource(resourceArn=table["resourceArn"])["tags"]
+        }
+        assert tags == {
+            "CostCentre": "rehearsal",
+            "Environment": "rehearsal",
+            "Project": "flights",
+            "Type": "table",
+            "Table-type": "unarchived" if name == "flights_unarchived" else "standard",
+        }
+    capacity = client.get_table(keyspaceName=keyspace, tableName="flights_unarchived")["capacitySpecification"]
+    assert (capacity["readCapacityUnits"], capacity["writeCapacityUnits"]) == (3000, 4000)
+
+
+def everything_is_protected(stack: Stack) -> None:
+    (state,) = (stack.home / "state/.pulumi/stacks").rglob("test.json")
+    resources = json.loads(state.read_text())["checkpoint"]["latest"]["resources"]
+    holding = [each for each in resources if each["type"] in HOLDS_DATA]
+    assert len(holding) == 5
+    assert all(each.get("protect") for each in holding)
+
+
+def test_a_table_changed_by_hand_is_seen_after_a_refresh(stack: Stack, content: dict[str, Any]) -> None:
+    migration = edited(content, lambda tables: [tables.pop(each) for each in ("planes", "departures", "weather")])
+    assert stack.provision(migration).code == 0
+    stack.client().update_table(
+        keyspaceName=migration.target.keyspace,
+        tableName="flights_unarchived",
+        capacitySpecification={"throughputMode": "PAY_PER_REQUEST"},
+    )
+    assert stack.run("refresh", migration).code == 0
+    (change,) = stack.run("preview", migration).last["changes"]
+    assert (change["name"], change["op"]) == ("flights_unarchived", "change")
+    assert change["before"]["capacitySpecification.throughputMode"] == "PAY_PER_REQUEST"
+    assert change["after"]["capacitySpecification.throughputMode"] == "PROVISIONED"
+    wrong = stack.run("preview", migration, PULUMI_CONFIG_PASSPHRASE="another")
+    assert (wrong.code, wrong.last["error"]) == (14, "WrongPassphraseError")
+
+
+def begin(stack: Stack, migration: Migration) -> subprocess.Popen[str]:
+    """Start an update and return while AWS is making the tables."""
+    approved = stack.run("preview", migration).last["digest"]
+    driver = subprocess.Popen(
+        stack.command("up", migration, "--digest", approved),
+        env=stack.environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    client, deadline = stack.client(), time.monotonic() + DEADLINE_S
+    while time.monotonic() < deadline:
+        try:
+            if client.list_tables(keyspaceName=migration.target.keyspace)["tables"]:
+                return driver
+        except client.exceptions.ResourceNotFoundException:
+            assert driver.poll() is None
+        time.sleep(0.1)
+    driver.kill()
+    raise AssertionError("the engine made no table")
+
+
+def test_a_killed_engine_is_recognised_and_what_it_was_making_is_taken_up(
+    slow_stack: Stack, session: Session, content: dict[str, Any]
+) -> None:
+    migration = edited(content)
+    driver = begin(slow_stack, migration)
+    (engine,) = psutil.Process(driver.pid).children()
+    engine.kill()
+    output, _ = driver.communicate(timeout=DEADLINE_S)
+    killed = outcome(driver.returncode, output, "")
+    assert (killed.code, killed.last["error"]) == (13, "InterruptedStackError")
+
+    later = slow_stack.run("preview", migration)
+    assert (later.code, later.last["error"]) == (13, "InterruptedStackError")
+    assert "creating" in later.last["message"]
+    assert "recover" in later.last["message"]
+
+    assert slow_stack.run("recover", migration).code == 0
+    assert slow_stack.provision(migration).code == 0
+    assert live(session, migration) == []
+    assert slow_stack.run("preview", migration).last["changes"] == []
+
+
+def test_a_signal_ends_the_engine_cleanly_and_the_next_run_goes_on(
+    slow_stack: Stack, session: Session, content: dict[str, Any]
+) -> None:
+    migration = edited(content)
+    driver = begin(slow_stack, migration)
+    driver.send_signal(signal.SIGTERM)
+    driver.send_signal(signal.SIGTERM)
+    output, _ = driver.communicate(timeout=DEADLINE_S)
+    ended = outcome(driver.returncode, output, "")
+    assert (ended.code, ended.last["error"]) == (15, "CancelledError")
+    assert list((slow_stack.home / "state/.pulumi/locks").rglob("*.json")) == []
+    assert slow_stack.provision(migration).code == 0
+    assert live(session, migration) == []

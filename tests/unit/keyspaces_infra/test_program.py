@@ -1,0 +1,136 @@
+"""The program's resources, by Pulumi's own test mode: what each is asked to be, with no engine and no AWS."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+
+from keyspaces_infra.changes import CLOUD_CONTROL_TYPE, KEYSPACE_TYPE, TABLE_TYPE
+from keyspaces_infra.errors import TableNotExpressibleError
+from keyspaces_infra.program import declare
+from keyspaces_migration.config import Migration, load_migration
+
+FLIGHTS = Path(__file__).parents[3] / "dags/migrations/flights.yaml"
+
+
+class Recorder(pulumi.runtime.Mocks):
+    """Answers as an engine would, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: dict[tuple[str, str], Any] = {}
+
+    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        self.asked[(args.typ, args.name)] = args
+        return f"{args.name}-id", {**args.inputs, "arn": f"arn:{args.name}"}
+
+    def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
+        raise AssertionError(f"the program asks AWS nothing, but called {args.token}")
+
+
+def asked_for(migration: Migration, **endpoints: str) -> Recorder:
+    recorder = Recorder()
+    pulumi.runtime.set_mocks(recorder, preview=False)
+    declared = pulumi.runtime.test(lambda: declare(migration, endpoints=endpoints))  # type: ignore[no-untyped-call]
+    declared()
+    return recorder
+
+
+def edited(edit: Any = None) -> Migration:
+    whole = load_migration(FLIGHTS).model_dump(mode="json", by_alias=True)
+    if edit is not None:
+        edit(whole)
+    return Migration.model_validate_json(json.dumps(whole))
+
+
+def test_a_table_is_asked_for_exactly_as_the_file_says() -> None:
+    def edit(whole: dict[str, Any]) -> None:
+        whole["tables"]["departures"]["default_ttl"] = "P30D"
+        whole["tables"]["departures"]["history"]["write_time_column"] = "WRITTEN_AT"
+
+    table = asked_for(edited(edit)).asked[(TABLE_TYPE, "departures")].inputs
+    definition = table["schemaDefinition"]
+    assert table["tableName"] == "departures"
+    assert table["keyspaceName"] == "flights"
+    assert [(column["name"], column["type"]) for column in definition["columns"]][:3] == [
+        ("origin", "text"),
+        ("flight_date", "date"),
+        ("carrier", "text"),
+    ]
+    assert definition["partitionKeys"] == [{"name": "origin"}, {"name": "flight_date"}]
+    assert definition["clusteringKeys"][0] == {"name": "carrier", "orderBy": "ASC"}
+    assert definition["staticColumns"] == [{"name": "airport_name"}, {"name": "visibility_miles"}]
+    assert table["capacitySpecification"] == {"throughputMode": "PAY_PER_REQUEST"}
+    for setting in ("clientSideTimestamps", "pointInTimeRecovery", "ttl"):
+        assert table[setting] == {"status": "ENABLED"}
+    assert table["defaultTimeToLive"] == 30 * 24 * 3600
+    assert "comment" not in table
+
+
+def test_provisioned_units_and_descending_keys_are_handed_on() -> None:
+    asked = asked_for(edited()).asked
+    assert asked[(TABLE_TYPE, "flights_unarchived")].inputs["capacitySpecification"] == {
+        "throughputMode": "PROVISIONED",
+        "readCapacityUnits": 3000,
+        "writeCapacityUnits": 4000,
+    }
+    keys = asked[(TABLE_TYPE, "weather")].inputs["schemaDefinition"]["clusteringKeys"]
+    assert keys == [{"name": "time_hour", "orderBy": "DESC"}]
+
+
+def test_tags_are_the_files_and_the_four_of_the_design() -> None:
+    asked = asked_for(edited()).asked
+    shared = {"CostCentre": "rehearsal", "Project": "flights", "Environment": "rehearsal"}
+    assert asked[(KEYSPACE_TYPE, "flights")].inputs["tags"] == {**shared, "Type": "keyspace"}
+    for name, kind in (("flights_unarchived", "unarchived"), ("weather", "standard")):
+        assert asked[(TABLE_TYPE, name)].inputs["tags"] == {**shared, "Type": "table", "Table-type": kind}
+
+
+def test_a_type_that_the_keyspaces_resource_refuses_goes_through_cloud_control() -> None:
+    asked = asked_for(edited()).asked
+    assert (TABLE_TYPE, "planes") not in asked
+    resource = asked[(CLOUD_CONTROL_TYPE, "planes")].inputs
+    assert resource["typeName"] == "AWS::Cassandra::Table"
+    state = json.loads(resource["desiredState"])
+    assert (state["KeyspaceName"], state["TableName"]) == ("flights", "planes")
+    assert state["PartitionKeyColumns"] == [{"ColumnName": "tailnum", "ColumnType": "text"}]
+    assert {"ColumnName": "recent_delays", "ColumnType": "frozen<list<int>>"} in state["RegularColumns"]
+    assert state["ClientSideTimestampsEnabled"]
+    assert state["PointInTimeRecoveryEnabled"]
+    assert state["BillingMode"] == {"Mode": "ON_DEMAND"}
+
+
+def test_a_table_that_no_resource_can_make_is_refused_by_name() -> None:
+    def edit(whole: dict[str, Any]) -> None:
+        whole["tables"]["departures"]["schema"]["columns"].append({"codes": "frozen<list<int>>"})
+
+    with pytest.raises(TableNotExpressibleError, match=r"departures.*codes \(frozen<list<int>>\)"):
+        asked_for(edited(edit))
+
+
+def test_the_provider_acts_on_the_files_account_alone_and_assumes_its_role() -> None:
+    def edit(whole: dict[str, Any]) -> None:
+        whole["target"] |= {"account_id": "123456789012", "role_name": "migrator"}
+
+    provider = asked_for(edited(edit)).asked[("pulumi:providers:aws", "account")].inputs
+    assert provider["region"] == "us-east-1"
+    assert json.loads(provider["allowedAccountIds"]) == ["123456789012"]
+    assert json.loads(provider["assumeRoles"]) == [{"roleArn": "arn:aws:iam::123456789012:role/migrator"}]
+    assert "endpoints" not in provider
+    assert provider["skipCredentialsValidation"] == "false"
+
+
+def test_a_stand_in_of_aws_is_asked_at_its_own_address() -> None:
+    provider = asked_for(edited(), keyspaces="http://127.0.0.1:1").asked[("pulumi:providers:aws", "account")].inputs
+    assert json.loads(provider["endpoints"]) == [{"keyspaces": "http://127.0.0.1:1"}]
+    assert "allowedAccountIds" not in provider
+
+
+def test_every_table_and_the_keyspace_use_the_accounts_provider() -> None:
+    asked = asked_for(edited()).asked
+    users = [args for (kind, _), args in asked.items() if kind.startswith("aws:")]
+    assert len(users) == 5
+    assert all("pulumi:providers:aws::account" in args.provider for args in users)
