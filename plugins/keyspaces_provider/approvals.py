@@ -6,16 +6,26 @@ The human-in-the-loop record is written by the API server alone, when a logged-i
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from keyspaces_migration.approval import ApprovalUnreadableError, GateAnswer
+from keyspaces_migration.approval import (
+    ApprovalPolicy,
+    ApprovalUnreadableError,
+    GateAnswer,
+    VerifiedApproval,
+    verify_approvals,
+)
 
 if TYPE_CHECKING:
     import httpx
+
+    from keyspaces_migration.config import Migration
+    from keyspaces_provider.run import MigrationRun
 
 TIMEOUT_S = 30.0
 
@@ -124,6 +134,54 @@ def _json(answer: "httpx.Response") -> Mapping[str, Any]:
     if not isinstance(content, dict):
         raise ApprovalUnreadableError(f"{answer.url} did not answer with an object, but: {answer.text[:200]!r}")
     return content
+
+
+def gate_ids(migration: "Migration") -> tuple[str, ...]:
+    """The task ids of a run's approval gates: one for each approver that the file requires."""
+    return tuple(f"approve_{number}" for number in range(1, migration.approvals.required + 1))
+
+
+def require_approval(
+    run: "MigrationRun", *, task_id: str, evidence_digest: str, valid_for: timedelta
+) -> VerifiedApproval:
+    """What an acting task calls in the same `execute` in which it acts; it records the approval in the ledger first.
+
+    Args:
+        run: The run that acts.
+        task_id: The acting task, for the record.
+        evidence_digest: Of what is about to be done, computed anew by the caller.
+        valid_for: Age up to which an answer counts.
+
+    Raises:
+        ApprovalRefusedError: the answers do not allow this act; nothing was done.
+        ApprovalUnreadableError: Airflow's record could not be read, which counts as refused.
+        LedgerError: the approval could not be recorded; nothing was done.
+    """
+    from keyspaces_migration.ledger import ApprovalRecord
+
+    migration = run.migration
+    api = airflow_api_from_connection(migration.connections.airflow)
+    policy = ApprovalPolicy(
+        migration=migration.name,
+        approvers=frozenset(migration.approvals.approvers),
+        required=migration.approvals.required,
+        valid_for=valid_for,
+    )
+    answers = api.gate_answers(dag_id=run.dag_id, run_id=run.run_id, gates=gate_ids(migration))
+    now = datetime.now(UTC)
+    approval = verify_approvals(answers, policy=policy, evidence_digest=evidence_digest, now=now)
+    run.ledger.record_approval(
+        ApprovalRecord(
+            dag_id=run.dag_id,
+            run_id=run.run_id,
+            task_id=task_id,
+            evidence_digest=approval.evidence_digest,
+            approved_by=approval.approved_by,
+            approved_at=approval.approved_at,
+            verified_at=now,
+        )
+    )
+    return approval
 
 
 def airflow_api_from_connection(conn_id: str) -> AirflowApi:

@@ -6,6 +6,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from keyspaces_migration.config import Migration
+from keyspaces_provider.evidence import Evidence, EvidenceDamagedError
 from keyspaces_provider.reports import RunFolder, run_folder
 
 if TYPE_CHECKING:
@@ -55,6 +56,35 @@ class MigrationRun:
             created_at=datetime.now(UTC),
         )
         return path
+
+    def keep_evidence(self, evidence: Evidence) -> str:
+        """Keep what an approver will be shown, as a report of this run, and return its digest.
+
+        Raises:
+            ReportNotKeptError: the object store refused.
+        """
+        from keyspaces_migration.ledger import ReportKind
+
+        name = f"evidence-{evidence.digest[:16]}.json"
+        self.keep_report(ReportKind.EVIDENCE, name=name, media_type="application/json", content=evidence.to_json())
+        return evidence.digest
+
+    def evidence(self) -> Evidence:
+        """The newest evidence that this run kept, checked against the ledger.
+
+        Raises:
+            EvidenceDamagedError: there is none, or the file is not the one that was recorded.
+        """
+        from airflow.sdk import ObjectStoragePath
+
+        from keyspaces_migration.ledger import ReportKind
+
+        kept = self.ledger.reports(self.migration.name, run_id=self.run_id, kind=ReportKind.EVIDENCE)
+        mine = [report for report in kept if report.dag_id == self.dag_id]
+        if not mine:
+            raise EvidenceDamagedError(f"Run {self.run_id} of {self.dag_id} has kept no evidence to approve.")
+        text = ObjectStoragePath(mine[-1].path).read_text(encoding="utf-8")
+        return Evidence.from_json(text, recorded_sha256=mine[-1].sha256)
 
     def reach(self, milestone: "Milestone") -> None:
         """Record that this run reached `milestone`, now."""

@@ -18,6 +18,7 @@ from rehearsal.airflow_api import AirflowApi
 from rehearsal.certificates import write_ca_bundle
 from rehearsal.ports import PortNeed
 from rehearsal.processes import NO_ANSWER, Child, Program, ProgramDiedError, tail
+from rehearsal.servers.connections import AirflowConnection
 from rehearsal.servers.service import PROBE_TIMEOUT_S, REPOSITORY, without_proxy
 
 if TYPE_CHECKING:
@@ -25,9 +26,11 @@ if TYPE_CHECKING:
     from io import TextIOWrapper
     from pathlib import Path
 
-    from rehearsal.servers.connections import AirflowConnection
 
-USERS = {"admin": "admin", "alice": "user", "bob": "user"}
+GATE_READER = "gate-reader"
+"""The user as whom tasks read the answers at approval gates; it may look and nothing else."""
+
+USERS = {"admin": "admin", "alice": "user", "bob": "user", GATE_READER: "viewer"}
 """Role by user. Approvals are recorded under these names."""
 
 COMMANDS = {
@@ -118,7 +121,18 @@ class AirflowServer:
     def after_start(self) -> None:
         """Register the connections: in Airflow's database, so that its UI shows them and `ps` does not."""
         with self.api() as api:
-            api.save_connections([connection.body() for connection in self._connections])
+            api.save_connections([each.body() for each in (*self._connections, self._own_connection())])
+
+    def _own_connection(self) -> AirflowConnection:
+        return AirflowConnection(
+            connection_id="flights_airflow",
+            conn_type="http",
+            description="Local world: this Airflow's own API, for the verification of approvals",
+            host="127.0.0.1",
+            port=self.port,
+            login=GATE_READER,
+            password=self.users[GATE_READER],
+        )
 
     def stop(self) -> None:
         """End the processes; the API server last, as the others report to it."""

@@ -47,6 +47,8 @@ class Connections(FileModel):
     """The relational store of runs, evidence and approvals (type postgres; sqlite in a rehearsal)."""
     aws: ConnectionId
     """The AWS account of the target, its queues and its flag (type aws)."""
+    airflow: ConnectionId
+    """Airflow's own REST API (type http), as a user who may see these DAGs: approvals are verified through it."""
 
     @model_validator(mode="after")
     def _source_is_not_target(self) -> Self:

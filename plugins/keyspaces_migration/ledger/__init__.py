@@ -11,11 +11,12 @@ from keyspaces_migration.ledger.errors import (
     RecordDamagedError,
     RunNotRecordedError,
 )
-from keyspaces_migration.ledger.records import MilestoneReached, Report, ReportKind, RunConfiguration
+from keyspaces_migration.ledger.records import ApprovalRecord, MilestoneReached, Report, ReportKind, RunConfiguration
 from keyspaces_migration.ledger.repository import Ledger
 from keyspaces_migration.ledger.revision import is_current
 
 __all__ = [
+    "ApprovalRecord",
     "ConfigurationChangedError",
     "Ledger",
     "LedgerAddressError",

@@ -13,6 +13,8 @@ class ReportKind(StrEnum):
     ASSESSMENT = "assessment"
     TABLES_DRAFT = "tables_draft"
     CONSISTENCY_CHECK = "consistency_check"
+    EVIDENCE = "evidence"
+    PROVISION_PLAN = "provision_plan"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,3 +67,24 @@ class Report:
     path: str
     sha256: str
     created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApprovalRecord:
+    """An approval that an acting task verified and then acted on.
+
+    Attributes:
+        task_id: The acting task.
+        evidence_digest: SHA-256, in hexadecimal, of the evidence that was shown and approved.
+        approved_by: User ids, in the order of the gates.
+        approved_at: The last answer.
+        verified_at: When the acting task read and judged the answers.
+    """
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    evidence_digest: str
+    approved_by: tuple[str, ...]
+    approved_at: datetime
+    verified_at: datetime

@@ -1,5 +1,6 @@
 """The ledger: what must outlive a run."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -11,7 +12,7 @@ import sqlalchemy as sa
 from keyspaces_migration.ledger import schema
 from keyspaces_migration.ledger.database import Address, Database, insert_once
 from keyspaces_migration.ledger.errors import ConfigurationChangedError, RecordDamagedError, RunNotRecordedError
-from keyspaces_migration.ledger.records import MilestoneReached, Report, ReportKind, RunConfiguration
+from keyspaces_migration.ledger.records import ApprovalRecord, MilestoneReached, Report, ReportKind, RunConfiguration
 from keyspaces_migration.ledger.revision import require_current_schema
 from keyspaces_migration.lifecycle import Milestone, refuse_out_of_order
 
@@ -134,6 +135,26 @@ class Ledger:
         with self._writing() as connection:
             _require_run(connection, dag_id, run_id)
             insert_once(connection, schema.reports, values, key=("dag_id", "run_id", "path", "sha256"))
+
+    def record_approval(self, approval: ApprovalRecord) -> None:
+        """Record an approval that was verified, before it is acted on; each verification is a record of its own.
+
+        Raises:
+            RunNotRecordedError: The run recorded no configuration.
+        """
+        values = asdict(approval) | {"approved_by": json.dumps(approval.approved_by)}
+        with self._writing() as connection:
+            _require_run(connection, approval.dag_id, approval.run_id)
+            connection.execute(sa.insert(schema.approvals).values(values))
+
+    def approvals(self, migration: str) -> tuple[ApprovalRecord, ...]:
+        """The approvals that were verified for a migration, in the order of recording."""
+        columns = [column for column in schema.approvals.c if column.name != "id"]
+        query = sa.select(*columns).join_from(schema.approvals, schema.run_configurations)
+        query = query.where(_runs.migration == migration).order_by(schema.approvals.c.id)
+        with self._reading() as connection:
+            rows = connection.execute(query).mappings().all()
+        return tuple(ApprovalRecord(**{**row, "approved_by": tuple(json.loads(row["approved_by"]))}) for row in rows)
 
     def reports(
         self, migration: str, *, run_id: str | None = None, kind: ReportKind | None = None

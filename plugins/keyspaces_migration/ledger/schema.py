@@ -11,7 +11,7 @@ from keyspaces_migration.lifecycle import Milestone, Stage
 
 # The ledger may share a database with others that Alembic looks after, Airflow's among them.
 VERSION_TABLE = "ledger_schema_version"
-HEAD = "r0002_checks"
+HEAD = "r0004_approvals"
 
 metadata = sa.MetaData(
     naming_convention={
@@ -113,6 +113,22 @@ reports = sa.Table(
     _of_a_recorded_run(),
     sa.UniqueConstraint("dag_id", "run_id", "path", "sha256"),
     sa.CheckConstraint("length(sha256) = 64", name="sha256"),
+)
+
+approvals = sa.Table(
+    "approvals",
+    metadata,
+    _id(),
+    sa.Column("dag_id", sa.Text, nullable=False),
+    sa.Column("run_id", sa.Text, nullable=False),
+    sa.Column("task_id", sa.Text, nullable=False),
+    sa.Column("evidence_digest", sa.Text, nullable=False),
+    # User ids as a JSON list, in the order of the gates.
+    sa.Column("approved_by", sa.Text, nullable=False),
+    sa.Column("approved_at", UtcTimestamp, nullable=False),
+    sa.Column("verified_at", UtcTimestamp, nullable=False),
+    _of_a_recorded_run(),
+    sa.CheckConstraint("length(evidence_digest) = 64", name="evidence_digest"),
 )
 
 check_runs = sa.Table(
