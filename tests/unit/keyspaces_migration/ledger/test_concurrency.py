@@ -1,6 +1,5 @@
 """Several processes at once, as Airflow's tasks are, and processes that die."""
 
-import os
 import subprocess
 import sys
 import time
@@ -27,15 +26,12 @@ def start() -> Iterator[Start]:
 
     def launch(action: str, url: str, *, writers: int, count: int = 0) -> list[Writer]:
         script = Path(__file__).with_name("writer.py")
-        # The code under test, and not whatever checkout the environment has installed.
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
         started = [
             subprocess.Popen(
                 [sys.executable, script, action, url, str(number), str(count)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env=environment,
                 text=True,
             )
             for number in range(writers)
