@@ -12,6 +12,8 @@ class ReportKind(StrEnum):
 
     ASSESSMENT = "assessment"
     TABLES_DRAFT = "tables_draft"
+    BACKFILL_PLAN = "backfill_plan"
+    BACKFILL = "backfill"
 
 
 @dataclass(frozen=True, kw_only=True)
