@@ -172,7 +172,7 @@ class _SplitLoad:
         if rows_read != split.planned_rows:
             raise SnapshotChangedError(
                 f"{self.claimed.table.snapshot} gave {rows_read} rows for split {split.number} of {split.of}, which "
-                f"was planned with {split.planned_rows}: the snapshot was changed. Start a new run of historical_backfill"
+                f"was planned with {split.planned_rows}: it was changed. Start a new run of historical_backfill"
             )
 
     def _reader(self) -> SplitReader:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -115,6 +115,7 @@ def plan_backfill(  # noqa: PLR0913 # what a plan depends on, all by keyword
     barrier_us: int | None,
     now: datetime,
     tables: Sequence[str] | None = None,
+    rows_a_split: int = ROWS_A_SPLIT,
 ) -> BackfillPlan:
     """Take the snapshots, plan the load, and record it in the ledger; a retry plans and records the same.
 
@@ -139,7 +140,8 @@ def plan_backfill(  # noqa: PLR0913 # what a plan depends on, all by keyword
         snapshot = take_snapshot(
             history, migration=migration.name, name=name, table=table, run_id=run_id, now=now, since=since
         )
-        made.append(_table_plan(history, migration, snapshot, is_delta=since is not None, barrier_us=barrier_us))
+        plan_table = _table_plan(history, migration, snapshot, is_delta=since is not None, barrier_us=barrier_us)
+        made.append(replace(plan_table, splits=make_splits(snapshot.bucket_rows, rows_a_split=rows_a_split)))
     plan = BackfillPlan(
         migration=migration.name,
         dag_id=dag_id,
@@ -181,7 +183,7 @@ def require_stamp(table: BackfillTable, *, barrier_us: int | None) -> None:
         )
 
 
-def make_splits(bucket_rows: Mapping[int, int], *, rows_a_split: int = ROWS_A_SPLIT) -> tuple[PlannedSplit, ...]:
+def make_splits(bucket_rows: Mapping[int, int], *, rows_a_split: int) -> tuple[PlannedSplit, ...]:
     """Cut all buckets into contiguous ranges of about `rows_a_split` rows; at least one, and each row in exactly one.
 
     The rows of one partition share a bucket, so no partition is cut.
@@ -307,7 +309,7 @@ def _table_plan(
         mode=LoadMode.DELTA if is_delta else LoadMode.FULL,
         barrier_us=barrier_us,
         snapshot=snapshot,
-        splits=make_splits(snapshot.bucket_rows),
+        splits=(),
         row_bytes=row_bytes,
         write_units=units,
         units_per_s=units_per_s,

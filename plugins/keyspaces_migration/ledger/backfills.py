@@ -156,8 +156,7 @@ class BackfillLedger:
         """How many splits are not done."""
         query = _of_run(sa.select(sa.func.count()), dag_id, run_id, table).where(_splits.state != SplitState.DONE)
         with self._reading() as connection:
-            found: int = connection.execute(query).scalar_one()
-            return found
+            return int(connection.execute(query).scalar_one())
 
     def progress(self, *, dag_id: str, run_id: str) -> tuple[TableProgress, ...]:
         """How far each table of a run is, in the order of recording."""
@@ -219,7 +218,8 @@ def _require_run(connection: sa.Connection, table: BackfillTable) -> None:
 
 def _table_id(connection: sa.Connection, table: BackfillTable) -> int:
     query = sa.select(_tables.id).where(_tables.dag_id == table.dag_id, _tables.run_id == table.run_id)
-    return connection.execute(query.where(_tables.table_name == table.table_name)).scalar_one()
+    found: int = connection.execute(query.where(_tables.table_name == table.table_name)).scalar_one()
+    return found
 
 
 def _insert_splits(connection: sa.Connection, table_id: int, splits: Sequence[PlannedSplit]) -> None:
