@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import random
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,13 +17,16 @@ import snowflake.connector
 import sqlalchemy as sa
 
 from keyspaces_migration.backfill import (
+    DeadlineError,
     History,
     Loading,
     Pacing,
     PlanRefusedError,
     RefusalReason,
+    SnapshotChangedError,
     StampChangedError,
     Target,
+    TooManyDeadLettersError,
     apply_deletes,
     load_report,
     load_splits,
@@ -35,7 +38,7 @@ from keyspaces_migration.clients import SessionSettings, open_session
 from keyspaces_migration.config import Migration, load_migration
 from keyspaces_migration.ledger import RunConfiguration, open_ledger
 from keyspaces_migration.ledger.backfill_records import LoadMode
-from keyspaces_migration.ledger.backfills import BackfillLedger
+from keyspaces_migration.ledger.backfills import BackfillLedger, LeaseLostError
 from keyspaces_migration.ledger.schema import backfill_splits
 from keyspaces_migration.lifecycle import Stage
 from rehearsal.data import history as sample_history
@@ -397,3 +400,71 @@ def test_keys_without_one_newest_row_refuse_the_table_until_it_is_put_right(
     assert world.ledger.tables(dag_id=DAG, run_id=run) == ()
     world.cursor.execute("CREATE OR REPLACE TABLE WEATHER_TIES AS SELECT * FROM WEATHER LIMIT 1")
     assert world.plan(weather, run).rows == 1
+
+
+@dataclass
+class Time:
+    """A clock that only waiting moves."""
+
+    now: dt.datetime
+    waited: list[float] = field(default_factory=list)
+
+    def __call__(self) -> dt.datetime:
+        return self.now
+
+    def wait(self, seconds: float) -> None:
+        self.waited.append(seconds)
+        self.now += dt.timedelta(seconds=seconds)
+
+
+def test_a_dead_workers_split_is_loaded_by_another_once_its_lease_has_ended(world: World, migration: Migration) -> None:
+    run, weather, time = unique("lease"), only(migration, "weather"), Time(NOW)
+    world.plan(weather, run)
+    lease = dt.timedelta(minutes=1)
+    dead = world.ledger.claim(dag_id=DAG, run_id=run, worker="dead", now=NOW, lease=lease)
+    assert dead is not None
+    loading = replace(world.loading(weather), clock=time, pacing=replace(PACING, wait=time.wait), lease=lease)
+    summary = load_splits(loading, dag_id=DAG, run_id=run, barrier_us=None)
+    assert summary.counts.written == len(SAMPLE.weather.rows)
+    assert sum(time.waited) > 60
+    with pytest.raises(LeaseLostError):
+        world.ledger.fail(dead, reason="back from the dead")
+
+
+def test_a_load_that_would_end_too_late_writes_nothing_and_says_what_to_do(world: World, migration: Migration) -> None:
+    run, weather = unique("late"), only(migration, "weather")
+    long_ago_us = int((NOW - dt.timedelta(hours=43)).timestamp()) * 1_000_000
+    world.plan(weather, run, barrier_us=long_ago_us)
+    late = replace(world.loading(weather), clock=Time(NOW + dt.timedelta(hours=2)))
+    with pytest.raises(DeadlineError, match="HISTORY_FIRST"):
+        load_splits(late, dag_id=DAG, run_id=run, barrier_us=long_ago_us)
+    assert attempts(world.ledger)[0] == ("pending", 0)
+    assert world.session.execute("SELECT origin FROM flights.weather LIMIT 1").one() is None
+    longer_ago_us = long_ago_us - 2 * 3600 * 1_000_000
+    with pytest.raises(PlanRefusedError) as refused:
+        world.plan(weather, unique("late"), barrier_us=longer_ago_us)
+    assert [refusal.reason for refusal in refused.value.refusals] == [RefusalReason.BEYOND_DEADLINE]
+
+
+def test_a_snapshot_that_somebody_changed_stops_the_load(world: World, migration: Migration) -> None:
+    run, weather = unique("changed"), only(migration, "weather")
+    snapshot = world.plan(weather, run).tables[0].snapshot.address
+    world.cursor.execute(f'DELETE FROM {snapshot} WHERE "time_hour" = (SELECT MIN("time_hour") FROM {snapshot})')  # noqa: S608 # ours
+    with pytest.raises(SnapshotChangedError, match="Start a new run"):
+        world.load(weather, run)
+    assert "failed" in {state for state, _ in attempts(world.ledger)}
+    verified = verify_counts(world.session, world.ledger, weather, dag_id=DAG, run_id=run)
+    assert not verified.agrees
+    assert "splits are not done" in verified.summary()["problems"][0]
+
+
+def test_a_split_of_which_too_much_is_bad_is_no_success(world: World, migration: Migration) -> None:
+    world.cursor.execute("CREATE OR REPLACE TABLE WEATHER_WRONG AS SELECT * FROM WEATHER")
+    exchanged = {"wind_dir": "TEMP", "temp": "WIND_DIR"}
+    history = {"table": "ANALYTICS.PUBLIC.WEATHER_WRONG", "columns": exchanged, "version_column": "VERSION"}
+    weather, run = only(migration, "weather", weather={"history": history}), unique("wrong")
+    world.plan(weather, run)
+    loading = replace(world.loading(weather), max_dead_letters=10)
+    with pytest.raises(TooManyDeadLettersError, match=r"column wind_dir.*is no int"):
+        load_splits(loading, dag_id=DAG, run_id=run, barrier_us=None)
+    assert world.ledger.dead_letters(dag_id=DAG, run_id=run) == ()

@@ -36,6 +36,7 @@ class TablePlan:
 
     Attributes:
         splits: They cover every bucket once; their rows sum to the snapshot's.
+        tells_deleted: Whether the history has a column that marks deleted rows.
         row_bytes: The estimated size of a row on the target, from a sample.
         write_units: What all its writes consume.
         units_per_s: The capacity that it can use, within the budget.
@@ -48,6 +49,7 @@ class TablePlan:
     barrier_us: int | None
     snapshot: Snapshot
     splits: tuple[PlannedSplit, ...]
+    tells_deleted: bool
     row_bytes: int
     write_units: int
     units_per_s: int
@@ -310,6 +312,7 @@ def _table_plan(
         barrier_us=barrier_us,
         snapshot=snapshot,
         splits=(),
+        tells_deleted=table.history.deleted_column is not None,
         row_bytes=row_bytes,
         write_units=units,
         units_per_s=units_per_s,

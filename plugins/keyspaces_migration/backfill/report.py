@@ -39,6 +39,7 @@ def plan_report(plan: BackfillPlan) -> str:
         "## How each table is loaded",
         "",
         *(_how(each) for each in plan.tables),
+        *(_no_deletion_column(each) for each in plan.tables if not each.tells_deleted),
         "",
         (
             "Rows, splits and deleted keys are counted in the snapshots. Bytes a row are an estimate from up to 1,000 "
@@ -101,6 +102,13 @@ def _how(plan: TablePlan) -> str:
     return (
         f"- {code(plan.table)}: order {plan.order}, {_STRATEGY[plan.mode]}, {stamp}. Snapshot "
         f"{code(plan.snapshot.address)} of {plan.snapshot.taken_at:%Y-%m-%d %H:%M:%S} UTC{watermark}."
+    )
+
+
+def _no_deletion_column(plan: TablePlan) -> str:
+    return (
+        f"- {code(plan.table)}: **its history has no deleted_column in the migration file.** If the history keeps "
+        "deleted rows, they come back to life with this load: check that it does not, or name the column."
     )
 
 

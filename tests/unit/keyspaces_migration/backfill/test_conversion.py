@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import ipaddress
 import json
 import math
 import struct
 import uuid
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
@@ -20,6 +19,9 @@ from hypothesis import strategies as st
 
 from keyspaces_migration.backfill.conversion import ConversionError, column_values, convert
 from keyspaces_migration.cql.types import CqlType, Frozen, ListOf, MapOf, Scalar, SetOf, TupleOf, parse_type
+
+if TYPE_CHECKING:
+    import ipaddress
 
 PROTOCOL = 4
 FLOATS = st.floats(allow_nan=False, width=32)
