@@ -468,3 +468,24 @@ def test_a_split_of_which_too_much_is_bad_is_no_success(world: World, migration:
     with pytest.raises(TooManyDeadLettersError, match=r"column wind_dir.*is no int"):
         load_splits(loading, dag_id=DAG, run_id=run, barrier_us=None)
     assert world.ledger.dead_letters(dag_id=DAG, run_id=run) == ()
+
+
+def test_one_row_that_the_target_refuses_costs_the_others_of_its_batch_nothing(
+    world: World, migration: Migration
+) -> None:
+    """Cassandra refuses a time to live of more than 20 years, and with it all of a batch."""
+    world.cursor.execute(
+        "CREATE OR REPLACE TABLE WEATHER_EXPIRING AS SELECT *, "
+        "CASE WHEN TIME_HOUR = (SELECT MIN(TIME_HOUR) FROM WEATHER) AND ORIGIN = 'EWR' "
+        "THEN '2099-01-01'::TIMESTAMP_NTZ END AS EXPIRES_AT FROM WEATHER"
+    )
+    history = {"table": "ANALYTICS.PUBLIC.WEATHER_EXPIRING", "version_column": "VERSION", "expiry_column": "EXPIRES_AT"}
+    weather, run = only(migration, "weather", weather={"history": history}), unique("batch")
+    rows = world.plan(weather, run).rows
+    counts = world.load(weather, run).counts
+    assert (counts.rows_read, counts.written, counts.dead) == (rows, rows - 1, 1)
+    (letter,) = world.ledger.dead_letters(dag_id=DAG, run_id=run)
+    assert '"origin": "EWR"' in letter.key_json
+    assert "ttl is too large" in letter.reason
+    lasting = world.session.execute("SELECT TTL(temp) FROM flights.weather")
+    assert {row[0] for row in lasting} == {None}

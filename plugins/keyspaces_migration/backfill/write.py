@@ -1,6 +1,6 @@
 """Sends writes to the target, many at a time, again where it was too busy, and says which it refuses."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from cassandra.concurrent import execute_concurrent
 from cassandra.connection import ConnectionException
 from cassandra.protocol import IsBootstrappingErrorMessage, OverloadedErrorMessage
 
+from keyspaces_migration.backfill.batches import Bound, Group, group_by_partition, statement_of
 from keyspaces_migration.backfill.errors import TargetOverloadedError
 from keyspaces_migration.backfill.rows import RowWrite, WriteKind, remaining_ttl_s
 from keyspaces_migration.backfill.statements import Prepared, Target
@@ -30,6 +31,7 @@ BUSY = (
 )
 
 _LONGEST_WAIT_S = 60.0
+_Failed = tuple[Group, Exception]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +39,7 @@ class Pacing:
     """How hard the target is written to.
 
     Attributes:
-        in_flight: Writes at a time.
+        in_flight: Requests at a time; each carries up to 30 rows of one partition.
         attempts: How often a write is sent before the load gives up.
         first_wait_s: Before the second time; it doubles each time, to a minute at most.
         wait: Waits so many seconds.
@@ -45,7 +47,7 @@ class Pacing:
             not come back together.
     """
 
-    in_flight: int = 128
+    in_flight: int = 32
     attempts: int = 10
     first_wait_s: float = 0.2
     wait: Callable[[float], Any]
@@ -120,20 +122,17 @@ class Writer:
 
     def _attempt(self, writes: Sequence[RowWrite], tally: "_Tally") -> list[tuple[RowWrite, Exception]]:
         """Send each write once, and return those that the target was too busy for."""
-        busy = []
-        bound = list(self._bind_all(writes, tally))
-        for (write, _), (succeeded, answer) in zip(bound, self._send(bound), strict=True):
-            if succeeded:
-                tally.written += 1
-            elif isinstance(answer, InvalidRequest):
-                tally.refused.append((write, f"the target refuses it: {answer}"))
-            elif isinstance(answer, BUSY):
-                busy.append((write, answer))
-            else:
-                raise answer
-        return busy
+        busy, refused = self._send(group_by_partition(self._bind_all(writes, tally)), tally)
+        # What refuses a batch may be one of its rows: each is sent alone, and only that one is a dead letter.
+        alone = [[each] for group, _ in refused if len(group) > 1 for each in group]
+        busy_alone, refused_alone = self._send(alone, tally)
+        for group, answer in (*refused, *refused_alone):
+            if len(group) == 1:
+                tally.refused.append((group[0].write, f"the target refuses it: {answer}"))
+        return [(each.write, answer) for group, answer in (*busy, *busy_alone) for each in group]
 
-    def _bind_all(self, writes: Sequence[RowWrite], tally: "_Tally") -> Iterator[tuple[RowWrite, "BoundStatement"]]:
+    def _bind_all(self, writes: Sequence[RowWrite], tally: "_Tally") -> Iterator[Bound]:
+        width = len(self._target.table.schema_.partition_keys)
         for write in writes:
             try:
                 statement = self._bind(write)
@@ -143,16 +142,30 @@ class Writer:
             if statement is None:
                 tally.expired += 1
             else:
-                yield write, statement
+                yield Bound(write=write, statement=statement, partition=write.values[:width])
 
-    def _send(self, bound: Sequence[tuple[RowWrite, "BoundStatement"]]) -> Iterable[tuple[bool, Any]]:
-        if not bound:
-            return ()
-        statements = [(statement, None) for _, statement in bound]
-        results: Iterable[tuple[bool, Any]] = execute_concurrent(
-            self._session, statements, concurrency=self._pacing.in_flight, raise_on_first_error=False
+    def _send(self, groups: Sequence[Group], tally: "_Tally") -> tuple[list[_Failed], list[_Failed]]:
+        """Send groups, and return those that the target was too busy for and those that it refused."""
+        if not groups:
+            return [], []
+        idempotent = self._target.repeats_alike
+        answers = execute_concurrent(
+            self._session,
+            [(statement_of(group, is_idempotent=idempotent), None) for group in groups],
+            concurrency=self._pacing.in_flight,
+            raise_on_first_error=False,
         )
-        return results
+        busy, refused = [], []
+        for group, (succeeded, answer) in zip(groups, answers, strict=True):
+            if succeeded:
+                tally.written += len(group)
+            elif isinstance(answer, InvalidRequest):
+                refused.append((group, answer))
+            elif isinstance(answer, BUSY):
+                busy.append((group, answer))
+            else:
+                raise answer
+        return busy, refused
 
     def _bind(self, write: RowWrite) -> "BoundStatement | None":
         """Bind anew for each attempt: the time to live shrinks, and a stamp of now must not repeat."""

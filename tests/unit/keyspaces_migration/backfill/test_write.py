@@ -11,6 +11,7 @@ import pytest
 from cassandra import InvalidRequest, Unauthorized, WriteTimeout
 
 from keyspaces_migration.backfill import write as write_module
+from keyspaces_migration.backfill.batches import MAX_BYTES, Bound, group_by_partition
 from keyspaces_migration.backfill.errors import TargetOverloadedError
 from keyspaces_migration.backfill.rows import RowWrite, WriteKind
 from keyspaces_migration.backfill.statements import Target
@@ -26,11 +27,21 @@ THROTTLED = WriteTimeout("throttled", write_type=0, consistency=6, required_resp
 ROWS = [RowWrite(kind=WriteKind.ROW, values=(number,), source={"tailnum": number}) for number in range(5)]
 
 
+class BoundValues(tuple[Any, ...]):
+    """Values that were bound; each counts as large as `MAX_BYTES` / 10."""
+
+    __slots__ = ()
+
+    @property
+    def values(self) -> list[bytes]:
+        return [b"x" * (MAX_BYTES // 10)]
+
+
 class Statement:
-    def bind(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
+    def bind(self, values: tuple[Any, ...]) -> BoundValues:
         if values[0] == "unbindable":
             raise TypeError("not of the type")
-        return values
+        return BoundValues(values)
 
 
 class Node:
@@ -88,6 +99,51 @@ def test_a_refused_row_is_told_with_its_reason_and_not_sent_again(monkeypatch: p
         "the target refuses it: too large",
     ]
     assert len(node.sent) == 1
+
+
+def bound(number: int, partition: str) -> Any:
+    statement: Any = BoundValues((number,))
+    return Bound(write=ROWS[0], statement=statement, partition=(partition,))
+
+
+def test_batches_hold_one_partition_and_keep_to_their_limits() -> None:
+    numbered = [bound(number, "ab"[number % 2]) for number in range(24)]
+    groups = group_by_partition(numbered)
+    assert sorted(each.statement[0] for group in groups for each in group) == list(range(24))
+    assert all(len({each.partition for each in group}) == 1 for group in groups)
+    assert [len(group) for group in groups] == [10, 10, 2, 2]
+
+
+def test_a_row_larger_than_a_batch_goes_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(BoundValues, "values", [b"x" * (MAX_BYTES + 1)])
+    assert [len(group) for group in group_by_partition([bound(1, "a"), bound(2, "a")])] == [1, 1]
+
+
+def test_small_rows_are_at_most_thirty_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(BoundValues, "values", [b"x", None])
+    groups = group_by_partition([bound(number, "a") for number in range(61)])
+    assert [len(group) for group in groups] == [30, 30, 1]
+
+
+def test_of_a_refused_batch_only_the_bad_row_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(found: Any, attempt: int) -> Exception | None:
+        if isinstance(found, list):
+            return InvalidRequest("one of them") if attempt == 1 else None
+        return InvalidRequest("too large") if found == 2 else THROTTLED if (found, attempt) == (3, 2) else None
+
+    node = Node(answer)
+    monkeypatch.setattr(write_module, "group_by_partition", lambda each: [list(each)])
+    monkeypatch.setattr(
+        write_module,
+        "statement_of",
+        lambda group, **_: ([each.statement for each in group],) if len(group) > 1 else group[0].statement,
+    )
+    outcome = writer(node, monkeypatch).write(ROWS)
+    assert (outcome.written, [(write.values[0], reason) for write, reason in outcome.refused]) == (
+        4,
+        [(2, "the target refuses it: too large")],
+    )
+    assert [len(each) for each in node.sent] == [1, 5, 1]
 
 
 def test_an_error_that_concerns_every_row_stops_the_load(monkeypatch: pytest.MonkeyPatch) -> None:
