@@ -138,11 +138,18 @@ def plan_backfill(  # noqa: PLR0913 # what a plan depends on, all by keyword
     _refuse_other_barrier(recorded.values(), barrier_us=barrier_us)
     made = []
     for name, table in chosen.items():
-        since = _since(ledger, migration, name, recorded=recorded, barrier_us=barrier_us)
+        mode, base = _mode_and_base(ledger, migration, name, run_id=run_id, barrier_us=barrier_us)
         snapshot = take_snapshot(
-            history, migration=migration.name, name=name, table=table, run_id=run_id, now=now, since=since
+            history,
+            migration=migration.name,
+            name=name,
+            table=table,
+            run_id=run_id,
+            now=now,
+            since=base,
+            deletes=mode is not LoadMode.FULL,
         )
-        plan_table = _table_plan(history, migration, snapshot, is_delta=since is not None, barrier_us=barrier_us)
+        plan_table = _table_plan(history, migration, snapshot, mode=mode, barrier_us=barrier_us)
         made.append(replace(plan_table, splits=make_splits(snapshot.bucket_rows, rows_a_split=rows_a_split)))
     plan = BackfillPlan(
         migration=migration.name,
@@ -211,21 +218,17 @@ def make_splits(bucket_rows: Mapping[int, int], *, rows_a_split: int) -> tuple[P
     )
 
 
-def _since(
-    ledger: BackfillLedger,
-    migration: Migration,
-    name: str,
-    *,
-    recorded: Mapping[str, BackfillTable],
-    barrier_us: int | None,
-) -> str | None:
-    """Return the snapshot to compare with, where a full load has ended before dual writes and versions tell apart."""
-    if barrier_us is None or migration.tables[name].history.version_column is None:
-        return None
-    if name in recorded and recorded[name].mode is LoadMode.FULL:
-        return None
-    earlier = ledger.latest_full(migration.name, name)
-    return None if earlier is None else earlier.snapshot
+def _mode_and_base(
+    ledger: BackfillLedger, migration: Migration, name: str, *, run_id: str, barrier_us: int | None
+) -> tuple[LoadMode, str | None]:
+    """Return the mode, and for a delta the snapshot to compare with."""
+    if not ledger.is_loaded_before(migration.name, name, run_id=run_id):
+        return LoadMode.FULL, None
+    base = ledger.latest_whole(migration.name, name)
+    # Without versions nothing tells a changed row from one that stayed.
+    if barrier_us is None or base is None or migration.tables[name].history.version_column is None:
+        return LoadMode.RELOAD, None
+    return LoadMode.DELTA, base.snapshot
 
 
 def _refusals_before(migration: Migration, name: str, *, barrier_us: int | None) -> list[Refusal]:
@@ -294,7 +297,7 @@ def _expires(table: Table) -> bool:
 
 
 def _table_plan(
-    history: History, migration: Migration, snapshot: Snapshot, *, is_delta: bool, barrier_us: int | None
+    history: History, migration: Migration, snapshot: Snapshot, *, mode: LoadMode, barrier_us: int | None
 ) -> TablePlan:
     table = migration.tables[snapshot.table]
     row_bytes = _row_bytes(history, snapshot)
@@ -308,7 +311,7 @@ def _table_plan(
     return TablePlan(
         table=snapshot.table,
         order=migration.load_order(snapshot.table),
-        mode=LoadMode.DELTA if is_delta else LoadMode.FULL,
+        mode=mode,
         barrier_us=barrier_us,
         snapshot=snapshot,
         splits=(),

@@ -13,7 +13,8 @@ from keyspaces_migration.ledger.backfill_records import DeadLetter, LoadMode
 _SHOWN_LETTERS = 20
 _STRATEGY = {
     LoadMode.FULL: "every living key of the snapshot",
-    LoadMode.DELTA: "keys that changed or were deleted since the last full load",
+    LoadMode.RELOAD: "every key over what an earlier run loaded, nulls and deletes too",
+    LoadMode.DELTA: "keys that changed or were deleted since the last load of all",
 }
 
 

@@ -11,6 +11,7 @@ from keyspaces_migration.backfill.conversion import ConversionError, column_valu
 from keyspaces_migration.backfill.history import History
 from keyspaces_migration.backfill.snapshot import BUCKET, DELETED, EXPIRES_AT, VERSION
 from keyspaces_migration.backfill.statements import FOR_EVER, Target
+from keyspaces_migration.cql.types import Scalar, ScalarName
 from keyspaces_migration.ledger.backfill_records import DeadLetter, LoadMode, PlannedSplit
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 CHUNK_ROWS = 2_000
 """Rows that are converted, and in flight, at a time."""
 _LETTER_CHARACTERS = 1024
+_TIMESTAMP = Scalar(ScalarName.TIMESTAMP)
 
 
 class WriteKind(StrEnum):
@@ -63,8 +65,8 @@ class SplitReader:
         self._target = target
         self._snapshot = snapshot
         self._mode = mode
-        # A delta lies over an earlier load: there a null has to delete what was loaded.
-        self._null = None if mode is LoadMode.DELTA else unset
+        # Over an earlier load a null has to delete what that one wrote.
+        self._null = unset if mode is LoadMode.FULL else None
 
     def rows(self, split: PlannedSplit) -> Iterator[Chunk]:
         """Yield the rows of a split.
@@ -72,7 +74,7 @@ class SplitReader:
         Raises:
             HistoryUnusableError: The history refused or stopped answering.
         """
-        names = (*self._target.row_columns, DELETED, EXPIRES_AT)
+        names = (*self._target.row_columns, DELETED, *([EXPIRES_AT] if self._target.expires else []))
         for values in self._read(names, split):
             yield _chunk(self._row_write, values, key=self._target.table.schema_.primary_key)
 
@@ -95,7 +97,7 @@ class SplitReader:
             yield _chunk(self._static_write, values, key=schema.partition_keys)
 
     def _read(self, names: Sequence[str], split: PlannedSplit, qualify: str = "") -> Iterator[list[dict[str, Any]]]:
-        columns = ", ".join(f'"{name}"' for name in names)
+        columns = ", ".join(map(self._selected, names))
         living = f'AND NOT "{DELETED}"' if self._mode is LoadMode.FULL else ""
         statement = (
             f"SELECT {columns} FROM {self._snapshot} "  # noqa: S608 # names are quoted
@@ -104,6 +106,14 @@ class SplitReader:
         for batch in self._history.batches(statement, (split.first_bucket, split.end_bucket)):
             for start in range(0, batch.num_rows, CHUNK_ROWS):
                 yield _as_rows(batch.slice(start, CHUNK_ROWS), names)
+
+    def _selected(self, name: str) -> str:
+        """Return the expression for a column; moments as whole milliseconds since 1970.
+
+        Arrow's nanoseconds end in the year 2262, and the connector on fakesnow shows a null moment as 1970.
+        """
+        is_moment = name == EXPIRES_AT or self._target.table.schema_.column_types.get(name) == _TIMESTAMP
+        return f'DATE_PART(EPOCH_MILLISECOND, "{name}") AS "{name}"' if is_moment else f'"{name}"'
 
     def _row_write(self, row: Mapping[str, Any]) -> RowWrite:
         schema = self._target.table.schema_
@@ -146,7 +156,10 @@ class SplitReader:
             raise ConversionError(f"column {name}: {error}") from error
 
     def _expiry(self, row: Mapping[str, Any]) -> int | None:
-        expiry: int | None = row[EXPIRES_AT]
+        if not self._target.expires:
+            return None
+        found = row[EXPIRES_AT]
+        expiry = None if found is None else int(found)
         if expiry is None and self._target.table.default_ttl is not None:
             raise ConversionError(
                 "neither the expiry column nor the write-time column has a value, so its remaining life is not known"

@@ -48,11 +48,20 @@ class Snapshot:
 
 
 def take_snapshot(  # noqa: PLR0913 # what makes a snapshot, all by keyword
-    history: History, *, migration: str, name: str, table: Table, run_id: str, now: datetime, since: str | None = None
+    history: History,
+    *,
+    migration: str,
+    name: str,
+    table: Table,
+    run_id: str,
+    now: datetime,
+    since: str | None,
+    deletes: bool,
 ) -> Snapshot:
     """Take a run's snapshot of a table, or read what is known of it where it was taken already.
 
     With `since`, the address of an earlier full snapshot, only keys that changed or were deleted after it are taken.
+    With `deletes`, keys whose newest version is deleted are rows to load as well.
 
     Raises:
         HistoryUnusableError: The history refused or does not answer.
@@ -60,7 +69,7 @@ def take_snapshot(  # noqa: PLR0913 # what makes a snapshot, all by keyword
     address = snapshot_address(table.history.table, migration=migration, table=name, run_id=run_id)
     moment = now.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ")
     history.run(_create_statement(address, table, since=since), (moment,))
-    return _read(history, name, table, address, now=now, counts_deleted=since is not None)
+    return _read(history, name, table, address, now=now, counts_deleted=deletes)
 
 
 def drop_snapshot(history: History, address: str) -> None:

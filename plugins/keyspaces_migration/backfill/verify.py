@@ -24,8 +24,8 @@ class TableCounts:
 
     Attributes:
         progress: What the ledger says.
-        target_rows: Rows on the target; None where it need not be the same as was written: a delta, a load beside
-            dual writes, rows that expire.
+        target_rows: Rows on the target; None where it need not be the same as was written: a load over an
+            earlier one or beside dual writes, rows that expire.
     """
 
     progress: TableProgress

@@ -9,9 +9,11 @@ class LoadMode(StrEnum):
     """What a load of a table brings over."""
 
     FULL = "full"
-    """Every living key of the snapshot."""
+    """Every living key, into a table that no load has written to."""
+    RELOAD = "reload"
+    """Every key over an earlier load: nulls are written, deleted keys deleted."""
     DELTA = "delta"
-    """The keys that changed or were deleted since an earlier full snapshot; nulls are written, deleted keys deleted."""
+    """The keys that changed or were deleted since an earlier load of all; written as by a reload."""
 
 
 class SplitState(StrEnum):
@@ -32,7 +34,7 @@ class BackfillTable:
         mode: Whether all of it is loaded or what changed.
         barrier_us: The timestamp of every write, in microseconds since 1970; None stamps each when it is written.
         rows: Keys to load: what the splits sum to.
-        deleted: Keys whose newest version is deleted: not loaded by a full load, deleted by a delta.
+        deleted: Keys whose newest version is deleted: not loaded by a full load, deleted by the others.
         watermark: The greatest version in the snapshot, as text; None without a version column or rows.
         snapshot_at: A moment before the snapshot was taken: it holds all that the history held then.
         planned_at: When the plan was recorded.

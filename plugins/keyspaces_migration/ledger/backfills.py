@@ -75,8 +75,17 @@ class BackfillLedger:
             found = connection.execute(query.order_by(_splits.number)).mappings()
             return tuple(PlannedSplit(**row) for row in found)
 
-    def latest_full(self, migration: str, table: str) -> BackfillTable | None:
-        """The newest full load of a table, stamped when written, whose every split is done; None without one."""
+    def is_loaded_before(self, migration: str, table: str, *, run_id: str) -> bool:
+        """Whether another run has begun to load the table, so that rows of it may be on the target."""
+        query = sa.select(_splits.id).select_from(
+            schema.backfill_splits.join(schema.backfill_tables).join(schema.run_configurations)
+        )
+        query = query.where(_runs.migration == migration, _tables.table_name == table, _tables.run_id != run_id)
+        with self._reading() as connection:
+            return connection.scalar(query.where(_splits.attempt > 0).limit(1)) is not None
+
+    def latest_whole(self, migration: str, table: str) -> BackfillTable | None:
+        """The newest load of all keys of a table, stamped when written, whose every split is done; None without one."""
         unfinished = (
             sa.select(_splits.id)
             .where(_splits.backfill_table_id == _tables.id, _splits.state != SplitState.DONE)
@@ -84,7 +93,7 @@ class BackfillLedger:
         )
         query = sa.select(*_TABLE_COLUMNS).join_from(schema.backfill_tables, schema.run_configurations)
         query = query.where(_runs.migration == migration, _tables.table_name == table, ~unfinished)
-        query = query.where(_tables.mode == LoadMode.FULL, _tables.barrier_us.is_(None))
+        query = query.where(_tables.mode != LoadMode.DELTA, _tables.barrier_us.is_(None))
         with self._reading() as connection:
             row = connection.execute(query.order_by(_tables.id.desc()).limit(1)).mappings().one_or_none()
         return None if row is None else _table_of(row)

@@ -151,13 +151,23 @@ def test_counts_that_lose_a_row_are_refused_by_the_database(backfills: BackfillL
 
 def test_only_a_finished_full_load_before_the_barrier_is_a_base_for_a_delta(backfills: BackfillLedger) -> None:
     backfills.record_table(table(), SPLITS[:1])
-    assert backfills.latest_full("flights", "weather") is None
+    assert backfills.latest_whole("flights", "weather") is None
     backfills.finish(claim(backfills, "a"), COUNTS, dead_letters=(), now=NOW)
-    assert backfills.latest_full("flights", "weather") == table()
+    assert backfills.latest_whole("flights", "weather") == table()
     backfills.record_table(table(run_id="two", barrier_us=1, mode=LoadMode.DELTA), SPLITS[:1])
     found = backfills.claim(dag_id=DAG, run_id="two", worker="a", now=NOW, lease=MINUTE)
     assert found is not None
     backfills.finish(found, COUNTS, dead_letters=(), now=NOW)
-    assert backfills.latest_full("flights", "weather") == table()
-    assert backfills.latest_full("flights", "planes") is None
-    assert backfills.latest_full("other", "weather") is None
+    assert backfills.latest_whole("flights", "weather") == table()
+    assert backfills.latest_whole("flights", "planes") is None
+    assert backfills.latest_whole("other", "weather") is None
+
+
+def test_a_table_is_loaded_before_once_another_run_began_to(backfills: BackfillLedger) -> None:
+    backfills.record_table(table(), SPLITS)
+    assert not backfills.is_loaded_before("flights", "weather", run_id="two")
+    claim(backfills, "a")
+    assert backfills.is_loaded_before("flights", "weather", run_id="two")
+    assert not backfills.is_loaded_before("flights", "weather", run_id="one")
+    assert not backfills.is_loaded_before("flights", "planes", run_id="two")
+    assert not backfills.is_loaded_before("other", "weather", run_id="two")

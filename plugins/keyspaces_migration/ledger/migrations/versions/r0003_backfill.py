@@ -12,7 +12,7 @@ from alembic import op
 revision = "r0003_backfill"
 down_revision = "r0001"
 
-_MODES = ("full", "delta")
+_MODES = ("full", "reload", "delta")
 _STATES = ("pending", "claimed", "done", "failed")
 _REPORT_KINDS_BEFORE = ("assessment", "tables_draft")
 _REPORT_KINDS = (*_REPORT_KINDS_BEFORE, "backfill_plan", "backfill")
