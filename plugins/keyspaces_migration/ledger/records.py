@@ -15,6 +15,8 @@ class ReportKind(StrEnum):
     CONSISTENCY_CHECK = "consistency_check"
     EVIDENCE = "evidence"
     PROVISION_PLAN = "provision_plan"
+    BACKFILL_PLAN = "backfill_plan"
+    BACKFILL = "backfill"
 
 
 @dataclass(frozen=True, kw_only=True)
