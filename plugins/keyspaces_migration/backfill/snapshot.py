@@ -1,6 +1,6 @@
 """One immutable snapshot of a table's history, with one row for each primary key.
 
-The snapshot is a table of its own (docs/adr/0015-backfill.md): one statement sees one state of the history,
+The snapshot is a table of its own (docs/adr/0012-backfill.md): one statement sees one state of the history,
 chooses each key's newest version, and stores the bucket that splits are made of. IF NOT EXISTS makes a retry find it.
 """
 

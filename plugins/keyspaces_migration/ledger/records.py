@@ -13,10 +13,10 @@ class ReportKind(StrEnum):
     ASSESSMENT = "assessment"
     TABLES_DRAFT = "tables_draft"
     CONSISTENCY_CHECK = "consistency_check"
-    EVIDENCE = "evidence"
-    PROVISION_PLAN = "provision_plan"
     BACKFILL_PLAN = "backfill_plan"
     BACKFILL = "backfill"
+    EVIDENCE = "evidence"
+    PROVISION_PLAN = "provision_plan"
 
 
 @dataclass(frozen=True, kw_only=True)
