@@ -483,7 +483,7 @@ def test_one_row_that_the_target_refuses_costs_the_others_of_its_batch_nothing(
     world.cursor.execute(
         "CREATE OR REPLACE TABLE WEATHER_EXPIRING AS SELECT *, "
         "CASE WHEN TIME_HOUR = (SELECT MIN(TIME_HOUR) FROM WEATHER) AND ORIGIN = 'EWR' "
-        "THEN '2099-01-01'::TIMESTAMP_NTZ END AS EXPIRES_AT FROM WEATHER"
+        "THEN '2056-01-01'::TIMESTAMP_NTZ END AS EXPIRES_AT FROM WEATHER"
     )
     history = {"table": "ANALYTICS.PUBLIC.WEATHER_EXPIRING", "version_column": "VERSION", "expiry_column": "EXPIRES_AT"}
     weather, run = only(migration, "weather", weather={"history": history}), unique("batch")
