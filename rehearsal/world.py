@@ -26,6 +26,7 @@ from rehearsal.servers import connections
 from rehearsal.servers.airflow import AirflowServer
 from rehearsal.servers.aws import AwsStandIn
 from rehearsal.servers.cassandra import WorldNode
+from rehearsal.servers.keyspaces import WorldControlPlane, WorldPulumiProvider
 from rehearsal.servers.snowflake import SnowflakeStandIn
 from rehearsal.settings import Component, WorldSettings
 
@@ -57,8 +58,14 @@ class World:
         self.target = WorldNode(role="target", home=self.home, port=ports.target, storage_port=ports.target_storage)
         self.snowflake = SnowflakeStandIn(home=self.home, port=ports.snowflake, log=logs / "snowflake.log")
         self.aws = AwsStandIn(home=self.home, port=ports.aws, log=logs / "aws.log")
+        self.keyspaces = WorldControlPlane(home=self.home, port=ports.keyspaces, node=self.target)
+        self.pulumi_provider = WorldPulumiProvider(home=self.home, port=ports.pulumi_provider)
         self.airflow = AirflowServer(
-            home=self.home, port=ports.airflow, ca_file=self.snowflake.ca_file, connections=self.connections()
+            home=self.home,
+            port=ports.airflow,
+            ca_file=self.snowflake.ca_file,
+            connections=self.connections(),
+            environment=self.pulumi_provider.environment,
         )
         self._services = self._chosen()
         self._loads: dict[Component, Load] = {}
@@ -131,6 +138,8 @@ class World:
             Component.TARGET: self.target,
             Component.SNOWFLAKE: self.snowflake,
             Component.AWS: self.aws,
+            Component.KEYSPACES: self.keyspaces,
+            Component.PULUMI_PROVIDER: self.pulumi_provider,
             Component.AIRFLOW: self.airflow,
         }
         return {component: part for component, part in parts.items() if component in self.settings.components}
@@ -141,7 +150,7 @@ class World:
             connections.source(self.source),
             connections.target(self.target),
             connections.history(self.snowflake),
-            connections.aws(self.aws),
+            connections.aws(self.aws, keyspaces_url=self.keyspaces.url),
             connections.ledger(self.home),
         ]
 
