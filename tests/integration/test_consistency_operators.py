@@ -4,7 +4,6 @@ The operators run as Airflow calls them, with its own accessors for asset events
 attributes that they read.
 """
 
-# ruff: noqa: S608 -- statements are put together from this file's own constants
 from __future__ import annotations
 
 import datetime as dt
