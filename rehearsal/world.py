@@ -24,6 +24,7 @@ from rehearsal.processes import (
 from rehearsal.reporter import Silent
 from rehearsal.servers import connections
 from rehearsal.servers.airflow import AirflowServer
+from rehearsal.servers.application import SampleApplication
 from rehearsal.servers.aws import AwsStandIn
 from rehearsal.servers.cassandra import WorldNode
 from rehearsal.servers.keyspaces import WorldControlPlane, WorldPulumiProvider
@@ -67,6 +68,7 @@ class World:
             connections=self.connections(),
             environment=self.pulumi_provider.environment,
         )
+        self.application = SampleApplication(home=self.home, source=self.source, target=self.target, aws=self.aws)
         self._services = self._chosen()
         self._loads: dict[Component, Load] = {}
 
@@ -109,6 +111,7 @@ class World:
                 steps.callback(self._reporter.working, f"stopping: {service.name}")
             for load in self._loads.values():
                 steps.callback(load.stop)
+            steps.callback(self.application.stop)
 
     def check(self) -> None:
         """Raise ProgramDiedError when a program of the world has ended by itself."""

@@ -6,13 +6,14 @@ from enum import StrEnum
 import sqlalchemy as sa
 
 from keyspaces_migration.consistency.kinds import Draw, Leader, MismatchKind, Store, Verdict
+from keyspaces_migration.dual_write.flag import WriteMode
 from keyspaces_migration.ledger.backfill_records import LoadMode, SplitState
 from keyspaces_migration.ledger.records import ReportKind
 from keyspaces_migration.lifecycle import Milestone, Stage
 
 # The ledger may share a database with others that Alembic looks after, Airflow's among them.
 VERSION_TABLE = "ledger_schema_version"
-HEAD = "r0004_approvals"
+HEAD = "r0005_flag"
 
 metadata = sa.MetaData(
     naming_convention={
@@ -265,4 +266,30 @@ dead_letters = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("row_json", sa.Text, nullable=False),
     sa.Column("recorded_at", UtcTimestamp, nullable=False),
+)
+
+barriers = sa.Table(
+    "barriers",
+    metadata,
+    _id(),
+    sa.Column("dag_id", sa.Text, nullable=False),
+    sa.Column("run_id", sa.Text, nullable=False),
+    sa.Column("barrier_us", sa.BigInteger, nullable=False),
+    sa.Column("fixed_at", UtcTimestamp, nullable=False),
+    _of_a_recorded_run(),
+    sa.UniqueConstraint("dag_id", "run_id"),
+)
+
+flag_changes = sa.Table(
+    "flag_changes",
+    metadata,
+    _id(),
+    sa.Column("dag_id", sa.Text, nullable=False),
+    sa.Column("run_id", sa.Text, nullable=False),
+    sa.Column("mode", _name(WriteMode, constraint="mode"), nullable=False),
+    sa.Column("barrier_us", sa.BigInteger),
+    sa.Column("target_read_percent", sa.Integer, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("requested_at", UtcTimestamp, nullable=False),
+    _of_a_recorded_run(),
 )

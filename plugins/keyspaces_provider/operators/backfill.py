@@ -168,13 +168,18 @@ def barrier_us(run: MigrationRun) -> int | None:
     Raises:
         MigrationError: dual writes have begun, and their barrier is not in the ledger.
     """
+    from keyspaces_migration.ledger.flags import FlagLedger
+
     reached = standing(record.milestone for record in run.ledger.milestones(run.migration.name))
     if Milestone.DUAL_WRITES_STARTED not in reached:
         return None
-    raise MigrationError(
-        f"Dual writes of {run.migration.name} have begun, and this release can't read their barrier: a load stamped "
-        f"otherwise could overwrite what was dual-written. Nothing was loaded."
-    )
+    recorded = FlagLedger(run.ledger).barrier_us(run.migration.name)
+    if recorded is None:
+        raise MigrationError(
+            f"Dual writes of {run.migration.name} have begun, and their barrier is not in the ledger: a load stamped "
+            f"otherwise could overwrite what was dual-written. Nothing was loaded."
+        )
+    return recorded
 
 
 @contextmanager

@@ -1,0 +1,203 @@
+"""Whether reads may move to the target: a pure function of facts. What is not known counts as not met."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from keyspaces_migration.config import Migration
+from keyspaces_migration.consistency.kinds import Verdict
+from keyspaces_migration.dual_write.flag import FlagState
+from keyspaces_migration.dual_write.registry import WriterRecord, missing_writers
+from keyspaces_migration.ledger import Ledger
+from keyspaces_migration.ledger.check_records import CheckRun
+from keyspaces_migration.ledger.checks import CheckLedger
+from keyspaces_migration.ledger.records import MilestoneReached
+from keyspaces_migration.lifecycle import Milestone, standing
+
+
+class Criterion(StrEnum):
+    """What must hold before the share of reads on the target is raised."""
+
+    PROVISIONED = "provisioned"
+    DUAL_WRITES = "dual writes"
+    BACKFILL = "backfill"
+    CHECKS = "checks"
+    CHECK_FRESH = "newest check"
+    WAITING_PERIOD = "waiting period"
+
+
+class CriterionState(StrEnum):
+    """Unknown counts as unmet."""
+
+    MET = "met"
+    UNMET = "unmet"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CriterionResult:
+    """One criterion, what was observed of it, what is required, and when it was looked at."""
+
+    criterion: Criterion
+    state: CriterionState
+    observed: str
+    required: str
+    at: datetime
+
+    def __str__(self) -> str:
+        return f"{self.criterion}: {self.state}; observed: {self.observed}; required: {self.required}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What the judgement rests on. None: could not be looked at.
+
+    Attributes:
+        milestones: All that the migration reached, oldest first.
+        checks: Every attempt of every check, oldest first.
+        writers: As listed just now.
+        flag: The state in force.
+    """
+
+    milestones: Sequence[MilestoneReached] | None
+    checks: Sequence[CheckRun] | None
+    writers: Sequence[WriterRecord] | None
+    flag: FlagState | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Readiness:
+    """All criteria."""
+
+    results: tuple[CriterionResult, ...]
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether every criterion is met."""
+        return not self.missing
+
+    @property
+    def missing(self) -> tuple[CriterionResult, ...]:
+        """Those that are not met, or not known to be."""
+        return tuple(result for result in self.results if result.state is not CriterionState.MET)
+
+    def markdown(self) -> str:
+        """A table for people."""
+        rows = [
+            f"| {each.criterion} | {each.state} | {_cell(each.observed)} | {_cell(each.required)} "
+            f"| {each.at:%Y-%m-%d %H:%M:%S} |"
+            for each in self.results
+        ]
+        return "\n".join(("| Criterion | State | Observed | Required | At (UTC) |", "|---|---|---|---|---|", *rows))
+
+
+def read_facts(
+    ledger: Ledger, migration: Migration, *, writers: Sequence[WriterRecord] | None, flag: FlagState | None
+) -> Facts:
+    """Return the facts of the ledger beside those given. Errors are the ledger's."""
+    return Facts(
+        milestones=ledger.milestones(migration.name),
+        checks=CheckLedger(ledger).runs(migration.name),
+        writers=writers,
+        flag=flag,
+    )
+
+
+def judge(facts: Facts, migration: Migration, *, now: datetime) -> Readiness:
+    """Judge every criterion.
+
+    Args:
+        facts: As read just now.
+        migration: Whose limits hold.
+        now: The real time, in UTC.
+    """
+    found = (
+        _milestone(Criterion.PROVISIONED, Milestone.PROVISIONED, facts),
+        _dual_writes(facts),
+        _milestone(Criterion.BACKFILL, Milestone.BACKFILL_COMPLETE, facts),
+        _passes(facts, migration.cutover.consecutive_passes),
+        _fresh(facts, migration.cutover.max_check_age, now),
+        _waited(facts, migration.cutover.waiting_period, now),
+    )
+    return Readiness(
+        results=tuple(
+            CriterionResult(criterion=criterion, state=state, observed=observed, required=required, at=now)
+            for criterion, state, observed, required in found
+        )
+    )
+
+
+_Finding = tuple[Criterion, CriterionState, str, str]
+_NOT_SEEN = "could not be looked at"
+
+
+def _state(met: bool) -> CriterionState:  # noqa: FBT001 -- a plain conversion
+    return CriterionState.MET if met else CriterionState.UNMET
+
+
+def _milestone(criterion: Criterion, milestone: Milestone, facts: Facts) -> _Finding:
+    required = f"milestone {milestone}"
+    if facts.milestones is None:
+        return criterion, CriterionState.UNKNOWN, _NOT_SEEN, required
+    reached = milestone in standing(record.milestone for record in facts.milestones)
+    return criterion, _state(reached), "reached" if reached else "not reached", required
+
+
+def _dual_writes(facts: Facts) -> _Finding:
+    criterion, required = Criterion.DUAL_WRITES, "started; every writer in a dual mode, heard of just now, none parked"
+    if facts.milestones is None or facts.writers is None or facts.flag is None:
+        return criterion, CriterionState.UNKNOWN, _NOT_SEEN, required
+    against = list(_against_writers(facts.writers, facts.flag))
+    if Milestone.DUAL_WRITES_STARTED not in standing(record.milestone for record in facts.milestones):
+        against.insert(0, "not started")
+    observed = "; ".join(against) or f"{len(facts.writers)} writers in {facts.flag.mode}"
+    return criterion, _state(not against), observed, required
+
+
+def _against_writers(writers: Sequence[WriterRecord], flag: FlagState) -> Iterable[str]:
+    if not writers:
+        yield "no writer is registered"
+    if not flag.mode.is_dual:
+        yield f"the flag is in {flag.mode}"
+    yield from (str(missing) for missing in missing_writers(writers, flag))
+    yield from (f"{each.writer_id} has parked {each.parked} writes" for each in writers if each.parked)
+
+
+def _passes(facts: Facts, wanted: int) -> _Finding:
+    criterion, required = Criterion.CHECKS, f"the last {wanted} passed"
+    if facts.checks is None:
+        return criterion, CriterionState.UNKNOWN, _NOT_SEEN, required
+    last = [check.verdict for check in facts.checks[-wanted:]]
+    met = len(last) == wanted and all(verdict is Verdict.PASS for verdict in last)
+    return criterion, _state(met), ", ".join(last) or "no check", required
+
+
+def _fresh(facts: Facts, limit: timedelta, now: datetime) -> _Finding:
+    criterion, required = Criterion.CHECK_FRESH, f"at most {limit} old, and begun after dual writes and backfill"
+    if facts.checks is None or facts.milestones is None:
+        return criterion, CriterionState.UNKNOWN, _NOT_SEEN, required
+    if not facts.checks:
+        return criterion, CriterionState.UNMET, "no check", required
+    newest = facts.checks[-1]
+    age = now - newest.finished_at
+    stood_on = {Milestone.DUAL_WRITES_STARTED, Milestone.BACKFILL_COMPLETE}
+    since = [record.reached_at for record in facts.milestones if record.milestone in stood_on]
+    early = bool(since) and newest.started_at < max(since)
+    observed = f"{age} old" + (", begun before dual writes and backfill were done" if early else "")
+    return criterion, _state(timedelta() <= age <= limit and not early), observed, required
+
+
+def _waited(facts: Facts, period: timedelta, now: datetime) -> _Finding:
+    criterion, required = Criterion.WAITING_PERIOD, f"{period} since dual writes began"
+    if facts.milestones is None:
+        return criterion, CriterionState.UNKNOWN, _NOT_SEEN, required
+    began = [each.reached_at for each in facts.milestones if each.milestone is Milestone.DUAL_WRITES_STARTED]
+    if not began:
+        return criterion, CriterionState.UNMET, "dual writes have not begun", required
+    waited = now - began[-1]
+    return criterion, _state(waited >= period), f"{waited}", required
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

@@ -1,0 +1,68 @@
+"""The flag of a migration, through its AWS connection."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from keyspaces_migration.errors import MigrationError
+from keyspaces_provider.hooks.cassandra import CassandraHook
+
+if TYPE_CHECKING:
+    from keyspaces_migration.config import Migration
+    from keyspaces_migration.cutover.flag_writer import FlagWriter
+    from keyspaces_migration.dual_write.flag import FlagState
+    from keyspaces_migration.dual_write.registry import WriterRecord
+    from keyspaces_provider.run import MigrationRun
+
+
+class FlagNotReadyError(MigrationError):
+    """The flag is not in a state from which this step may go on; the message says which it is in."""
+
+
+def flag_writer(migration: "Migration") -> "FlagWriter":
+    """The writer of the migration's flag."""
+    from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
+
+    from keyspaces_migration.cutover.flag_writer import FlagWriter, flag_address
+
+    hook: Any = AwsBaseHook(
+        aws_conn_id=migration.connections.aws, client_type="appconfig", region_name=migration.target.region
+    )
+    return FlagWriter(hook.get_conn(), flag_address(migration))
+
+
+def require_flag(writer: "FlagWriter") -> "FlagState":
+    """The state in force.
+
+    Raises:
+        FlagNotReadyError: there is none.
+    """
+    state = writer.current()
+    if state is None:
+        raise FlagNotReadyError("No flag is deployed yet: run start_dual_writes first.")
+    return state
+
+
+def change_flag(run: "MigrationRun", writer: "FlagWriter", state: "FlagState", *, expected_version: int | None) -> None:
+    """Record the change in the ledger, then make it.
+
+    Raises:
+        LedgerError: it could not be recorded; nothing was changed.
+        FlagWriteError: it was not made, or nobody knows; the message says which.
+    """
+    from keyspaces_migration.ledger.flags import FlagLedger
+
+    now = datetime.now(UTC)
+    FlagLedger(run.ledger).record_change(state, dag_id=run.dag_id, run_id=run.run_id, now=now)
+    writer.deploy(state, expected_version=expected_version)
+
+
+def writers_of(migration: "Migration") -> "tuple[WriterRecord, ...]":
+    """The registered writers, as they stand on the source now.
+
+    Raises:
+        StoreError: the source can't be reached.
+    """
+    from keyspaces_migration.dual_write.registry import list_writers
+
+    with CassandraHook(migration.connections.source).session() as session:
+        return list_writers(session, migration.name)

@@ -1,0 +1,209 @@
+"""The start of dual writes as tasks."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator, BaseSensorOperator
+
+from keyspaces_migration.lifecycle import Milestone
+from keyspaces_provider.flag import FlagNotReadyError, change_flag, flag_writer, require_flag, writers_of
+from keyspaces_provider.hooks.cassandra import CassandraHook
+from keyspaces_provider.hooks.keyspaces import KeyspacesHook
+from keyspaces_provider.run import MigrationRun, recorded_run
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+    from cassandra.cluster import Session
+
+
+class _OfARun(BaseOperator):
+    """A task of a recorded run.
+
+    Args:
+        ledger_conn_id: Airflow connection of the ledger, where the run's migration file is.
+    """
+
+    def __init__(self, *, ledger_conn_id: str, **kwargs: Any) -> None:  # noqa: ANN401 - BaseOperator's own
+        super().__init__(**kwargs)
+        self.ledger_conn_id = ledger_conn_id
+
+
+class RecordModeOperator(_OfARun):
+    """Makes the control tables on the source, then tells every writer to record the keys that it touches."""
+
+    ui_color = "#fdebd0"
+
+    def execute(self, context: "Context") -> dict[str, Any]:
+        """Create what is missing, and put RECORD in force where it is not.
+
+        Raises:
+            FlagNotReadyError: dual writes are on already.
+            FlagWriteError: the flag was not changed.
+            StoreError: the source can't be reached.
+        """
+        from keyspaces_migration.dual_write.control_tables import create_control_tables
+        from keyspaces_migration.dual_write.flag import FlagState, WriteMode
+
+        run = recorded_run(context, ledger_conn_id=self.ledger_conn_id)
+        with CassandraHook(run.migration.connections.source).session() as session:
+            create_control_tables(session, replication=_replication(session, run.migration.source.keyspace))
+        writer = flag_writer(run.migration)
+        found = writer.current()
+        if found is not None and found.mode.needs_barrier:
+            raise FlagNotReadyError(
+                f"The flag is in {found.mode} (version {found.version}): dual writes are on. A new barrier needs it "
+                "back in SOURCE_ONLY first."
+            )
+        state = found
+        if state is None or state.mode is not WriteMode.RECORD:
+            version = 1 if found is None else found.version + 1
+            state = FlagState(mode=WriteMode.RECORD, version=version)
+            change_flag(run, writer, state, expected_version=None if found is None else found.version)
+        self.log.info("The flag is in %s, version %d", state.mode, state.version)
+        return {"mode": state.mode.value, "version": state.version}
+
+
+class WritersSensor(BaseSensorOperator):
+    """Waits until every registered writer, and at least one, has arrived at the state of the flag.
+
+    Args:
+        ledger_conn_id: Airflow connection of the ledger.
+    """
+
+    def __init__(self, *, ledger_conn_id: str, **kwargs: Any) -> None:  # noqa: ANN401 - BaseSensorOperator's own
+        super().__init__(mode="reschedule", **kwargs)
+        self.ledger_conn_id = ledger_conn_id
+
+    def poke(self, context: "Context") -> bool:
+        """Look once, and log who is missing and why."""
+        from keyspaces_migration.dual_write.registry import missing_writers
+
+        run = recorded_run(context, ledger_conn_id=self.ledger_conn_id)
+        wanted = require_flag(flag_writer(run.migration))
+        writers = writers_of(run.migration)
+        missing = [str(each) for each in missing_writers(writers, wanted)]
+        missing += [
+            f"{each.writer_id} reads {each.target_read_percent} % on the target; wanted {wanted.target_read_percent}"
+            for each in writers
+            if each.target_read_percent != wanted.target_read_percent
+        ]
+        for line in missing:
+            self.log.info("Waiting for %s", line)
+        if not writers:
+            self.log.info("No writer is registered: start the application")
+        return bool(writers) and not missing
+
+
+class DualModeOperator(_OfARun):
+    """Fixes the barrier, keeps it in the ledger, and switches dual writes on with it; the source leads."""
+
+    ui_color = "#fdebd0"
+
+    def execute(self, context: "Context") -> dict[str, Any]:
+        """Fix the barrier and put DUAL_SOURCE_LEADS in force.
+
+        Raises:
+            BarrierRefusedError: a writer is missing, or clocks are too far apart.
+            FlagWriteError: the flag was not changed.
+        """
+        from keyspaces_migration.dual_write.barrier import fix_barrier, read_source_clock
+        from keyspaces_migration.dual_write.flag import FlagState, WriteMode
+        from keyspaces_migration.dual_write.registry import list_writers
+        from keyspaces_migration.ledger.flags import FlagLedger
+
+        run = recorded_run(context, ledger_conn_id=self.ledger_conn_id)
+        writer = flag_writer(run.migration)
+        recording = require_flag(writer)
+        with CassandraHook(run.migration.connections.source).session() as session:
+            writers = list_writers(session, run.migration.name)
+            fixed = fix_barrier(writers, recording, read_source_clock(session), expected_writers=None)
+        barrier_us = FlagLedger(run.ledger).fix_barrier(
+            fixed, dag_id=run.dag_id, run_id=run.run_id, now=datetime.now(UTC)
+        )
+        dual = FlagState(mode=WriteMode.DUAL_SOURCE_LEADS, barrier_us=barrier_us, version=recording.version + 1)
+        change_flag(run, writer, dual, expected_version=recording.version)
+        self.log.info("Dual writes are on above barrier %d, flag version %d", barrier_us, dual.version)
+        return {"barrier_us": str(barrier_us), "version": dual.version}
+
+
+class RecopyOperator(_OfARun):
+    """Brings the keys of one table that were touched in RECORD to the target. Run again, it does the same again.
+
+    Args:
+        ledger_conn_id: Airflow connection of the ledger.
+        table: The table.
+    """
+
+    def __init__(self, *, table: str, **kwargs: Any) -> None:  # noqa: ANN401 - BaseOperator's own
+        super().__init__(**kwargs)
+        self.table = table
+
+    def execute(self, context: "Context") -> dict[str, Any]:
+        """Recopy.
+
+        Raises:
+            RecopyRefusedError: the barrier is too old.
+            FlagNotReadyError: the flag has no barrier.
+        """
+        from dataclasses import asdict
+
+        from keyspaces_migration.dual_write.clock import system_now_us
+        from keyspaces_migration.dual_write.recopy import recopy_table
+        from keyspaces_migration.dual_write.shape import TableShape
+        from keyspaces_migration.dual_write.store import Store, StoreName, Stores
+
+        run = recorded_run(context, ledger_conn_id=self.ledger_conn_id)
+        migration, barrier_us = run.migration, _barrier_in_force(run)
+        with (
+            CassandraHook(migration.connections.source).session() as source,
+            KeyspacesHook(migration.connections.target).session() as target,
+        ):
+            counts = recopy_table(
+                Stores(
+                    source=Store(name=StoreName.SOURCE, session=source, keyspace=migration.source.keyspace),
+                    target=Store(name=StoreName.TARGET, session=target, keyspace=migration.target.keyspace),
+                ),
+                TableShape.from_migration(self.table, migration.tables[self.table]),
+                migration=migration.name,
+                barrier_us=barrier_us,
+                now_us=system_now_us(),
+            )
+        self.log.info("Recopied %s: %s", self.table, counts)
+        return asdict(counts)
+
+
+class DualWritesStartedOperator(_OfARun):
+    """Records that dual writes are on, once every recorded key is on the target."""
+
+    def execute(self, context: "Context") -> dict[str, Any]:
+        """Reach the milestone, if the flag still holds this migration's barrier.
+
+        Raises:
+            FlagNotReadyError: it does not.
+        """
+        run = recorded_run(context, ledger_conn_id=self.ledger_conn_id)
+        barrier_us = _barrier_in_force(run)
+        run.reach(Milestone.DUAL_WRITES_STARTED)
+        return {"barrier_us": str(barrier_us)}
+
+
+def _barrier_in_force(run: MigrationRun) -> int:
+    from keyspaces_migration.ledger.flags import FlagLedger
+
+    state = require_flag(flag_writer(run.migration))
+    recorded = FlagLedger(run.ledger).barrier_us(run.migration.name)
+    if recorded is None or state.barrier_us != recorded or not state.mode.is_dual:
+        raise FlagNotReadyError(
+            f"The flag is in {state.mode} with barrier {state.barrier_us}, and the ledger's barrier is {recorded}. "
+            "They must be one, in a dual mode: find out who changed the flag."
+        )
+    return recorded
+
+
+def _replication(session: "Session", keyspace: str) -> dict[str, str | int]:
+    """What the migrated keyspace has: recorded keys must survive what the data survive."""
+    statement = session.prepare("SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = ?")
+    row = session.execute(statement.bind((keyspace,))).one()
+    if row is None:
+        raise FlagNotReadyError(f"The source has no keyspace {keyspace}.")
+    return dict(row.replication)

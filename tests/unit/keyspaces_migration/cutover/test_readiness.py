@@ -1,0 +1,151 @@
+"""Readiness: each criterion met, unmet and unknown, and nothing ready by what could not be looked at."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from keyspaces_migration.config import load_migration
+from keyspaces_migration.consistency.kinds import Leader, Verdict
+from keyspaces_migration.cutover.readiness import Criterion, CriterionState, Facts, judge
+from keyspaces_migration.dual_write.flag import FlagState, WriteMode
+from keyspaces_migration.dual_write.registry import WriterRecord
+from keyspaces_migration.ledger.check_records import CheckRun
+from keyspaces_migration.ledger.records import MilestoneReached
+from keyspaces_migration.lifecycle import Milestone
+
+MIGRATION = load_migration(Path(__file__).parents[4] / "dags/migrations/flights.yaml")
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+FLAG = FlagState(mode=WriteMode.DUAL_SOURCE_LEADS, barrier_us=1_790_000_000_000_000, version=2)
+WRITER = WriterRecord(
+    writer_id="one",
+    mode=FLAG.mode,
+    flag_version=FLAG.version,
+    barrier_us=FLAG.barrier_us,
+    target_read_percent=0,
+    host="host",
+    pid=1,
+    journal_depth=0,
+    parked=0,
+    follower_lag=timedelta(),
+    oldest_unsent_at=None,
+    clock_skew=timedelta(),
+    heartbeat_age=timedelta(seconds=2),
+)
+
+
+def reached(milestone: Milestone, *, hours_ago: float) -> MilestoneReached:
+    at = NOW - timedelta(hours=hours_ago)
+    return MilestoneReached(
+        migration="flights", milestone=milestone, reached_at=at, dag_id="dag", run_id="run", digest="0" * 64
+    )
+
+
+def check(*, hours_ago: float, verdict: Verdict = Verdict.PASS) -> CheckRun:
+    finished_at = NOW - timedelta(hours=hours_ago)
+    return CheckRun(
+        dag_id="dag",
+        run_id=f"run {hours_ago}",
+        attempt=1,
+        verdict=verdict,
+        sentence="",
+        leader=Leader.SOURCE,
+        seed=1,
+        confidence=0.99,
+        max_mismatch_rate=1e-4,
+        tolerated_mismatch_rate=0,
+        settle_time_s=1,
+        history_as_of=None,
+        started_at=finished_at - timedelta(minutes=1),
+        finished_at=finished_at,
+    )
+
+
+PROVISIONED = reached(Milestone.PROVISIONED, hours_ago=9)
+STARTED = reached(Milestone.DUAL_WRITES_STARTED, hours_ago=8)
+COMPLETE = reached(Milestone.BACKFILL_COMPLETE, hours_ago=7)
+READY = Facts(
+    milestones=(PROVISIONED, STARTED, COMPLETE),
+    checks=(check(hours_ago=2), check(hours_ago=1)),
+    writers=(WRITER,),
+    flag=FLAG,
+)
+
+
+def unmet(facts: Facts, state: CriterionState = CriterionState.UNMET) -> set[Criterion]:
+    readiness = judge(facts, MIGRATION, now=NOW)
+    assert readiness.is_ready is not bool(readiness.missing)
+    return {each.criterion for each in readiness.missing if each.state is state}
+
+
+def test_it_is_ready_when_every_criterion_is_met_and_only_then() -> None:
+    readiness = judge(READY, MIGRATION, now=NOW)
+    assert {each.criterion for each in readiness.results} == set(Criterion)
+    assert readiness.is_ready
+    assert readiness.markdown().count("| met |") == len(Criterion)
+
+
+def test_a_missing_milestone_is_unmet() -> None:
+    assert unmet(replace(READY, milestones=(STARTED, COMPLETE))) == {Criterion.PROVISIONED}
+    assert unmet(replace(READY, milestones=(PROVISIONED, STARTED))) == {Criterion.BACKFILL}
+    assert unmet(replace(READY, milestones=(PROVISIONED, COMPLETE))) == {
+        Criterion.DUAL_WRITES,
+        Criterion.WAITING_PERIOD,
+    }
+
+
+def test_a_new_barrier_withdraws_the_backfill_and_the_checks_before_it() -> None:
+    again = reached(Milestone.DUAL_WRITES_STARTED, hours_ago=0.5)
+    facts = replace(READY, milestones=(PROVISIONED, STARTED, COMPLETE, again))
+    assert unmet(facts) == {Criterion.BACKFILL, Criterion.CHECK_FRESH}
+
+
+@pytest.mark.parametrize(
+    "writers",
+    [
+        (),
+        (replace(WRITER, mode=WriteMode.RECORD),),
+        (replace(WRITER, heartbeat_age=timedelta(seconds=21)),),
+        (replace(WRITER, parked=1),),
+        (WRITER, replace(WRITER, writer_id="two", flag_version=1)),
+    ],
+)
+def test_a_writer_that_is_missing_silent_behind_or_parked_is_unmet(writers: tuple[WriterRecord, ...]) -> None:
+    assert unmet(replace(READY, writers=writers)) == {Criterion.DUAL_WRITES}
+
+
+@pytest.mark.parametrize("verdict", [Verdict.FAIL, Verdict.INCONCLUSIVE])
+def test_one_check_among_the_last_that_did_not_pass_is_unmet(verdict: Verdict) -> None:
+    checks = (check(hours_ago=3), check(hours_ago=2, verdict=verdict), check(hours_ago=1))
+    assert unmet(replace(READY, checks=checks)) == {Criterion.CHECKS}
+    assert unmet(replace(READY, checks=(checks[1], checks[0], checks[2]))) == set()
+
+
+def test_too_few_checks_are_unmet() -> None:
+    assert unmet(replace(READY, checks=(check(hours_ago=1),))) == {Criterion.CHECKS}
+    assert unmet(replace(READY, checks=())) == {Criterion.CHECKS, Criterion.CHECK_FRESH}
+
+
+@pytest.mark.parametrize("hours_ago", [25, -1])
+def test_a_newest_check_that_is_too_old_or_of_the_future_is_unmet(hours_ago: float) -> None:
+    old = reached(Milestone.BACKFILL_COMPLETE, hours_ago=40)
+    start = reached(Milestone.DUAL_WRITES_STARTED, hours_ago=41)
+    facts = replace(READY, milestones=(PROVISIONED, start, old))
+    checks = (check(hours_ago=26), check(hours_ago=hours_ago))
+    assert unmet(replace(facts, checks=checks)) == {Criterion.CHECK_FRESH}
+
+
+def test_a_waiting_period_that_is_not_over_is_unmet_to_the_second() -> None:
+    period = MIGRATION.cutover.waiting_period.total_seconds() / 3600
+    for hours_ago, over in ((period, True), (period - 1 / 3600, False)):
+        milestones = (PROVISIONED, reached(Milestone.DUAL_WRITES_STARTED, hours_ago=hours_ago))
+        assert (Criterion.WAITING_PERIOD not in unmet(replace(READY, milestones=milestones))) is over
+
+
+def test_what_could_not_be_looked_at_is_unknown_and_not_ready() -> None:
+    unknown = CriterionState.UNKNOWN
+    assert unmet(replace(READY, writers=None), unknown) == {Criterion.DUAL_WRITES}
+    assert unmet(replace(READY, flag=None), unknown) == {Criterion.DUAL_WRITES}
+    assert unmet(replace(READY, checks=None), unknown) == {Criterion.CHECKS, Criterion.CHECK_FRESH}
+    assert unmet(replace(READY, milestones=None), unknown) == set(Criterion) - {Criterion.CHECKS}
