@@ -138,6 +138,8 @@ def describe(world: World, console: Console) -> None:
         console.print(f"Snowflake  https://127.0.0.1:{world.snowflake.port}", soft_wrap=True)
     if Component.AWS in world.services:
         console.print(f"AWS        {world.aws.endpoint_url}")
+    if Component.KEYSPACES in world.services:
+        console.print(f"Keyspaces  {world.keyspaces.url}")
     console.print(f"logs       {world.home / 'logs'}", soft_wrap=True)
 
 

@@ -22,6 +22,8 @@ class Component(Enum):
     TARGET = "target"
     SNOWFLAKE = "snowflake"
     AWS = "aws"
+    KEYSPACES = "keyspaces"
+    PULUMI_PROVIDER = "pulumi-provider"
     AIRFLOW = "airflow"
 
 
@@ -35,6 +37,8 @@ class WorldPorts:
     target_storage: int = 17001
     snowflake: int = 18443
     aws: int = 14566
+    keyspaces: int = 19170
+    pulumi_provider: int = 19171
     airflow: int = 18080
 
     @classmethod

@@ -27,6 +27,7 @@ from rehearsal.servers.airflow import AirflowServer
 from rehearsal.servers.application import SampleApplication
 from rehearsal.servers.aws import AwsStandIn
 from rehearsal.servers.cassandra import WorldNode
+from rehearsal.servers.keyspaces import WorldControlPlane, WorldPulumiProvider
 from rehearsal.servers.snowflake import SnowflakeStandIn
 from rehearsal.settings import Component, WorldSettings
 
@@ -58,8 +59,14 @@ class World:
         self.target = WorldNode(role="target", home=self.home, port=ports.target, storage_port=ports.target_storage)
         self.snowflake = SnowflakeStandIn(home=self.home, port=ports.snowflake, log=logs / "snowflake.log")
         self.aws = AwsStandIn(home=self.home, port=ports.aws, log=logs / "aws.log")
+        self.keyspaces = WorldControlPlane(home=self.home, port=ports.keyspaces, node=self.target)
+        self.pulumi_provider = WorldPulumiProvider(home=self.home, port=ports.pulumi_provider)
         self.airflow = AirflowServer(
-            home=self.home, port=ports.airflow, ca_file=self.snowflake.ca_file, connections=self.connections()
+            home=self.home,
+            port=ports.airflow,
+            ca_file=self.snowflake.ca_file,
+            connections=self.connections(),
+            environment=self.pulumi_provider.environment,
         )
         self.application = SampleApplication(home=self.home, source=self.source, target=self.target, aws=self.aws)
         self._services = self._chosen()
@@ -134,6 +141,8 @@ class World:
             Component.TARGET: self.target,
             Component.SNOWFLAKE: self.snowflake,
             Component.AWS: self.aws,
+            Component.KEYSPACES: self.keyspaces,
+            Component.PULUMI_PROVIDER: self.pulumi_provider,
             Component.AIRFLOW: self.airflow,
         }
         return {component: part for component, part in parts.items() if component in self.settings.components}
@@ -144,7 +153,7 @@ class World:
             connections.source(self.source),
             connections.target(self.target),
             connections.history(self.snowflake),
-            connections.aws(self.aws),
+            connections.aws(self.aws, keyspaces_url=self.keyspaces.url),
             connections.ledger(self.home),
         ]
 

@@ -78,11 +78,31 @@ check_java() {
   esac
 }
 
+# Building the CLI from source takes many minutes where nothing quicker is to be had, so it goes on beside the rest.
+start_pulumi() {
+  pulumi_log="$cache/install-pulumi.log"
+  setsid tools/install-pulumi.sh >"$pulumi_log" 2>&1 &
+  pulumi=$!
+  # It has a process group of its own, which would go on building when this script is left early.
+  trap 'kill -- "-$pulumi" 2>/dev/null || true' EXIT
+}
+
+wait_for_pulumi() {
+  local status=0
+  with_progress "Pulumi's CLI (log: $pulumi_log)" wait "$pulumi" || status=$?
+  trap - EXIT
+  ((status == 0)) && return
+  tail -n 20 "$pulumi_log" >&2
+  fail "Pulumi's CLI could not be had; the end of $pulumi_log is above"
+}
+
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/keyspaces-migration"
 mkdir -p "$cache"
 
 install_system_packages java:openjdk-17-jre-headless mvn:maven
 check_java
 make_environment
+start_pulumi
 fetch_cassandra
 case "${1:-}" in with-browser) install_system_packages chromium:chromium ;; esac
+wait_for_pulumi

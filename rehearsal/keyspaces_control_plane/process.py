@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rehearsal.keyspaces_control_plane.operations import Account
-from rehearsal.processes import Child, Program
+from rehearsal.processes import NO_ANSWER, Child, Program
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +28,7 @@ class ControlPlaneSettings:
         address: Loopback address of the API.
         account: Region, account and settle time.
         world: Home of the world it belongs to, if not its own.
+        log_file: Its log, if not in `home`.
     """
 
     home: Path
@@ -37,6 +38,7 @@ class ControlPlaneSettings:
     address: str = "127.0.0.1"
     account: Account = field(default_factory=Account)
     world: Path | None = None
+    log_file: Path | None = None
 
 
 class KeyspacesControlPlane:
@@ -55,7 +57,7 @@ class KeyspacesControlPlane:
     @property
     def log(self) -> Path:
         """What it wrote."""
-        return self.settings.home / "keyspaces-control-plane.log"
+        return self.settings.log_file or self.settings.home / "keyspaces-control-plane.log"
 
     def launch(self) -> None:
         """Start the process only."""
@@ -86,10 +88,15 @@ class KeyspacesControlPlane:
             connection.request("GET", "/")
             connection.getresponse().read()
         except (http.client.HTTPException, OSError) as error:
-            return f"{self.url}: {error}"
+            return f"{NO_ANSWER} {self.url} ({error})"
         finally:
             connection.close()
         return None
+
+    def check(self) -> None:
+        """Raise ProgramDiedError when it has ended by itself."""
+        if self._child is not None:
+            self._child.check()
 
     def stop(self) -> None:
         """End it."""

@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rehearsal.processes import Child, Program
+from rehearsal.processes import NO_ANSWER, Child, Program
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,11 +23,13 @@ class ProviderSettings:
         home: Folder for its log.
         port: Its port on 127.0.0.1.
         world: Home of the world it belongs to, if not its own.
+        log_file: Its log, if not in `home`.
     """
 
     home: Path
     port: int
     world: Path | None = None
+    log_file: Path | None = None
 
 
 class PulumiAwsProvider:
@@ -46,7 +48,7 @@ class PulumiAwsProvider:
     @property
     def log(self) -> Path:
         """What it wrote."""
-        return self.settings.home / "pulumi-aws-provider.log"
+        return self.settings.log_file or self.settings.home / "pulumi-aws-provider.log"
 
     def launch(self) -> None:
         """Start the process only."""
@@ -63,8 +65,13 @@ class PulumiAwsProvider:
         try:
             socket.create_connection(("127.0.0.1", self.settings.port), timeout=ANSWER_TIMEOUT_S).close()
         except OSError as error:
-            return f"127.0.0.1:{self.settings.port}: {error}"
+            return f"{NO_ANSWER} 127.0.0.1:{self.settings.port} ({error})"
         return None
+
+    def check(self) -> None:
+        """Raise ProgramDiedError when it has ended by itself."""
+        if self._child is not None:
+            self._child.check()
 
     def stop(self) -> None:
         """End it."""

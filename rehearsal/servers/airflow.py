@@ -22,7 +22,7 @@ from rehearsal.servers.connections import AirflowConnection
 from rehearsal.servers.service import PROBE_TIMEOUT_S, REPOSITORY, without_proxy
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from io import TextIOWrapper
     from pathlib import Path
 
@@ -56,13 +56,20 @@ class AirflowServer:
     start_timeout_s = 480.0
 
     def __init__(
-        self, *, home: Path, port: int, ca_file: Path | None, connections: Sequence[AirflowConnection]
+        self,
+        *,
+        home: Path,
+        port: int,
+        ca_file: Path | None,
+        connections: Sequence[AirflowConnection],
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.world = home
         self.home = home / "airflow"
         self.port = port
         self._ca_file = ca_file
         self._connections = tuple(connections)
+        self._environment = dict(environment or {})
         self._migration: Child | None = None
         self._children: dict[str, Child] = {}
         self._launched_at = dt.datetime.min.replace(tzinfo=dt.UTC)
@@ -96,6 +103,7 @@ class AirflowServer:
         self._children = {}
         self.home.mkdir(parents=True, exist_ok=True)
         self._write_passwords()
+        self._write_passphrase()
         self._write_configuration()
         write_ca_bundle(self.home / "ca-bundle.pem", own=self._ca_file)
         if not self._migrated.exists():
@@ -154,11 +162,17 @@ class AirflowServer:
             "REQUESTS_CA_BUNDLE": str((self.home / "ca-bundle.pem").resolve()),
             "SCARF_ANALYTICS": "false",
             "DO_NOT_TRACK": "1",
+            "PULUMI_CONFIG_PASSPHRASE_FILE": str(self._passphrase_file.resolve()),
+            **self._environment,
         }
 
     @property
     def _passwords_file(self) -> Path:
         return self.home / "passwords.json"
+
+    @property
+    def _passphrase_file(self) -> Path:
+        return self.world / "pulumi-passphrase"
 
     @property
     def _migrated(self) -> Path:
@@ -216,6 +230,11 @@ class AirflowServer:
             self._passwords_file,
             json.dumps({user: known.get(user) or secrets.token_urlsafe(12) for user in USERS}),
         )
+
+    def _write_passphrase(self) -> None:
+        """The passphrase of the stack's secrets; made at the first start and kept, as no other opens the stack."""
+        if not self._passphrase_file.exists():
+            _write_private(self._passphrase_file, secrets.token_urlsafe(32))
 
     def _write_configuration(self) -> None:
         """Settings and secrets in one file of the owner's; secrets of an earlier start are kept."""

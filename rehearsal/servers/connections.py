@@ -95,7 +95,7 @@ def history(stand_in: SnowflakeStandIn) -> AirflowConnection:
     )
 
 
-def aws(stand_in: AwsStandIn) -> AirflowConnection:
+def aws(stand_in: AwsStandIn, *, keyspaces_url: str) -> AirflowConnection:
     """AWS."""
     return AirflowConnection(
         connection_id="flights_aws",
@@ -107,7 +107,10 @@ def aws(stand_in: AwsStandIn) -> AirflowConnection:
             "region_name": REGION,
             "endpoint_url": stand_in.endpoint_url,
             # The form's Test button asks STS, which heeds no other setting, and would go to the real AWS.
-            "service_config": {"sts": {"endpoint_url": stand_in.endpoint_url}},
+            "service_config": {
+                "sts": {"endpoint_url": stand_in.endpoint_url},
+                "keyspaces": {"endpoint_url": keyspaces_url},
+            },
         },
     )
 

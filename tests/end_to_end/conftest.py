@@ -1,17 +1,44 @@
 """One local world, Airflow included, for all end-to-end tests: a few days of the flights, on free ports."""
 
+import json
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from rich.console import Console
 
 from rehearsal.airflow_api import AirflowApi
 from rehearsal.reporter import ConsoleReporter
+from rehearsal.run import Choices, rehearse
 from rehearsal.settings import WorldPorts, WorldSettings
 from rehearsal.world import World
 
 DAYS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rehearsed:
+    """One whole rehearsal on the world, and how to look at its runs.
+
+    Attributes:
+        result: What `make rehearsal` prints as its last line.
+    """
+
+    result: dict[str, Any]
+    api: AirflowApi
+
+    def run_id(self, stage: str) -> str:
+        """The first run of a stage."""
+        (run, *_) = self.api.call("GET", f"/dags/flights.{stage}/dagRuns", params={"order_by": "run_after"})["dag_runs"]
+        return str(run["dag_run_id"])
+
+    def returned(self, stage: str, task_id: str, *, run_id: str | None = None) -> Any:
+        """What a task of a stage's run returned."""
+        path = f"/dags/flights.{stage}/dagRuns/{run_id or self.run_id(stage)}/taskInstances/{task_id}"
+        value = self.api.call("GET", f"{path}/xcomEntries/return_value", params={"deserialize": True})["value"]
+        return json.loads(value) if isinstance(value, str) else value
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +55,12 @@ def api(world: World) -> Iterator[AirflowApi]:
     """Airflow's API as its admin."""
     with world.airflow.api() as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def rehearsed(world: World, api: AirflowApi) -> Rehearsed:
+    """Every stage that is built, in order, approvals answered as the UI does it."""
+    console = Console(file=sys.__stderr__, highlight=False, width=160)
+    choices = Choices(approve=True, keep=False)
+    result = rehearse(world, choices=choices, console=Console(quiet=True), reporter=ConsoleReporter(console))
+    return Rehearsed(result=result, api=api)

@@ -171,7 +171,9 @@ def unique(name: str) -> str:
 def found(session: Session, table: Any) -> dict[tuple[Any, ...], tuple[Any, ...]]:
     """A table of the target, by key, as the sample's values are."""
     columns = ", ".join(table.all_columns)
-    rows = (tuple(map(as_sample, row)) for row in session.execute(f"SELECT {columns} FROM flights.{table.name}"))  # noqa: S608 # our names
+    rows = (
+        tuple(map(as_sample, row)) for row in session.execute(f"SELECT {columns} FROM flights.{table.name}")
+    )  # our names
     return {row[: len(table.key)]: row for row in rows}
 
 
@@ -280,7 +282,7 @@ def test_what_was_dual_written_wins_and_what_was_deleted_stays_deleted(world: Wo
     updated, deleted, cleared, kept = list(rows)[:4]
     where = " AND ".join(f"{name} = %s" for name in table.key)
     later = BARRIER_US + 1_000_000
-    update = f"UPDATE flights.flights_unarchived USING TIMESTAMP {later} SET dest = 'NEW' WHERE {where}"  # noqa: S608 # ours
+    update = f"UPDATE flights.flights_unarchived USING TIMESTAMP {later} SET dest = 'NEW' WHERE {where}"  # ours
     world.session.execute(update, updated)
     world.plan(flights, run, barrier_us=BARRIER_US)
     world.load(flights, run, barrier_us=BARRIER_US)
@@ -455,7 +457,9 @@ def test_a_load_that_would_end_too_late_writes_nothing_and_says_what_to_do(world
 def test_a_snapshot_that_somebody_changed_stops_the_load(world: World, migration: Migration) -> None:
     run, weather = unique("changed"), only(migration, "weather")
     snapshot = world.plan(weather, run).tables[0].snapshot.address
-    world.cursor.execute(f'DELETE FROM {snapshot} WHERE "time_hour" = (SELECT MIN("time_hour") FROM {snapshot})')  # noqa: S608 # ours
+    world.cursor.execute(
+        f'DELETE FROM {snapshot} WHERE "time_hour" = (SELECT MIN("time_hour") FROM {snapshot})'
+    )  # ours
     with pytest.raises(SnapshotChangedError, match="Start a new run"):
         world.load(weather, run)
     assert "failed" in {state for state, _ in attempts(world.ledger)}

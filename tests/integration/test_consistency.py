@@ -1,6 +1,5 @@
 """A whole check on real stores: one Cassandra node with two keyspaces, fakesnow as the history, real flights."""
 
-# ruff: noqa: S608 -- statements are put together from this file's own constants
 from __future__ import annotations
 
 import csv

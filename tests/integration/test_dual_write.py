@@ -165,14 +165,14 @@ def _plain(value: Any) -> Any:
 
 def backfill(world: World, n: int, kind: str, *, at_us: int) -> None:
     world.session.execute(
-        f"INSERT INTO {TARGET}.events (customer, day, n, kind, amount) VALUES ('c', %s, %s, %s, 1) "  # noqa: S608
+        f"INSERT INTO {TARGET}.events (customer, day, n, kind, amount) VALUES ('c', %s, %s, %s, 1) "
         f"USING TIMESTAMP {at_us}",
         (DAY, n, kind),
     )
 
 
 def writetime(world: World, keyspace: str) -> int:
-    row = world.session.execute(f"SELECT WRITETIME(kind) AS w FROM {keyspace}.events LIMIT 1").one()  # noqa: S608
+    row = world.session.execute(f"SELECT WRITETIME(kind) AS w FROM {keyspace}.events LIMIT 1").one()
     found: int = row.w
     return found
 
@@ -378,7 +378,7 @@ def test_the_recopy_never_overwrites_a_dual_write_and_keeps_a_time_to_live(world
     with world.writer() as writer:
         writer.insert("events", {**key(1), "kind": "recorded", "amount": 1})
         world.session.execute(
-            f"UPDATE {SOURCE}.events USING TTL 1000 SET amount = 7 WHERE customer = 'c' AND day = %s AND n = 1",  # noqa: S608
+            f"UPDATE {SOURCE}.events USING TTL 1000 SET amount = 7 WHERE customer = 'c' AND day = %s AND n = 1",
             (DAY,),
         )
         barrier_us = system_now_us() - 1
@@ -388,7 +388,7 @@ def test_the_recopy_never_overwrites_a_dual_write_and_keeps_a_time_to_live(world
             _with_stale_kind(execute(statement)) if "WRITETIME" in statement.cql else execute(statement)
         )
         world.recopy(barrier_us)
-    row = world.session.execute(f"SELECT kind, amount, TTL(amount) AS ttl FROM {TARGET}.events").one()  # noqa: S608
+    row = world.session.execute(f"SELECT kind, amount, TTL(amount) AS ttl FROM {TARGET}.events").one()
     assert (row.kind, row.amount) == ("dual", 7)
     assert 900 < row.ttl <= 1000
 

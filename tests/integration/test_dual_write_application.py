@@ -191,7 +191,7 @@ class Rehearsal:
         for table in (sample.flights_unarchived, sample.planes):
             marks = ", ".join("?" * len(table.all_columns))
             insert = self.session.prepare(
-                f"INSERT INTO {SOURCE}.{table.name} ({', '.join(table.all_columns)}) VALUES ({marks})"  # noqa: S608
+                f"INSERT INTO {SOURCE}.{table.name} ({', '.join(table.all_columns)}) VALUES ({marks})"
             )
             for future in [self.session.execute_async(insert, row) for row in table.rows[:250]]:
                 future.result()
@@ -262,7 +262,7 @@ class Rehearsal:
     def history(self) -> dict[str, list[Any]]:
         """A snapshot of the source, as if the history had followed it until now."""
         return {
-            shape.name: list(self.session.execute(f"SELECT {', '.join(shape.columns)} FROM {SOURCE}.{shape.name}"))  # noqa: S608
+            shape.name: list(self.session.execute(f"SELECT {', '.join(shape.columns)} FROM {SOURCE}.{shape.name}"))
             for shape in self.shapes
         }
 

@@ -130,7 +130,7 @@ def test_the_newest_versions_in_snowflake_are_the_sources_rows(
     history.verify(cursor, sample, versions, progress=lambda _: None)
     table = sample.flights_unarchived
     names = (*table.all_columns, "version", "is_deleted")
-    cursor.execute(f"SELECT {', '.join(names)} FROM FLIGHTS")  # noqa: S608
+    cursor.execute(f"SELECT {', '.join(names)} FROM FLIGHTS")
     held = cursor.fetchall()
     assert len(held) == versions["FLIGHTS"] > len(table.rows)
     (place,) = table.places(["time_hour"])

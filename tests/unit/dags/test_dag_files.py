@@ -14,7 +14,15 @@ from keyspaces_provider.airflow_version import UnsupportedAirflowError, require_
 if TYPE_CHECKING:
     from airflow.sdk import DAG
 
-STAGES = {"assess", "consistency_check", "cutover", "historical_backfill", "rollback", "start_dual_writes"}
+STAGES = {
+    "assess",
+    "consistency_check",
+    "cutover",
+    "historical_backfill",
+    "provision",
+    "rollback",
+    "start_dual_writes",
+}
 
 
 def load(folder: Path) -> DagBag:
