@@ -17,8 +17,9 @@ from rehearsal import home as homes
 from rehearsal.certificates import write_ca_bundle
 from rehearsal.processes import WorldError, processes_of
 from rehearsal.reporter import ConsoleReporter
-from rehearsal.run import choices_of_this_terminal, rehearse
+from rehearsal.run import Choices, choices_of_this_terminal, rehearse
 from rehearsal.servers.connections import as_import_file, ledger_on_postgresql
+from rehearsal.servers.service import REPOSITORY
 from rehearsal.settings import DEFAULT_HOME, Component, WorldPorts, WorldSettings
 from rehearsal.world import World
 
@@ -91,6 +92,21 @@ def _run(chosen: argparse.Namespace, console: Console) -> int:
             console.file.flush()
             if choices.keep:
                 world.watch()
+    finally:
+        reporter.close()
+    return 0
+
+
+def _screenshots(chosen: argparse.Namespace, console: Console) -> int:
+    from rehearsal.screenshots import take  # noqa: PLC0415 - a browser's driver is needed here alone
+
+    chosen.only = None
+    reporter = ConsoleReporter()
+    try:
+        with World(_settings(chosen), reporter=reporter) as world:
+            rehearse(world, choices=Choices(approve=True, keep=False), console=console, reporter=reporter)
+            for path in take(world, REPOSITORY / "docs" / "images"):
+                reporter.done(f"took {path.name}")
     finally:
         reporter.close()
     return 0
@@ -178,6 +194,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
     for name, run, text in (
         ("run", _run, "bring the world up and take a migration through every stage that is built"),
+        ("screenshots", _screenshots, "bring the world up, run the stages, and take the pictures in docs/ anew"),
         ("up", _up, "bring the world up and stay; Ctrl-C takes it down"),
         ("down", _down, "take a running world down, and what a crashed one left behind"),
         ("status", _status, "show the supervisor and the processes"),
@@ -188,7 +205,7 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(run=run)
         command.add_argument("--home", type=Path, default=DEFAULT_HOME, help="folder of the world (%(default)s)")
         command.add_argument("--port", type=_port, action="append", default=[], metavar="NAME=NUMBER", help="a port")
-        if name in {"run", "up"}:
+        if name in {"run", "screenshots", "up"}:
             data = command.add_mutually_exclusive_group()
             data.add_argument("--wipe", action="store_true", help="begin without the data of earlier runs")
             data.add_argument("--keep", action="store_true", help="keep it, which is the default")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from rich.markdown import Markdown
 
+from rehearsal.approvals import Approver
 from rehearsal.processes import WorldError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from rehearsal.world import World
 
 MIGRATION = "flights"
-STAGE_TIMEOUT_S = 900.0
+STAGE_TIMEOUT_S = 1800.0
 
 
 class StageFailedError(WorldError):
@@ -59,9 +60,11 @@ class Rehearsal:
     """One run through the stages on a world that is up."""
 
     world: World
+    choices: Choices
     console: Console
     reporter: Reporter
     seconds: dict[str, float] = field(default_factory=dict)
+    rows_backfilled: int = 0
 
     def run(self) -> None:
         """Every stage that is built, in the lifecycle's order.
@@ -73,6 +76,14 @@ class Rehearsal:
             if errors := api.import_errors():
                 raise StageFailedError(f"Airflow could not import DAG files: {errors}")
             self._assess(api)
+            self._stage(api, "provision")
+            self._backfill(api)
+
+    def _backfill(self, api: AirflowApi) -> None:
+        run_id = self._stage(api, "historical_backfill")
+        found = _xcom(api, f"{MIGRATION}.historical_backfill", run_id, "verify")
+        self.rows_backfilled = found["rows_backfilled"]
+        self.reporter.done(f"{self.rows_backfilled:,} rows are in the target; the report is kept: {found['report']}")
 
     def _assess(self, api: AirflowApi) -> None:
         run_id = self._stage(api, "assess")
@@ -87,7 +98,19 @@ class Rehearsal:
         api.wait_for_dag(dag_id)
         run_id = api.trigger(dag_id)
         self.reporter.done(f"triggered {dag_id}: {self.world.airflow.url}/dags/{dag_id}/runs/{run_id}")
-        state = api.wait_for_run(dag_id, run_id, timeout_s=STAGE_TIMEOUT_S, progress=self.reporter.working)
+        approver = Approver(
+            api=api,
+            migration=MIGRATION,
+            ask=not self.choices.approve,
+            console=self.console,
+            reporter=self.reporter,
+        )
+
+        def look(seen: str) -> None:
+            self.reporter.working(seen)
+            approver.look(dag_id, run_id)
+
+        state = api.wait_for_run(dag_id, run_id, timeout_s=STAGE_TIMEOUT_S, progress=look)
         self.seconds[stage] = round(time.monotonic() - began, 1)
         if state != "success":
             raise StageFailedError(_why_failed(api, dag_id, run_id))
@@ -104,9 +127,14 @@ def rehearse(world: World, *, choices: Choices, console: Console, reporter: Repo
     began = time.monotonic()
     if not choices.keep:
         reporter.done("the world is taken down at the end (KEEP=1 leaves it up)")
-    rehearsal = Rehearsal(world=world, console=console, reporter=reporter)
+    rehearsal = Rehearsal(world=world, choices=choices, console=console, reporter=reporter)
     rehearsal.run()
-    return {"rehearsal": "ok", "wall_s": round(time.monotonic() - began, 1), "stages": rehearsal.seconds}
+    return {
+        "rehearsal": "ok",
+        "wall_s": round(time.monotonic() - began, 1),
+        "stages": rehearsal.seconds,
+        "rows_backfilled": rehearsal.rows_backfilled,
+    }
 
 
 def choices_of_this_terminal() -> Choices:

@@ -4,6 +4,7 @@ import datetime as dt
 import os
 import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +15,9 @@ from rehearsal.ports import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+# Processes that tests start run the sources under test, and not whatever checkout the environment has installed.
+os.environ["PYTHONPATH"] = os.pathsep.join(str(Path(__file__).parents[1] / path) for path in (".", "plugins", "infra"))
 
 # Airflow reads its home when it is first imported, and would make one in the home of whoever runs the tests.
 _AIRFLOW_HOME = tempfile.TemporaryDirectory(prefix="airflow-home-")

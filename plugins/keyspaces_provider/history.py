@@ -1,13 +1,44 @@
-"""The history's shape through Airflow's Snowflake connection."""
+"""The history through Airflow's Snowflake connection: its shape for the assessment, and its rows."""
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from keyspaces_migration.errors import MigrationError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
+
+    from snowflake.connector import SnowflakeConnection
 
     from keyspaces_migration.assessment.history import History
     from keyspaces_migration.assessment.model import Table
+
+
+class HistoryUnreachableError(MigrationError):
+    """Snowflake does not answer through the connection, or refuses it."""
+
+
+@contextmanager
+def snowflake_connection(conn_id: str) -> "Iterator[SnowflakeConnection]":
+    """The Snowflake connection behind an Airflow connection of type `snowflake`; closed at the end of the block.
+
+    Raises:
+        HistoryUnreachableError: it can't be opened; the message names the connection and what Snowflake said.
+    """
+    from airflow.providers.snowflake.hooks.snowflake import SnowflakeHook
+    from snowflake.connector import Error
+
+    try:
+        connection = SnowflakeHook(snowflake_conn_id=conn_id).get_conn()
+    except Error as error:
+        raise HistoryUnreachableError(
+            f"Snowflake can't be reached through connection {conn_id}: {error.msg or type(error).__name__}"
+        ) from error
+    try:
+        yield connection
+    finally:
+        connection.close()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,28 +57,21 @@ class SnowflakeHistory:
         Raises:
             HistoryUnreadableError: Snowflake can't be reached, or the connection does not say where to look.
         """
-        from airflow.providers.snowflake.hooks.snowflake import SnowflakeHook
         from snowflake.connector import Error
 
         from keyspaces_migration.assessment import HistoryReader
         from keyspaces_migration.assessment.errors import HistoryUnreadableError
 
-        hook = SnowflakeHook(snowflake_conn_id=self.conn_id)
         try:
-            connection = hook.get_conn()
-        except Error as error:
-            raise HistoryUnreadableError(
-                f"Snowflake can't be reached through connection {self.conn_id}: {error.msg or type(error).__name__}"
-            ) from error
-        try:
-            database, schema = connection.database, connection.schema
-            if not database or not schema:
-                raise HistoryUnreadableError(
-                    f"connection {self.conn_id} names no {'schema' if database else 'database'}: set it there, so that "
-                    f"it is known where the history's tables are"
-                )
-            with connection.cursor() as cursor:
-                reader = HistoryReader(cursor=cursor, database=database, schema=schema, database_error=Error)
-                return reader.read(tables)
-        finally:
-            connection.close()
+            with snowflake_connection(self.conn_id) as connection:
+                database, schema = connection.database, connection.schema
+                if not database or not schema:
+                    raise HistoryUnreadableError(
+                        f"connection {self.conn_id} names no {'schema' if database else 'database'}: set it there, so "
+                        f"that it is known where the history's tables are"
+                    )
+                with connection.cursor() as cursor:
+                    reader = HistoryReader(cursor=cursor, database=database, schema=schema, database_error=Error)
+                    return reader.read(tables)
+        except HistoryUnreachableError as error:
+            raise HistoryUnreadableError(str(error)) from error

@@ -57,15 +57,19 @@ def valid_migrations(folder: Path, *, stage: Stage) -> Iterator[LoadedMigration]
             yield loaded
 
 
-def stage_dag(
+def stage_dag(  # noqa: PLR0913 # all by keyword
     migration: Migration,
     *,
     stage: Stage,
     summary: str,
     doc_md: str,
     params: Mapping[str, Param] | None = None,
+    schedule: str | None = None,
 ) -> DAG:
-    """The DAG `<migration>.<stage>`, started by hand, one run at a time, with no retries unless a task says so.
+    """The DAG `<migration>.<stage>`, one run at a time, with no retries unless a task says so.
+
+    It is not paused when it is created: a stage started by hand waits for a person anyway, and a scheduled run that
+    comes before its stage's turn skips with the reason (`RecordRunOperator`).
 
     Args:
         migration: the migration whose stage it is.
@@ -73,12 +77,14 @@ def stage_dag(
         summary: one line for the DAG list.
         doc_md: what the stage does and leaves, in Markdown: the docstring of its DAG file.
         params: what the person who triggers it may choose.
+        schedule: cron fields or a preset, UTC, from the migration file; None: started by hand alone. It can be started
+            by hand in either case. Runs that were missed are not made up for.
     """
     return DAG(
         dag_id=dag_id(migration.name, stage),
         description=summary,
         doc_md=doc_md,
-        schedule=None,
+        schedule=schedule,
         catchup=False,
         max_active_runs=1,
         is_paused_upon_creation=False,

@@ -13,6 +13,8 @@ class ReportKind(StrEnum):
     ASSESSMENT = "assessment"
     TABLES_DRAFT = "tables_draft"
     CONSISTENCY_CHECK = "consistency_check"
+    BACKFILL_PLAN = "backfill_plan"
+    BACKFILL = "backfill"
     EVIDENCE = "evidence"
     PROVISION_PLAN = "provision_plan"
 

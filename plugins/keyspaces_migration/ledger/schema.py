@@ -6,6 +6,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 
 from keyspaces_migration.consistency.kinds import Draw, Leader, MismatchKind, Store, Verdict
+from keyspaces_migration.ledger.backfill_records import LoadMode, SplitState
 from keyspaces_migration.ledger.records import ReportKind
 from keyspaces_migration.lifecycle import Milestone, Stage
 
@@ -208,4 +209,60 @@ mismatches = sa.Table(
     sa.Column("values_by_column", sa.Text),
     sa.Column("seen_at", UtcTimestamp, nullable=False),
     sa.Column("confirmed_at", UtcTimestamp, nullable=False),
+)
+
+backfill_tables = sa.Table(
+    "backfill_tables",
+    metadata,
+    _id(),
+    sa.Column("dag_id", sa.Text, nullable=False),
+    sa.Column("run_id", sa.Text, nullable=False),
+    sa.Column("table_name", sa.Text, nullable=False),
+    sa.Column("snapshot", sa.Text, nullable=False),
+    sa.Column("mode", _name(LoadMode, constraint="mode"), nullable=False),
+    sa.Column("barrier_us", sa.BigInteger),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+    sa.Column("deleted", sa.BigInteger, nullable=False),
+    sa.Column("watermark", sa.Text),
+    sa.Column("snapshot_at", UtcTimestamp, nullable=False),
+    sa.Column("planned_at", UtcTimestamp, nullable=False),
+    _of_a_recorded_run(),
+    sa.UniqueConstraint("dag_id", "run_id", "table_name"),
+)
+
+backfill_splits = sa.Table(
+    "backfill_splits",
+    metadata,
+    _id(),
+    sa.Column("backfill_table_id", sa.BigInteger, sa.ForeignKey("backfill_tables.id"), nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("of", sa.Integer, nullable=False),
+    sa.Column("first_bucket", sa.Integer, nullable=False),
+    sa.Column("end_bucket", sa.Integer, nullable=False),
+    sa.Column("planned_rows", sa.BigInteger, nullable=False),
+    sa.Column("state", _name(SplitState, constraint="state"), nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("worker", sa.Text),
+    sa.Column("lease_until", UtcTimestamp),
+    sa.Column("first_claimed_at", UtcTimestamp),
+    sa.Column("finished_at", UtcTimestamp),
+    sa.Column("rows_read", sa.BigInteger, nullable=False),
+    sa.Column("written", sa.BigInteger, nullable=False),
+    sa.Column("expired", sa.BigInteger, nullable=False),
+    sa.Column("dead", sa.BigInteger, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.UniqueConstraint("backfill_table_id", "number"),
+    # No write of a row may go uncounted: what was read was written, had expired, or is a dead letter.
+    sa.CheckConstraint("rows_read = written + expired + dead", name="counts"),
+)
+
+dead_letters = sa.Table(
+    "dead_letters",
+    metadata,
+    _id(),
+    sa.Column("backfill_split_id", sa.BigInteger, sa.ForeignKey("backfill_splits.id"), nullable=False, index=True),
+    sa.Column("key_json", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("row_json", sa.Text, nullable=False),
+    sa.Column("recorded_at", UtcTimestamp, nullable=False),
 )

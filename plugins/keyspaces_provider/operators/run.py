@@ -5,12 +5,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowSkipException
 
 from keyspaces_migration.config import load_migration
-from keyspaces_migration.lifecycle import Stage
+from keyspaces_migration.lifecycle import OutOfOrderError, Stage
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+SCHEDULED = "scheduled"
+"""Airflow's type of a run that the schedule started; manual, triggered and backfill runs are somebody's wish."""
 
 
 class RecordRunOperator(BaseOperator):
@@ -18,6 +22,9 @@ class RecordRunOperator(BaseOperator):
 
     All later tasks of the run use the stored copy, so that an edit of the file in the middle of a run changes nothing
     that the run does. Run again in the same run, it records nothing anew, and fails if the file has changed since.
+
+    A run that the schedule started out of order is skipped with the reason: nobody asked for it, and before a stage's
+    turn there is nothing for it to do. A run that a person started fails.
 
     Args:
         stage: The stage that the DAG is for.
@@ -42,6 +49,7 @@ class RecordRunOperator(BaseOperator):
         Raises:
             MigrationFileError: the file is not valid (any more).
             OutOfOrderError: it is not this stage's turn; the message names the next step.
+            AirflowSkipException: as OutOfOrderError, in a run that the schedule started.
             ConfigurationChangedError: this run was recorded with another content of the file.
             LedgerError: the ledger can't be reached, or is not one that this code can use.
         """
@@ -50,18 +58,22 @@ class RecordRunOperator(BaseOperator):
 
         migration = load_migration(Path(self.migration_file))
         run = context["dag_run"]
-        recorded = ledger_from_connection(self.ledger_conn_id).start_run(
-            RunConfiguration(
-                migration=migration.name,
-                stage=self.stage,
-                dag_id=run.dag_id,
-                run_id=run.run_id,
-                digest=migration.digest,
-                canonical_json=migration.canonical_json(),
-                recorded_at=datetime.now(UTC),
-                recorded_by=run.triggering_user_name,
-            )
+        configuration = RunConfiguration(
+            migration=migration.name,
+            stage=self.stage,
+            dag_id=run.dag_id,
+            run_id=run.run_id,
+            digest=migration.digest,
+            canonical_json=migration.canonical_json(),
+            recorded_at=datetime.now(UTC),
+            recorded_by=run.triggering_user_name,
         )
+        try:
+            recorded = ledger_from_connection(self.ledger_conn_id).start_run(configuration)
+        except OutOfOrderError as error:
+            if run.run_type == SCHEDULED:
+                raise AirflowSkipException(f"Nothing to do now: {error}") from error
+            raise
         self.log.info(
             "Run %s of %s uses the migration file with digest %s, recorded %s",
             recorded.run_id,

@@ -14,7 +14,7 @@ from keyspaces_provider.airflow_version import UnsupportedAirflowError, require_
 if TYPE_CHECKING:
     from airflow.sdk import DAG
 
-STAGES = {"assess", "provision"}
+STAGES = {"assess", "consistency_check", "historical_backfill", "provision"}
 
 
 def load(folder: Path) -> DagBag:

@@ -7,9 +7,9 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "r0004_approvals"
-down_revision = "r0002_checks"
+down_revision = "r0003_backfill"
 
-_REPORT_KINDS_BEFORE = ("assessment", "tables_draft", "consistency_check")
+_REPORT_KINDS_BEFORE = ("assessment", "tables_draft", "consistency_check", "backfill_plan", "backfill")
 _NEW_REPORT_KINDS = ("evidence", "provision_plan")
 
 

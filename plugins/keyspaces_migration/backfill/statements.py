@@ -1,0 +1,94 @@
+"""The statements that a table's load sends: names quoted, values bound, timestamps explicit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from keyspaces_migration.config.tables import Table
+from keyspaces_migration.cql.identifiers import quote
+from keyspaces_migration.cql.types import ListOf
+
+if TYPE_CHECKING:
+    from cassandra.cluster import Session
+    from cassandra.query import PreparedStatement
+
+FOR_EVER = 0
+"""The time to live that CQL takes for none, whatever the table's default."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A table on the target.
+
+    Attributes:
+        name: Without its keyspace.
+    """
+
+    keyspace: str
+    name: str
+    table: Table
+
+    @property
+    def address(self) -> str:
+        """Keyspace and table, quoted."""
+        return f"{quote(self.keyspace)}.{quote(self.name)}"
+
+    @property
+    def row_columns(self) -> tuple[str, ...]:
+        """The columns of a row: its key and what is neither key nor static."""
+        schema = self.table.schema_
+        return (*schema.primary_key, *(column.name for column in schema.regular_columns))
+
+    @property
+    def static_columns(self) -> tuple[str, ...]:
+        """The columns of a partition's own write: its key and the static columns; empty without any."""
+        schema = self.table.schema_
+        return (*schema.partition_keys, *schema.static_columns) if schema.static_columns else ()
+
+    @property
+    def expires(self) -> bool:
+        """Whether rows have a time to live."""
+        return self.table.default_ttl is not None or self.table.history.expiry_column is not None
+
+    @property
+    def repeats_alike(self) -> bool:
+        """Whether a write sent twice at one timestamp is the same as sent once; not so for a list that isn't frozen."""
+        return not any(isinstance(column.cql_type, ListOf) for column in self.table.schema_.columns)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A target's statements, prepared. The last values of each are the timestamp and, in `row`, the time to live."""
+
+    row: "PreparedStatement"
+    static: "PreparedStatement | None"
+    delete: "PreparedStatement"
+
+
+def prepare(session: "Session", target: Target) -> Prepared:
+    """Prepare a target's statements. Errors are the driver's."""
+    using_row = "TIMESTAMP ? AND TTL ?" if target.expires else "TIMESTAMP ?"
+    statements = Prepared(
+        row=session.prepare(_insert(target, target.row_columns, using_row)),
+        static=session.prepare(_insert(target, target.static_columns, "TIMESTAMP ?"))
+        if target.static_columns
+        else None,
+        delete=session.prepare(delete_text(target, target.table.schema_.primary_key)),
+    )
+    for statement in (statements.row, statements.static):
+        if statement is not None:
+            statement.is_idempotent = target.repeats_alike
+    statements.delete.is_idempotent = True
+    return statements
+
+
+def delete_text(target: Target, key: Sequence[str], columns: Sequence[str] = ()) -> str:
+    """Return the DELETE of a row or partition, or of some of its columns: the timestamp first, then the key."""
+    what = ", ".join(map(quote, columns))
+    where = " AND ".join(f"{quote(name)} = ?" for name in key)
+    return f"DELETE {what} FROM {target.address} USING TIMESTAMP ? WHERE {where}"
+
+
+def _insert(target: Target, columns: Sequence[str], using: str) -> str:
+    names, marks = ", ".join(map(quote, columns)), ", ".join("?" * len(columns))
+    return f"INSERT INTO {target.address} ({names}) VALUES ({marks}) USING {using}"  # noqa: S608 # names are quoted

@@ -1,0 +1,111 @@
+"""Counts after a load: the ledger against the snapshot, and the target against the ledger."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from keyspaces_migration.backfill.statements import Target
+from keyspaces_migration.config import Migration
+from keyspaces_migration.cql.identifiers import quote
+from keyspaces_migration.ledger.backfill_records import LoadMode, TableProgress
+from keyspaces_migration.ledger.backfills import BackfillLedger
+
+if TYPE_CHECKING:
+    from cassandra.cluster import Session
+
+_RANGES = 16
+_FIRST_TOKEN, _LAST_TOKEN = -(2**63), 2**63 - 1
+_PAGE_ROWS = 5_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableCounts:
+    """The counts of one table.
+
+    Attributes:
+        progress: What the ledger says.
+        target_rows: Rows on the target; None where it need not be the same as was written: a load over an
+            earlier one or beside dual writes, rows that expire.
+    """
+
+    progress: TableProgress
+    target_rows: int | None
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What does not agree."""
+        counts, planned, found = self.progress.counts, self.progress.table.rows, []
+        if not self.progress.is_complete:
+            left = self.progress.splits - self.progress.done
+            found.append(f"{left} of {self.progress.splits} splits are not done")
+        elif counts.rows_read != planned:
+            found.append(f"{counts.rows_read} rows were read, and the snapshot has {planned}")
+        if self.target_rows is not None and self.target_rows != counts.written:
+            found.append(f"{counts.written} rows were written, and the target has {self.target_rows}")
+        return tuple(found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verification:
+    """The counts of a run."""
+
+    run_id: str
+    tables: tuple[TableCounts, ...]
+
+    @property
+    def agrees(self) -> bool:
+        """Whether all was planned, read, written and found again; dead letters are told apart, and don't count here."""
+        return bool(self.tables) and not any(table.problems for table in self.tables)
+
+    @property
+    def dead(self) -> int:
+        """Rows that could not be written."""
+        return sum(table.progress.counts.dead for table in self.tables)
+
+    def summary(self) -> dict[str, Any]:
+        """Return what a task hands on: JSON values, few and small."""
+        counts = [table.progress.counts for table in self.tables]
+        return {
+            "run_id": self.run_id,
+            "agrees": self.agrees,
+            "rows_backfilled": sum(each.written for each in counts),
+            "expired": sum(each.expired for each in counts),
+            "dead": self.dead,
+            "problems": [f"{t.progress.table.table_name}: {each}" for t in self.tables for each in t.problems],
+        }
+
+
+def verify_counts(
+    session: "Session", ledger: BackfillLedger, migration: Migration, *, dag_id: str, run_id: str
+) -> Verification:
+    """Compare what was planned, read and written, and count the target where it must hold just that.
+
+    Errors are those of the ledger and the driver's own.
+    """
+    tables = []
+    for progress in ledger.progress(dag_id=dag_id, run_id=run_id):
+        name = progress.table.table_name
+        target = Target(keyspace=migration.target.keyspace, name=name, table=migration.tables[name])
+        comparable = progress.table.mode is LoadMode.FULL and progress.table.barrier_us is None and not target.expires
+        tables.append(TableCounts(progress=progress, target_rows=count_rows(session, target) if comparable else None))
+    return Verification(run_id=run_id, tables=tuple(tables))
+
+
+def count_rows(session: "Session", target: Target) -> int:
+    """Return how many rows a table has, read range by range and page by page: Keyspaces has no COUNT."""
+    key = target.table.schema_.primary_key
+    partition = ", ".join(map(quote, target.table.schema_.partition_keys))
+    # The last key column alone: the smallest answer that still has one line a row. A clustering key that is null
+    # belongs to a partition of static columns only, which is no row.
+    statement = session.prepare(
+        f"SELECT {quote(key[-1])} FROM {target.address} WHERE token({partition}) >= ? AND token({partition}) <= ?"  # noqa: S608 # names are quoted
+    )
+    statement.fetch_size = _PAGE_ROWS
+    return sum(sum(row[0] is not None for row in session.execute(statement, bounds)) for bounds in _ranges())
+
+
+def _ranges() -> Sequence[tuple[int, int]]:
+    """Return ranges of Murmur3's tokens, both ends inside, that cover all of them once."""
+    width = (_LAST_TOKEN - _FIRST_TOKEN) // _RANGES + 1
+    starts = range(_FIRST_TOKEN, _LAST_TOKEN + 1, width)
+    return [(start, min(start + width - 1, _LAST_TOKEN)) for start in starts]

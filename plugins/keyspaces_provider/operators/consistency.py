@@ -1,0 +1,243 @@
+"""The consistency check as tasks: one that looks and records, one that is red where the stores are not in step."""
+
+import secrets
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import Asset, BaseOperator
+
+from keyspaces_migration.errors import MigrationError
+from keyspaces_provider.hooks.cassandra import CassandraHook
+from keyspaces_provider.hooks.keyspaces import KeyspacesHook
+from keyspaces_provider.run import MigrationRun, recorded_run
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+    from cassandra.cluster import Session
+    from snowflake.connector.cursor import SnowflakeCursor
+
+    from keyspaces_migration.consistency.check import TableCheck
+    from keyspaces_migration.consistency.plan import CheckPlan
+    from keyspaces_migration.consistency.results import CheckResult
+
+_SEED_BITS = 32
+
+
+class CheckNotPassedError(MigrationError):
+    """The check is recorded, and its verdict is not PASS; the message is the verdict in one sentence."""
+
+
+class CheckNotRecordedError(MigrationError):
+    """The run has no recorded check, so nobody knows how the stores stand."""
+
+
+class SeedError(MigrationError):
+    """The seed given is no whole number from 0."""
+
+
+def consistency_asset(migration: str) -> Asset:
+    """The asset that is updated by every check of `migration`, whatever its verdict: the event's extra says which."""
+    return Asset(f"keyspaces-migration/{migration}/consistency")
+
+
+class ConsistencyCheckOperator(BaseOperator):
+    """Compares every table of the migration in source, target and history, and records what it found.
+
+    It reads and never writes, on all three. The source leads: the target's rows are compared with its rows. What could
+    not be looked at is part of the verdict. The task is green when a check was made and recorded, whatever its
+    verdict, so that a retry never asks again in the hope of a better one; `RequirePassOperator` judges.
+
+    Args:
+        ledger_conn_id: Airflow connection of the ledger, where the run's migration file is.
+        migration: The migration's name, for the asset.
+        seed: Of all draws, as text from a template; empty or `None`: drawn at random. The ledger has it.
+    """
+
+    template_fields = ("seed",)
+    ui_color = "#e6f4ea"
+
+    def __init__(
+        self,
+        *,
+        ledger_conn_id: str,
+        migration: str,
+        seed: int | str | None = None,
+        **kwargs: Any,  # noqa: ANN401 - BaseOperator's own
+    ) -> None:
+        super().__init__(outlets=[consistency_asset(migration)], **kwargs)
+        self.ledger_conn_id = ledger_conn_id
+        self.migration = migration
+        self.seed = seed
+
+    def execute(self, context: "Context") -> dict[str, Any]:
+        """Check, record, keep and show the report.
+
+        Returns:
+            The check's summary, and the addresses of the report in Markdown and in JSON.
+
+        Raises:
+            StoreError: a store can't be reached, or refused.
+            HistoryUnreachableError: Snowflake can't be reached.
+            ConsistencyError: a table, or its history, can't be compared as the migration file describes it.
+            SeedError: the seed is not a number.
+            ReportNotKeptError: the report could not be written.
+            LedgerError: the ledger can't be reached, or holds no record of this run.
+        """
+        from keyspaces_migration.consistency.recording import record_check
+
+        run = recorded_run(context, ledger_conn_id=self.ledger_conn_id)
+        plan = check_plan(run, seed=seed_of(self.seed))
+        self.log.info(
+            "Seed %s, %s rows of each table, or all where it has fewer; differences have %s s to settle",
+            plan.seed,
+            f"{plan.rows_wanted:,}",
+            plan.settle_time_s,
+        )
+        result = self._check(run, plan)
+        record_check(run.ledger, result, dag_id=run.dag_id, run_id=run.run_id, attempt=context["ti"].try_number)
+        kept = self._keep(run, result)
+        context["outlet_events"][consistency_asset(self.migration)].extra = result.summary()
+        return {**result.summary(), **kept}
+
+    def _check(self, run: MigrationRun, plan: "CheckPlan") -> "CheckResult":
+        from keyspaces_migration.consistency.check import run_check
+        from keyspaces_provider.history import snowflake_connection
+
+        connections = run.migration.connections
+        with (
+            CassandraHook(connections.source).session() as source,
+            KeyspacesHook(connections.target).session() as target,
+            snowflake_connection(connections.history) as history,
+            history.cursor() as cursor,
+        ):
+            checks = table_checks(run, plan, source=source, target=target, history=cursor)
+            return run_check(checks, plan=plan, now=_now)
+
+    def _keep(self, run: MigrationRun, result: "CheckResult") -> dict[str, str]:
+        from keyspaces_migration.consistency.report import to_json, to_markdown
+        from keyspaces_migration.ledger import ReportKind
+
+        kind = ReportKind.CONSISTENCY_CHECK
+        page = to_markdown(result, title=f"Consistency of {run.migration.name}")
+        self.log.info("%s", page)
+        return {
+            "markdown": run.keep_report(kind, name="consistency_check.md", media_type="text/markdown", content=page),
+            "json": run.keep_report(
+                kind, name="consistency_check.json", media_type="application/json", content=to_json(result)
+            ),
+        }
+
+
+class RequirePassOperator(BaseOperator):
+    """Fails unless the run's newest check in the ledger passed, and says in one sentence why.
+
+    Args:
+        ledger_conn_id: Airflow connection of the ledger.
+    """
+
+    ui_color = "#e8eef7"
+
+    def __init__(self, *, ledger_conn_id: str, **kwargs: Any) -> None:  # noqa: ANN401 - BaseOperator's own
+        super().__init__(**kwargs)
+        self.ledger_conn_id = ledger_conn_id
+
+    def execute(self, context: "Context") -> str:
+        """Read the verdict from the ledger.
+
+        Returns:
+            The verdict in one sentence.
+
+        Raises:
+            CheckNotPassedError: the verdict is FAIL or INCONCLUSIVE.
+            CheckNotRecordedError: the run has recorded no check.
+            LedgerError: the ledger can't be reached.
+        """
+        from keyspaces_migration.consistency.kinds import Verdict
+        from keyspaces_migration.ledger.checks import CheckLedger
+
+        run = recorded_run(context, ledger_conn_id=self.ledger_conn_id)
+        recorded = [
+            check
+            for check in CheckLedger(run.ledger).runs(run.migration.name)
+            if (check.dag_id, check.run_id) == (run.dag_id, run.run_id)
+        ]
+        if not recorded:
+            raise CheckNotRecordedError(
+                f"Run {run.run_id} of {run.dag_id} has no check in the ledger: clear its task check, which makes one"
+            )
+        newest = recorded[-1]
+        sentence = f"{newest.verdict.value.upper()}: {newest.sentence}"
+        if newest.verdict is not Verdict.PASS:
+            raise CheckNotPassedError(sentence)
+        self.log.info("%s", sentence)
+        return sentence
+
+
+def seed_of(given: int | str | None) -> int:
+    """The seed that a person gave, or one drawn at random where nobody did.
+
+    Raises:
+        SeedError: it is no whole number from 0.
+    """
+    text = "" if given is None else str(given).strip()
+    if text in {"", "None"}:
+        return secrets.randbits(_SEED_BITS)
+    if not text.isdecimal():
+        raise SeedError(f"seed is {text!r}; allowed is a whole number from 0, or nothing for one drawn at random")
+    return int(text)
+
+
+def check_plan(run: MigrationRun, *, seed: int) -> "CheckPlan":
+    """What the run's migration file asks a check to do.
+
+    The source leads: the check after the cutover, when the target does, is not built yet.
+    """
+    from keyspaces_migration.consistency.kinds import Leader
+    from keyspaces_migration.consistency.plan import CheckPlan
+
+    asked = run.migration.consistency
+    return CheckPlan(
+        seed=seed,
+        confidence=asked.confidence,
+        max_mismatch_rate=asked.max_mismatch_rate,
+        tolerated_mismatch_rate=asked.tolerated_mismatch_rate,
+        settle_time_s=asked.settle_time.total_seconds(),
+        leader=Leader.SOURCE,
+    )
+
+
+def table_checks(
+    run: MigrationRun, plan: "CheckPlan", *, source: "Session", target: "Session", history: "SnowflakeCursor"
+) -> "list[TableCheck]":
+    """One check for each table of the run's migration file, in its order.
+
+    Raises:
+        TableNotComparableError: a table has counters.
+    """
+    from snowflake.connector.errors import Error
+
+    from keyspaces_migration.consistency.check import TableCheck
+    from keyspaces_migration.consistency.history import HistoryReader
+    from keyspaces_migration.consistency.kinds import Store
+    from keyspaces_migration.consistency.reading import StoreReader
+    from keyspaces_migration.consistency.shape import TableShape
+
+    migration = run.migration
+    shapes = [TableShape.of(name, table) for name, table in migration.tables.items()]
+    return [
+        TableCheck(
+            shape=shape,
+            plan=plan,
+            source=StoreReader(source, store=Store.SOURCE, keyspace=migration.source.keyspace, shape=shape),
+            target=StoreReader(target, store=Store.TARGET, keyspace=migration.target.keyspace, shape=shape),
+            history=HistoryReader(history, shape=shape, errors=(Error,)),
+            settle=time.sleep,
+            now=_now,
+        )
+        for shape in shapes
+    ]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
