@@ -25,7 +25,7 @@ from keyspaces_provider.run import MigrationRun, recorded_run
 
 MIGRATION = load_migration(Path(__file__).parents[4] / "dags/migrations/flights.yaml")
 DAG_ID, RUN_ID, LEDGER = "flights.provision", "run-1", MIGRATION.connections.ledger
-CHANGE = {
+CHANGE: dict[str, Any] = {
     "op": "add",
     "urn": "urn:planes",
     "type": "aws:keyspaces/table:Table",
