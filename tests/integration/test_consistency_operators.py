@@ -43,7 +43,7 @@ from rehearsal.data.tables import Sample
 from rehearsal.ports import free_ports
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from cassandra.cluster import Session
 
@@ -53,6 +53,7 @@ FILE = Path(__file__).parents[2] / "dags" / "migrations" / "flights.yaml"
 DAG_ID = "flights.consistency_check"
 TABLES = ("flights_unarchived", "departures", "planes", "weather")
 TARGET = "flights_target"
+SPOILT = "departures"
 
 
 @pytest.fixture(scope="module")
@@ -97,17 +98,22 @@ class Rehearsed:
 
     def __init__(self, folder: Path) -> None:
         self.file = folder / "flights.yaml"
-        content = yaml.safe_load(FILE.read_text())
-        content["target"]["keyspace"] = TARGET
-        content["consistency"]["settle_time"] = "PT1S"
-        self.file.write_text(yaml.safe_dump(content, sort_keys=False))
+        self.write_file(TABLES)
         self.ledger = open_ledger(f"sqlite:///{folder}/ledger.db")
         self.events = OutletEventAccessors()
         self._runs = 0
         self.context: Any = None
 
-    def start(self) -> None:
-        """A new run that a person triggered."""
+    def write_file(self, tables: Sequence[str]) -> None:
+        content = yaml.safe_load(FILE.read_text())
+        content["target"]["keyspace"] = TARGET
+        content["consistency"]["settle_time"] = "PT1S"
+        content["tables"] = {name: content["tables"][name] for name in tables}
+        self.file.write_text(yaml.safe_dump(content, sort_keys=False))
+
+    def start(self, *, tables: Sequence[str] = (SPOILT, "weather")) -> None:
+        """A new run that a person triggered, of a migration of these tables."""
+        self.write_file(tables)
         self._runs += 1
         run = SimpleNamespace(
             dag_id=DAG_ID, run_id=f"manual__{self._runs}", run_type="manual", triggering_user_name="admin"
@@ -167,24 +173,23 @@ def rehearsed(
     monkeypatch.setenv("AIRFLOW_CONN_LEDGER", f"sqlite://{tmp_path}/ledger.db")
     ready = Rehearsed(tmp_path)
     ready.reach(Milestone.ASSESSED, Milestone.PROVISIONED, Milestone.DUAL_WRITES_STARTED, Milestone.BACKFILL_COMPLETE)
-    ready.start()
     return ready
 
 
 @contextmanager
-def corrupted(session: Session) -> Iterator[dict[str, Any]]:
-    """One row of the target with another destination, set right afterwards; its key and both values."""
-    row = session.execute(f"SELECT carrier, flight_date, sched_dep_time, flight, dest FROM {TARGET}.{TABLES[0]}").one()
-    update = session.prepare(
-        f"UPDATE {TARGET}.{TABLES[0]} SET dest = ? "
-        "WHERE carrier = ? AND flight_date = ? AND sched_dep_time = ? AND flight = ?"
-    )
-    session.execute(update, ("???", *row[:4]))
+def spoilt(session: Session) -> Iterator[dict[str, Any]]:
+    """One row of the target has another destination meanwhile; its key, and what is right."""
+    key = ("origin", "flight_date", "carrier", "sched_dep_time", "flight")
+    row = session.execute(f"SELECT {', '.join(key)}, dest FROM {TARGET}.{SPOILT}").one()
+    where = " AND ".join(f"{name} = ?" for name in key)
+    update = session.prepare(f"UPDATE {TARGET}.{SPOILT} SET dest = ? WHERE {where}")
+    session.execute(update, ("???", *row[:-1]))
     yield row._asdict()
-    session.execute(update, (row.dest, *row[:4]))
+    session.execute(update, (row.dest, *row[:-1]))
 
 
 def test_a_true_copy_passes_and_leaves_verdict_report_and_event(rehearsed: Rehearsed) -> None:
+    rehearsed.start(tables=TABLES)
     returned = rehearsed.check(seed="7")
     (recorded,) = CheckLedger(rehearsed.ledger).runs("flights")
     assert recorded.verdict is Verdict.PASS, recorded.sentence
@@ -206,24 +211,26 @@ def test_a_true_copy_passes_and_leaves_verdict_report_and_event(rehearsed: Rehea
 def test_a_row_spoilt_in_the_target_is_named_in_the_ledger_and_turns_the_run_red(
     rehearsed: Rehearsed, session: Session
 ) -> None:
-    with corrupted(session) as row:
+    rehearsed.start()
+    with spoilt(session) as row:
         returned = rehearsed.check()
     assert returned["verdict"] == "fail"
     assert rehearsed.events[consistency_asset("flights")].extra["verdict"] == "fail"
     mismatches = CheckLedger(rehearsed.ledger).mismatches(dag_id=DAG_ID, run_id="manual__1", attempt=1)
     assert {(found.store, found.kind) for found in mismatches} == {(Store.TARGET, MismatchKind.VALUE_DIFFERS)}
     assert {(found.table_name, found.key["flight"], found.columns) for found in mismatches} == {
-        (TABLES[0], row["flight"], ("dest",))
+        (SPOILT, row["flight"], ("dest",))
     }
     assert "value differs" in Path(returned["markdown"].removeprefix("file://")).read_text()
-    with pytest.raises(CheckNotPassedError, match=r"^FAIL: .*out of line is the target"):
+    with pytest.raises(CheckNotPassedError, match=r"^FAIL: departures; PASS: weather\. .*out of line is the target"):
         rehearsed.verdict()
 
 
 def test_the_newest_check_of_the_run_decides_and_no_other_runs_check_does(
     rehearsed: Rehearsed, session: Session
 ) -> None:
-    with corrupted(session):
+    rehearsed.start()
+    with spoilt(session):
         rehearsed.check()
     rehearsed.context["ti"].try_number = 2
     rehearsed.check()
@@ -234,6 +241,7 @@ def test_the_newest_check_of_the_run_decides_and_no_other_runs_check_does(
 
 
 def test_a_store_that_does_not_answer_leaves_no_verdict(rehearsed: Rehearsed, monkeypatch: pytest.MonkeyPatch) -> None:
+    rehearsed.start()
     (port,) = free_ports(1)
     extra = {"tls": False, "local_data_center": "datacenter1", "region": "us-east-1"}
     nobody = {"conn_type": "amazon_keyspaces", "host": "127.0.0.1", "port": port, "extra": extra}
@@ -251,6 +259,7 @@ def test_a_history_that_does_not_answer_is_named_by_its_connection(
     def refuse(**_settings: Any) -> None:
         raise snowflake.connector.errors.OperationalError(msg="no route to the account")
 
+    rehearsed.start()
     monkeypatch.setattr(snowflake.connector, "connect", refuse)
     with pytest.raises(HistoryUnreachableError, match=r"flights_snowflake: .*no route to the account"):
         rehearsed.check()

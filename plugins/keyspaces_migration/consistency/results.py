@@ -66,7 +66,7 @@ class TableCounts:
     Attributes:
         keys: The forward draw.
         windows: The reverse draw.
-        mismatches: Confirmed mismatches by store and kind; one row or partition counts once a store.
+        mismatches: Confirmed mismatches by store and kind; one row or partition counts once a store and draw.
         partitions: Partitions whose static columns were compared.
         history: How the history stands to the leader's rows; `WRONG` ones are among `mismatches`.
     """

@@ -1,5 +1,6 @@
 """The counts of a table's check while it runs."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable
 
@@ -27,9 +28,14 @@ class Tally:
         self.problems: Counter[str] = Counter()
         self.mismatches: Counter[tuple[Store, MismatchKind]] = Counter()
         self.examples: list[Mismatch] = []
+        self._counted: set[tuple[Store, MismatchKind, Draw, str]] = set()
 
     def add_mismatch(self, mismatch: Mismatch) -> None:
-        """Count a confirmed mismatch, and keep it while there is room."""
+        """Count a confirmed mismatch, and keep it while there is room; once a draw, as windows may overlap."""
+        identity = (mismatch.store, mismatch.kind, mismatch.draw, json.dumps(mismatch.key, sort_keys=True))
+        if identity in self._counted:
+            return
+        self._counted.add(identity)
         self.mismatches[mismatch.store, mismatch.kind] += 1
         if len(self.examples) < self._plan.max_examples:
             self.examples.append(mismatch)

@@ -25,7 +25,7 @@ _SEED_BITS = 32
 
 
 class CheckNotPassedError(MigrationError):
-    """The check is recorded, and its verdict is not PASS; the message is the verdict in one sentence."""
+    """The check is recorded, and its verdict is not PASS; the message says so, and why for each such table."""
 
 
 class CheckNotRecordedError(MigrationError):
@@ -130,7 +130,7 @@ class ConsistencyCheckOperator(BaseOperator):
 
 
 class RequirePassOperator(BaseOperator):
-    """Fails unless the run's newest check in the ledger passed, and says in one sentence why.
+    """Fails unless the run's newest check in the ledger passed, and says why, table by table.
 
     Args:
         ledger_conn_id: Airflow connection of the ledger.
@@ -167,11 +167,12 @@ class RequirePassOperator(BaseOperator):
                 f"Run {run.run_id} of {run.dag_id} has no check in the ledger: clear its task check, which makes one"
             )
         newest = recorded[-1]
-        sentence = f"{newest.verdict.value.upper()}: {newest.sentence}"
         if newest.verdict is not Verdict.PASS:
-            raise CheckNotPassedError(sentence)
-        self.log.info("%s", sentence)
-        return sentence
+            tables = CheckLedger(run.ledger).tables(dag_id=run.dag_id, run_id=run.run_id, attempt=newest.attempt)
+            reasons = [table.sentence for table in tables if table.verdict is not Verdict.PASS]
+            raise CheckNotPassedError(" ".join([newest.sentence, *reasons]))
+        self.log.info("%s", newest.sentence)
+        return newest.sentence
 
 
 def seed_of(given: int | str | None) -> int:

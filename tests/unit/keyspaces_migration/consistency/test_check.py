@@ -169,6 +169,13 @@ def test_damage_is_named_by_store_kind_key_and_column(
     assert world.settles == [5]
 
 
+def test_a_row_in_several_windows_is_one_mismatch_of_each_draw(world: World) -> None:
+    world.target.rows[1, 1] = (1, 1, "x", "s1")
+    counts = world.check(windows=4).tables[0].counts
+    assert counts.windows.mismatched == 4
+    assert counts.mismatches == {(Store.TARGET, MismatchKind.VALUE_DIFFERS): 2}
+
+
 def test_the_store_out_of_line_is_the_one_that_does_not_lead(world: World) -> None:
     del world.source.rows[2, 2]
     world.source.rows[1, 9] = (1, 9, "x", "s1")
