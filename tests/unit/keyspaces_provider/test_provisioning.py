@@ -169,11 +169,12 @@ def test_stopping_signals_the_driver_once_and_waits_for_its_clean_end(tmp_path: 
 
 
 def test_after_a_stop_nothing_is_started(tmp_path: Path) -> None:
-    call = driver(tmp_path, 'Path("started").touch()')
+    started = tmp_path / "started"
+    call = driver(tmp_path, f"Path({str(started)!r}).touch()")
     call.stop()
     with pytest.raises(ProvisionStoppedError, match="before the driver was started"):
         call.up(digest="d", on_line=silent)
-    assert not (tmp_path / "stack").exists()
+    assert not started.exists()
 
 
 def test_a_task_that_is_killed_leaves_the_driver_to_finish(tmp_path: Path) -> None:
