@@ -155,7 +155,7 @@ class AirflowApi:
         """The log of one try of a task, a message a line."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{try_number}"
         answer = self.call("GET", path, params={"map_index": map_index, "full_content": True})
-        return "\n".join(line["event"] if isinstance(line, dict) else line for line in answer["content"])
+        return "\n".join(text for line in answer["content"] for text in _texts_of(line))
 
     def import_errors(self) -> dict[str, str]:
         """Stack trace by DAG file that could not be imported."""
@@ -207,6 +207,16 @@ class AirflowApi:
             return self._client.request(method, f"/api/v2{path}", **given)
         except httpx.HTTPError as error:
             raise AirflowSilentError(f"no answer from {self.url} to {method} {path}: {error}") from error
+
+
+def _texts_of(line: dict[str, Any] | str) -> Iterator[str]:
+    """A log line's message, and after it the exceptions that it carries, the outermost first."""
+    if isinstance(line, str):
+        yield line
+        return
+    yield line["event"]
+    for error in line.get("error_detail") or ():
+        yield f"{error['exc_type']}: {error['exc_value']}"
 
 
 def _answer(response: httpx.Response) -> Any:  # noqa: ANN401 - any JSON

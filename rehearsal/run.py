@@ -16,7 +16,7 @@ from rehearsal.approvals import Approver
 from rehearsal.processes import WorldError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from rich.console import Console
 
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from rehearsal.world import World
 
 MIGRATION = "flights"
+DUAL_WRITES = "start_dual_writes"
+# As many as the sample's migration file asks for in a row before the cutover.
+CHECKS = 2
 STAGE_TIMEOUT_S = 1800.0
 
 
@@ -65,6 +68,12 @@ class Rehearsal:
     reporter: Reporter
     seconds: dict[str, float] = field(default_factory=dict)
     rows_backfilled: int = 0
+    sampled_rows: int = 0
+    verdicts: list[str] = field(default_factory=list)
+    cutover: str = ""
+    rollback: str = ""
+    audit: dict[str, Any] = field(default_factory=dict)
+    application_runs: bool = False
 
     def run(self) -> None:
         """Every stage that is built, in the lifecycle's order.
@@ -78,25 +87,72 @@ class Rehearsal:
             self._assess(api)
             self._stage(api, "provision")
             self._backfill(api)
+            self._start_dual_writes(api)
+            self._backfill(api)
+            for _ in range(CHECKS):
+                self._check(api)
+            self._cut_over(api)
+            self._roll_back(api)
+            self._audit()
+
+    def _start_dual_writes(self, api: AirflowApi) -> None:
+        def start_application(run_id: str) -> None:
+            """Once the flag is deployed: the application can't run without one, and the stage waits for its writers."""
+            tasks = {task["task_id"]: task["state"] for task in api.task_instances(_dag_id(DUAL_WRITES), run_id)}
+            if tasks.get("record_mode") == "success" and not self.application_runs:
+                self.application_runs = True
+                self.world.application.start()
+                self.reporter.done("the sample application writes, updates, deletes and reads")
+
+        self._stage(api, DUAL_WRITES, meanwhile=start_application)
+
+    def _check(self, api: AirflowApi) -> None:
+        run_id = self._stage(api, "consistency_check")
+        found = _xcom(api, _dag_id("consistency_check"), run_id, "check")
+        self.verdicts.append(found["verdict"])
+        self.sampled_rows += found["rows_compared"]
+        self.reporter.done(f"verdict {found['verdict']}, {found['rows_compared']:,} rows compared: {found['markdown']}")
+
+    def _cut_over(self, api: AirflowApi) -> None:
+        run_id = self._stage(api, "cutover")
+        self.cutover = f"{_xcom(api, _dag_id('cutover'), run_id, 'raise_share')['target_read_percent']} %"
+        self.reporter.done(f"the application reads from the target: {self.world.application.ask('status')}")
+
+    def _roll_back(self, api: AirflowApi) -> None:
+        run_id = self._stage(api, "rollback", conf={"confirm_migration": MIGRATION})
+        found = _xcom(api, _dag_id("rollback"), run_id, "lower_share")
+        self.rollback = "lossless" if found["lossless"] else f"at risk: {'; '.join(found['at_risk'])}"
+
+    def _audit(self) -> None:
+        self.audit = self.world.application.ask("audit")
+        self.world.application.ask("stop")
+        self.reporter.done(f"the application's audit: {self.audit}")
 
     def _backfill(self, api: AirflowApi) -> None:
         run_id = self._stage(api, "historical_backfill")
-        found = _xcom(api, f"{MIGRATION}.historical_backfill", run_id, "verify")
-        self.rows_backfilled = found["rows_backfilled"]
-        self.reporter.done(f"{self.rows_backfilled:,} rows are in the target; the report is kept: {found['report']}")
+        found = _xcom(api, _dag_id("historical_backfill"), run_id, "verify")
+        self.rows_backfilled += found["rows_backfilled"]
+        self.reporter.done(f"{found['rows_backfilled']:,} rows were loaded; the report is kept: {found['report']}")
 
     def _assess(self, api: AirflowApi) -> None:
         run_id = self._stage(api, "assess")
-        reports = _xcom(api, f"{MIGRATION}.assess", run_id, "assess")
+        reports = _xcom(api, _dag_id("assess"), run_id, "assess")
         page = Path(reports["markdown"].removeprefix("file://"))
         self.console.print(Markdown(page.read_text(encoding="utf-8")))
         self.reporter.done(f"the report is kept: {page}")
 
-    def _stage(self, api: AirflowApi, stage: str) -> str:
+    def _stage(
+        self,
+        api: AirflowApi,
+        stage: str,
+        *,
+        conf: Mapping[str, str] | None = None,
+        meanwhile: Callable[[str], None] = lambda _: None,
+    ) -> str:
         """Trigger a stage, wait for it, and return its run's id."""
-        dag_id, began = f"{MIGRATION}.{stage}", time.monotonic()
+        dag_id, began = _dag_id(stage), time.monotonic()
         api.wait_for_dag(dag_id)
-        run_id = api.trigger(dag_id)
+        run_id = api.trigger(dag_id, conf=conf)
         self.reporter.done(f"triggered {dag_id}: {self.world.airflow.url}/dags/{dag_id}/runs/{run_id}")
         approver = Approver(
             api=api,
@@ -109,12 +165,14 @@ class Rehearsal:
         def look(seen: str) -> None:
             self.reporter.working(seen)
             approver.look(dag_id, run_id)
+            meanwhile(run_id)
 
         state = api.wait_for_run(dag_id, run_id, timeout_s=STAGE_TIMEOUT_S, progress=look)
-        self.seconds[stage] = round(time.monotonic() - began, 1)
+        taken = time.monotonic() - began
+        self.seconds[stage] = round(self.seconds.get(stage, 0.0) + taken, 1)
         if state != "success":
             raise StageFailedError(_why_failed(api, dag_id, run_id))
-        self.reporter.done(f"{dag_id} is green after {self.seconds[stage]} s")
+        self.reporter.done(f"{dag_id} is green after {taken:.0f} s")
         return run_id
 
 
@@ -134,12 +192,22 @@ def rehearse(world: World, *, choices: Choices, console: Console, reporter: Repo
         "wall_s": round(time.monotonic() - began, 1),
         "stages": rehearsal.seconds,
         "rows_backfilled": rehearsal.rows_backfilled,
+        "sampled_rows": rehearsal.sampled_rows,
+        "lost_writes": sum(rehearsal.audit["audit"][store]["lost_writes"] for store in ("source", "target")),
+        "wrong_reads": rehearsal.audit["wrong_reads"],
+        "verdicts": rehearsal.verdicts,
+        "cutover": rehearsal.cutover,
+        "rollback": rehearsal.rollback,
     }
 
 
 def choices_of_this_terminal() -> Choices:
     """The choices in the environment; a terminal is there when somebody can answer and see the question."""
     return Choices.of(os.environ, terminal=sys.stdin.isatty() and sys.stdout.isatty())
+
+
+def _dag_id(stage: str) -> str:
+    return f"{MIGRATION}.{stage}"
 
 
 def _xcom(api: AirflowApi, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:
