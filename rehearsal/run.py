@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -67,7 +68,7 @@ class Rehearsal:
     console: Console
     reporter: Reporter
     seconds: dict[str, float] = field(default_factory=dict)
-    rows_backfilled: int = 0
+    rows_by_table: Counter[str] = field(default_factory=Counter)
     sampled_rows: int = 0
     verdicts: list[str] = field(default_factory=list)
     cutover: str = ""
@@ -82,18 +83,60 @@ class Rehearsal:
             StageFailedError: a stage failed.
         """
         with self.world.airflow.api() as api:
-            if errors := api.import_errors():
-                raise StageFailedError(f"Airflow could not import DAG files: {errors}")
-            self._assess(api)
-            self._stage(api, "provision")
-            self._backfill(api)
-            self._start_dual_writes(api)
-            self._backfill(api)
-            for _ in range(CHECKS):
-                self._check(api)
-            self._cut_over(api)
-            self._roll_back(api)
-            self._audit()
+            self.prepare(api)
+            self.check_until_ready(api)
+            self.cut_over(api)
+            self.roll_back(api)
+        self.audit_application()
+
+    def prepare(self, api: AirflowApi) -> None:
+        """Everything up to the first check: both stores are complete and get every write."""
+        if errors := api.import_errors():
+            raise StageFailedError(f"Airflow could not import DAG files: {errors}")
+        self._assess(api)
+        self._stage(api, "provision")
+        self._backfill(api)
+        self._start_dual_writes(api)
+        self._backfill(api)
+
+    def check_until_ready(self, api: AirflowApi) -> None:
+        """As many checks in a row as the cutover asks for."""
+        for _ in range(CHECKS):
+            self._check(api)
+
+    def cut_over(self, api: AirflowApi) -> None:
+        """All reads to the target, once readiness and the approvers allow it."""
+        run_id = self._stage(api, "cutover")
+        self.cutover = f"{_xcom(api, _dag_id('cutover'), run_id, 'raise_share')['target_read_percent']} %"
+        self.reporter.done(f"the application reads from the target: {self.world.application.ask('status')}")
+
+    def roll_back(self, api: AirflowApi) -> None:
+        """All reads back to the source."""
+        run_id = self._stage(api, "rollback", conf={"confirm_migration": MIGRATION})
+        found = _xcom(api, _dag_id("rollback"), run_id, "lower_share")
+        self.rollback = "lossless" if found["lossless"] else f"at risk: {'; '.join(found['at_risk'])}"
+
+    def audit_application(self) -> None:
+        """End the application, and have it compare both stores with what it wrote."""
+        self.audit = self.world.application.ask("audit")
+        self.world.application.ask("stop")
+        self.reporter.done(f"the application's audit: {self.audit}")
+
+    def result(self, *, wall_s: float) -> dict[str, Any]:
+        """What happened, for the last line."""
+        return {
+            "rehearsal": "ok",
+            "wall_s": round(wall_s, 1),
+            "stages": self.seconds,
+            "rows_backfilled": self.rows_by_table.total(),
+            "rows_by_table": dict(self.rows_by_table),
+            "sampled_rows": self.sampled_rows,
+            "lost_writes": sum(self.audit["audit"][store]["lost_writes"] for store in ("source", "target")),
+            "wrong_reads": self.audit["wrong_reads"],
+            "verdicts": self.verdicts,
+            "cutover": self.cutover,
+            "rollback": self.rollback,
+        }
 
     def _start_dual_writes(self, api: AirflowApi) -> None:
         def start_application(run_id: str) -> None:
@@ -113,25 +156,10 @@ class Rehearsal:
         self.sampled_rows += found["rows_compared"]
         self.reporter.done(f"verdict {found['verdict']}, {found['rows_compared']:,} rows compared: {found['markdown']}")
 
-    def _cut_over(self, api: AirflowApi) -> None:
-        run_id = self._stage(api, "cutover")
-        self.cutover = f"{_xcom(api, _dag_id('cutover'), run_id, 'raise_share')['target_read_percent']} %"
-        self.reporter.done(f"the application reads from the target: {self.world.application.ask('status')}")
-
-    def _roll_back(self, api: AirflowApi) -> None:
-        run_id = self._stage(api, "rollback", conf={"confirm_migration": MIGRATION})
-        found = _xcom(api, _dag_id("rollback"), run_id, "lower_share")
-        self.rollback = "lossless" if found["lossless"] else f"at risk: {'; '.join(found['at_risk'])}"
-
-    def _audit(self) -> None:
-        self.audit = self.world.application.ask("audit")
-        self.world.application.ask("stop")
-        self.reporter.done(f"the application's audit: {self.audit}")
-
     def _backfill(self, api: AirflowApi) -> None:
         run_id = self._stage(api, "historical_backfill")
         found = _xcom(api, _dag_id("historical_backfill"), run_id, "verify")
-        self.rows_backfilled += found["rows_backfilled"]
+        self.rows_by_table.update(found["tables"])
         self.reporter.done(f"{found['rows_backfilled']:,} rows were loaded; the report is kept: {found['report']}")
 
     def _assess(self, api: AirflowApi) -> None:
@@ -187,18 +215,7 @@ def rehearse(world: World, *, choices: Choices, console: Console, reporter: Repo
         reporter.done("the world is taken down at the end (KEEP=1 leaves it up)")
     rehearsal = Rehearsal(world=world, choices=choices, console=console, reporter=reporter)
     rehearsal.run()
-    return {
-        "rehearsal": "ok",
-        "wall_s": round(time.monotonic() - began, 1),
-        "stages": rehearsal.seconds,
-        "rows_backfilled": rehearsal.rows_backfilled,
-        "sampled_rows": rehearsal.sampled_rows,
-        "lost_writes": sum(rehearsal.audit["audit"][store]["lost_writes"] for store in ("source", "target")),
-        "wrong_reads": rehearsal.audit["wrong_reads"],
-        "verdicts": rehearsal.verdicts,
-        "cutover": rehearsal.cutover,
-        "rollback": rehearsal.rollback,
-    }
+    return rehearsal.result(wall_s=time.monotonic() - began)
 
 
 def choices_of_this_terminal() -> Choices:

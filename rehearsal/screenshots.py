@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from rehearsal.browser import HEIGHT, WIDTH, airflow_page, open_page
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page
 
+    from rehearsal.airflow_api import AirflowApi
     from rehearsal.world import World
 
 
@@ -25,25 +27,46 @@ def take(world: World, folder: Path) -> Iterator[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     url = world.airflow.url
     with world.airflow.api() as api:
-        (run, *_) = api.call("GET", f"/dags/{MIGRATION}.assess/dagRuns", params={"order_by": "-run_after"})["dag_runs"]
+        runs = {stage: _newest_run(api, stage) for stage in ("assess", "provision", "consistency_check", "cutover")}
     with airflow_page(url, user="admin", password=world.airflow.users["admin"]) as page:
         open_page(page, f"{url}/dags?tags=keyspaces-migration")
         page.get_by_text(f"{MIGRATION}.assess").first.wait_for()
         yield _picture(page, folder / "dag-list.png")
-        open_page(page, f"{url}/dags/{MIGRATION}.assess/runs/{run['dag_run_id']}")
-        page.get_by_text("record_run").first.wait_for()
-        yield _picture(page, folder / "assess-run.png")
-        open_page(page, f"{url}/dags/{MIGRATION}.assess/runs/{run['dag_run_id']}/tasks/assess")
-        page.get_by_text("rules were applied").first.wait_for()
-        # The log opens at its end; the report's summary is above it.
-        page.mouse.move(WIDTH / 2, HEIGHT / 2)
-        page.mouse.wheel(0, -100_000)
-        page.get_by_text("Assessment of keyspace").first.wait_for()
-        yield _picture(page, folder / "assess-report.png")
+        open_page(page, f"{url}/dags/{MIGRATION}.provision/runs/{runs['provision']}")
+        page.get_by_text("compare_schema").first.wait_for()
+        yield _picture(page, folder / "provision-run.png")
+        yield _report(page, _task(url, "assess", runs["assess"], "assess"), folder / "assess-report.png")
+        open_page(page, f"{_task(url, 'cutover', runs['cutover'], 'approve_1')}/required_actions")
+        page.get_by_text("Evidence digest").first.wait_for()
+        yield _picture(page, folder / "approval.png")
+        check = _task(url, "consistency_check", runs["consistency_check"], "check")
+        yield _report(page, check, folder / "consistency-report.png")
         open_page(page, f"{url}/connections")
         page.get_by_text("flights_keyspaces").first.wait_for()
         yield _picture(page, folder / "connections.png")
         yield _connection_form(page, folder / "connection-form.png")
+
+
+def _newest_run(api: AirflowApi, stage: str) -> str:
+    (run, *_) = api.call("GET", f"/dags/{MIGRATION}.{stage}/dagRuns", params={"order_by": "-run_after"})["dag_runs"]
+    return str(run["dag_run_id"])
+
+
+def _task(url: str, stage: str, run_id: str, task_id: str) -> str:
+    return f"{url}/dags/{MIGRATION}.{stage}/runs/{run_id}/tasks/{task_id}"
+
+
+def _report(page: Page, address: str, path: Path) -> Path:
+    """A picture of the report in a task's log, from its first heading."""
+    open_page(page, address)
+    heading = page.get_by_text(re.compile(r"^# ")).first
+    # The log opens at its end, and shows only the lines near what is on the screen.
+    page.mouse.move(WIDTH / 2, HEIGHT / 2)
+    page.wait_for_load_state("networkidle")
+    page.mouse.wheel(0, -100_000)
+    heading.wait_for()
+    heading.evaluate("element => element.scrollIntoView({block: 'start'})")
+    return _picture(page, path)
 
 
 def _connection_form(page: Page, path: Path) -> Path:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,23 +12,31 @@ from rich.console import Console
 
 from rehearsal.airflow_api import AirflowApi
 from rehearsal.reporter import ConsoleReporter
-from rehearsal.run import Choices, rehearse
+from rehearsal.run import Choices, Rehearsal
 from rehearsal.settings import WorldPorts, WorldSettings
 from rehearsal.world import World
+from tests.end_to_end.cutover_run import Attempt
+from tests.end_to_end.obstacles import SpoiltTarget, attack_gate, check_spoilt_target, replay_approval
 
 DAYS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rehearsed:
-    """One whole rehearsal on the world, and how to look at its runs.
+    """One whole rehearsal on the world, with what was put in its way, and how to look at its runs.
 
     Attributes:
         result: What `make rehearsal` prints as its last line.
+        spoilt: What happened while a cell of the target was wrong, before the checks that passed.
+        attacks: Attempts at the gate before the approval that counted, by name.
+        replayed: The attempt to use that approval once more after the rollback.
     """
 
     result: dict[str, Any]
     api: AirflowApi
+    spoilt: SpoiltTarget
+    attacks: dict[str, Attempt]
+    replayed: Attempt
 
     def run_id(self, stage: str) -> str:
         """The first run of a stage."""
@@ -59,8 +68,22 @@ def api(world: World) -> Iterator[AirflowApi]:
 
 @pytest.fixture(scope="session")
 def rehearsed(world: World, api: AirflowApi) -> Rehearsed:
-    """Every stage that is built, in order, approvals answered as the UI does it."""
+    """Every stage that is built, in order, approvals answered as the UI does it, and obstacles on the way."""
     console = Console(file=sys.__stderr__, highlight=False, width=160)
-    choices = Choices(approve=True, keep=False)
-    result = rehearse(world, choices=choices, console=Console(quiet=True), reporter=ConsoleReporter(console))
-    return Rehearsed(result=result, api=api)
+    rehearsal = Rehearsal(
+        world=world,
+        choices=Choices(approve=True, keep=False),
+        console=Console(quiet=True),
+        reporter=ConsoleReporter(console),
+    )
+    began = time.monotonic()
+    rehearsal.prepare(api)
+    spoilt = check_spoilt_target(world, api)
+    rehearsal.check_until_ready(api)
+    attacks = attack_gate(world, api)
+    rehearsal.cut_over(api)
+    rehearsal.roll_back(api)
+    replayed = replay_approval(world, api)
+    rehearsal.audit_application()
+    result = rehearsal.result(wall_s=time.monotonic() - began)
+    return Rehearsed(result=result, api=api, spoilt=spoilt, attacks=attacks, replayed=replayed)

@@ -69,6 +69,7 @@ class Verification:
             "run_id": self.run_id,
             "agrees": self.agrees,
             "rows_backfilled": sum(each.written for each in counts),
+            "tables": {table.progress.table.table_name: table.progress.counts.written for table in self.tables},
             "expired": sum(each.expired for each in counts),
             "dead": self.dead,
             "problems": [f"{t.progress.table.table_name}: {each}" for t in self.tables for each in t.problems],

@@ -1,0 +1,147 @@
+"""What stands between a migration and its cutover: a target that is out of line, and approvals that are none."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from rehearsal.airflow_api import AirflowApiError
+from rehearsal.data import source as sample_source
+from tests.end_to_end.cutover_run import GATE, CutoverRun, flag_in_force, newest_run, wait_for_writers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from cassandra.cluster import Session
+
+    from rehearsal.airflow_api import AirflowApi
+    from rehearsal.world import World
+    from tests.end_to_end.cutover_run import Attempt
+
+CHECK = "flights.consistency_check"
+TIMEOUT_S = 420
+# The sample application does not write to this table, so nothing mends the row by the way.
+TABLE, KEY, COLUMN = "departures", ("origin", "flight_date", "carrier", "sched_dep_time", "flight"), "dest"
+FORGED_ANSWER = {
+    "chosen_options": ["Approve"],
+    "params_input": {"confirm_migration": "flights"},
+    "responded_by_user": {"id": "admin", "name": "admin"},
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpoiltTarget:
+    """What happened while one cell of the target was wrong.
+
+    Attributes:
+        key: Of the row, as CQL values by column.
+        check_run_id: The check that ran meanwhile.
+        check_states: Its tasks' states, by task.
+        verdict: What its check returned.
+        sensor_log: Of the cutover's readiness sensor, which had waited at least once.
+        sensor_state: The sensor's state then.
+        forced: What the cutover's tasks did when the tasks before them were marked successful, by task.
+    """
+
+    key: Mapping[str, Any]
+    check_run_id: str
+    check_states: Mapping[str, str]
+    verdict: Mapping[str, Any]
+    sensor_log: str
+    sensor_state: str
+    forced: Mapping[str, Attempt]
+
+
+def check_spoilt_target(world: World, api: AirflowApi) -> SpoiltTarget:
+    """Spoil a cell, check, try the cutover, and mend the cell."""
+    with spoilt(world) as key:
+        run_id = api.trigger(CHECK)
+        assert api.wait_for_run(CHECK, run_id, timeout_s=TIMEOUT_S) == "failed"
+        run = CutoverRun.trigger(world, api)
+        state = run.wait_for("readiness", "up_for_reschedule", "success", "failed")
+        log = run.wait_for_log("readiness", "Not ready: checks")
+        return SpoiltTarget(
+            key=key,
+            check_run_id=run_id,
+            check_states={task["task_id"]: task["state"] for task in api.task_instances(CHECK, run_id)},
+            verdict=returned(api, run_id),
+            sensor_log=log,
+            sensor_state=state,
+            forced=force(run),
+        )
+
+
+def force(run: CutoverRun) -> dict[str, Attempt]:
+    """Mark each task before the one that acts as successful, as soon as it does not go on by itself."""
+    before, attempts = flag_in_force(run.world), {}
+    for marked, then in (("readiness", "evidence"), ("evidence", GATE), (GATE, "raise_share")):
+        run.mark_success(marked)
+        attempts[then] = run.outcome(then, before=before)
+        # Marked earlier, the tasks behind would still be told that this one failed.
+        run.wait_for_end()
+    return attempts
+
+
+def attack_gate(world: World, api: AirflowApi) -> dict[str, Attempt]:
+    """Try to pass the gate of a migration that is ready, without an approval that counts."""
+    wait_for_writers(world)
+    run, before = CutoverRun.trigger(world, api), flag_in_force(world)
+    attempts = {}
+
+    run.wait_at_gate()
+    for user in ("alice", "gate-reader"):
+        with pytest.raises(AirflowApiError, match="403"):
+            run.answer(user=user, typed={"confirm_migration": "flights"})
+    run.forge_xcom(GATE, FORGED_ANSWER)
+    run.mark_success(GATE)
+    attempts["forged XCom and a gate marked successful"] = run.outcome("raise_share", before=before)
+
+    run.wait_for_end()
+    run.clear("raise_share")
+    attempts["the acting task cleared"] = run.outcome("raise_share", before=before)
+
+    run.wait_for_end()
+    run.clear(GATE, "raise_share")
+    run.wait_at_gate()
+    run.answer(typed={})
+    attempts["approved without the typed confirmation"] = run.outcome("raise_share", before=before)
+    run.wait_for_end()
+    return attempts
+
+
+def replay_approval(world: World, api: AirflowApi) -> Attempt:
+    """After a rollback, clear the task that raised the share: its run still has the approval of the time before."""
+    wait_for_writers(world)
+    run, before = newest_run(world, api), flag_in_force(world)
+    run.clear("raise_share")
+    return run.outcome("raise_share", before=before)
+
+
+@contextmanager
+def spoilt(world: World) -> Iterator[Mapping[str, Any]]:
+    """One cell of the target is wrong inside the block; yields the row's key."""
+    columns = ", ".join((*KEY, COLUMN))
+    with target_session(world) as session:
+        row = session.execute(f"SELECT {columns} FROM flights.{TABLE} LIMIT 1").one()
+        where = " AND ".join(f"{name} = %s" for name in KEY)
+        update = f"UPDATE flights.{TABLE} SET {COLUMN} = %s WHERE {where}"
+        session.execute(update, ("???", *row[:-1]))
+        yield dict(zip(KEY, row[:-1], strict=True))
+        session.execute(update, (row[-1], *row[:-1]))
+
+
+@contextmanager
+def target_session(world: World) -> Iterator[Session]:
+    """A session with the target, past everything that this package does."""
+    with sample_source.opened(world.target.host, world.target.port) as session:
+        yield session
+
+
+def returned(api: AirflowApi, run_id: str) -> dict[str, Any]:
+    """What the check of a run returned."""
+    path = f"/dags/{CHECK}/dagRuns/{run_id}/taskInstances/check/xcomEntries/return_value"
+    found: dict[str, Any] = api.call("GET", path, params={"deserialize": True})["value"]
+    return found
