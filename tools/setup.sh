@@ -68,6 +68,11 @@ fetch_cassandra() {
   mv "$lib.new" "$lib"
 }
 
+# With its sources unchanged this is a look at their digest.
+build_local_keyspaces() {
+  with_progress "local Keyspaces' plug-in" tools/build-local-keyspaces.sh >/dev/null
+}
+
 # Cassandra 5.0 runs on Java 11 and 17, and on nothing newer.
 check_java() {
   local major
@@ -104,5 +109,6 @@ check_java
 make_environment
 start_pulumi
 fetch_cassandra
+build_local_keyspaces
 case "${1:-}" in with-browser) install_system_packages chromium:chromium ;; esac
 wait_for_pulumi
