@@ -79,7 +79,7 @@ check_java() {
   major=$(java -XshowSettings:properties -version 2>&1 | sed -n 's/^ *java.specification.version = //p')
   case "$major" in
     11 | 17) ;;
-    *) fail "java on PATH is version ${major:-unknown}, and Cassandra 5.0 runs on 11 or 17. Put one first on PATH: apt-get install openjdk-17-jre-headless" ;;
+    *) fail "java on PATH is version ${major:-unknown}, and Cassandra 5.0 runs on 11 or 17. Put one first on PATH: apt-get install openjdk-17-jdk-headless" ;;
   esac
 }
 
@@ -104,7 +104,7 @@ wait_for_pulumi() {
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/keyspaces-migration"
 mkdir -p "$cache"
 
-install_system_packages java:openjdk-17-jre-headless mvn:maven
+install_system_packages javac:openjdk-17-jdk-headless mvn:maven
 check_java
 make_environment
 start_pulumi

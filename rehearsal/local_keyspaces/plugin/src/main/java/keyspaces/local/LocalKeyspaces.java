@@ -4,6 +4,9 @@ import java.nio.file.Path;
 import keyspaces.local.mcs.LocalTables;
 import keyspaces.local.mcs.SystemSchemaMcs;
 import keyspaces.local.schema.DdlStates;
+import keyspaces.local.schema.DroppedTables;
+import keyspaces.local.schema.KeyspaceStates;
+import keyspaces.local.schema.SchemaChanges;
 import keyspaces.local.schema.TableStates;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -14,11 +17,15 @@ public final class LocalKeyspaces {
 
     private final DdlStates ddl = new DdlStates();
     private final TableStates tables;
+    private final KeyspaceStates keyspaces;
+    private final SchemaChanges schema;
     private final RequestGate gate;
 
     private LocalKeyspaces(Path home) {
         ddl.delay(Long.getLong("local_keyspaces.ddl_delay_ms", 0));
         tables = new TableStates(home.resolve("table-properties.json"), ddl);
+        keyspaces = new KeyspaceStates(home.resolve("keyspaces.json"), ddl);
+        schema = new SchemaChanges(tables, keyspaces, ddl);
         gate = RequestGate.OPEN;
     }
 
@@ -30,6 +37,7 @@ public final class LocalKeyspaces {
         CassandraInternals.speakVersion4Only();
         SystemSchemaMcs.register(node);
         LocalTables.register(node);
+        new DroppedTables(node.tables).start();
         LOG.info("local Keyspaces enforces {} rules", Rule.values().length);
         return node;
     }
@@ -40,6 +48,14 @@ public final class LocalKeyspaces {
 
     public DdlStates ddl() {
         return ddl;
+    }
+
+    public KeyspaceStates keyspaces() {
+        return keyspaces;
+    }
+
+    SchemaChanges schema() {
+        return schema;
     }
 
     RequestGate gate() {

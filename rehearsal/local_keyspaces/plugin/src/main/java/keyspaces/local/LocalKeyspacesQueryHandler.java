@@ -5,6 +5,8 @@ import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Map;
 import keyspaces.local.RequestGate.Operation;
+import keyspaces.local.dialect.DdlDialect;
+import keyspaces.local.dialect.DialectOptions;
 import keyspaces.local.rules.ConsistencyRules;
 import keyspaces.local.rules.ModificationRules;
 import keyspaces.local.rules.SelectRules;
@@ -17,6 +19,7 @@ import org.apache.cassandra.cql3.QueryProcessor;
 import org.apache.cassandra.cql3.statements.BatchStatement;
 import org.apache.cassandra.cql3.statements.ModificationStatement;
 import org.apache.cassandra.cql3.statements.SelectStatement;
+import org.apache.cassandra.cql3.statements.schema.AlterSchemaStatement;
 import org.apache.cassandra.service.ClientState;
 import org.apache.cassandra.service.QueryState;
 import org.apache.cassandra.transport.Dispatcher;
@@ -38,7 +41,11 @@ public final class LocalKeyspacesQueryHandler implements QueryHandler {
 
     @Override
     public CQLStatement parse(String query, QueryState state, QueryOptions options) {
-        return cassandra.parse(query, state, options);
+        DdlDialect.Translated translated = DdlDialect.translate(query);
+        if (translated == null) return cassandra.parse(query, state, options);
+        CQLStatement statement = cassandra.parse(translated.cql(), state, options);
+        plans.put(statement, new StatementPlan(statement, node.tables(), translated.options()));
+        return statement;
     }
 
     @Override
@@ -54,15 +61,22 @@ public final class LocalKeyspacesQueryHandler implements QueryHandler {
         options.prepare(statement.getBindVariables());
         StatementPlan plan = plan(statement);
         QueryOptions admitted = admit(statement, plan, state, options);
+        if (statement instanceof AlterSchemaStatement change && !plan.exempt) {
+            ResultMessage deferred = node.schema().before(change, plan.said);
+            if (deferred != null) return deferred;
+        }
         ResultMessage answer = cassandra.process(statement, state, admitted, payload, requestTime);
+        if (statement instanceof AlterSchemaStatement change && !plan.exempt) node.schema().after(change, plan.said, answer);
         return plan.exempt ? answer : gate.after(statement, plan, operation(statement), options, answer);
     }
 
     @Override
     public ResultMessage.Prepared prepare(String query, ClientState client, Map<String, ByteBuffer> payload) {
-        ResultMessage.Prepared answer = cassandra.prepare(query, client, payload);
+        DdlDialect.Translated translated = DdlDialect.translate(query);
+        ResultMessage.Prepared answer =
+                cassandra.prepare(translated == null ? query : translated.cql(), client, payload);
         Prepared prepared = cassandra.getPrepared(answer.statementId);
-        if (prepared != null) plan(prepared.statement).refuseViolations();
+        if (prepared != null) plan(prepared.statement).refusePrepared(prepared.statement);
         return answer;
     }
 
@@ -93,7 +107,7 @@ public final class LocalKeyspacesQueryHandler implements QueryHandler {
             BatchQueryOptions options,
             Map<String, ByteBuffer> payload,
             Dispatcher.RequestTime requestTime) {
-        StatementPlan plan = new StatementPlan(batch, node.tables());
+        StatementPlan plan = new StatementPlan(batch, node.tables(), DialectOptions.NONE);
         if (!plan.exempt) admitBatch(batch, plan, state, options);
         ResultMessage answer = cassandra.processBatch(batch, state, options, payload, requestTime);
         return plan.exempt ? answer : gate.after(batch, plan, Operation.WRITE, options.forStatement(0), answer);
@@ -154,7 +168,7 @@ public final class LocalKeyspacesQueryHandler implements QueryHandler {
 
     private StatementPlan plan(CQLStatement statement) {
         StatementPlan plan = plans.get(statement);
-        if (plan == null) plans.put(statement, plan = new StatementPlan(statement, node.tables()));
+        if (plan == null) plans.put(statement, plan = new StatementPlan(statement, node.tables(), DialectOptions.NONE));
         return plan;
     }
 

@@ -47,7 +47,6 @@ public enum Rule {
     ALTER_COLUMN_TYPE,
     DATA_MASKING,
     SECURITY_STATEMENT,
-    DESCRIBE_STATEMENT,
     PREPARED_DDL,
     UNSUPPORTED_TYPE,
     NAME_LENGTH,
@@ -66,15 +65,12 @@ public enum Rule {
     CUSTOM_PROPERTY_KNOWN,
     CUSTOM_PROPERTY_VALUE,
     ALTER_ONE_PROPERTY,
-    ALTER_ONE_KIND,
     CST_NOT_DISABLED,
     TTL_NOT_DISABLED,
     ON_DEMAND_ONCE_A_DAY,
     TABLE_NOT_ACTIVE,
     TABLE_UPDATING,
-    KEYSPACE_NOT_ACTIVE,
-    KEYSPACE_NOT_EMPTY,
-    SYSTEM_KEYSPACE_WRITE;
+    KEYSPACE_NOT_ACTIVE;
 
     private static final Map<String, Rule> BY_ID =
             Arrays.stream(values()).collect(Collectors.toUnmodifiableMap(Rule::id, Function.identity()));

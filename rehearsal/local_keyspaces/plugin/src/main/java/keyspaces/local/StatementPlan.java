@@ -1,6 +1,7 @@
 package keyspaces.local;
 
 import java.util.List;
+import keyspaces.local.dialect.DialectOptions;
 import keyspaces.local.rules.ModificationRules;
 import keyspaces.local.rules.SelectRules;
 import keyspaces.local.rules.StatementRules;
@@ -12,6 +13,7 @@ import org.apache.cassandra.cql3.CQLStatement;
 import org.apache.cassandra.cql3.statements.BatchStatement;
 import org.apache.cassandra.cql3.statements.ModificationStatement;
 import org.apache.cassandra.cql3.statements.SelectStatement;
+import org.apache.cassandra.cql3.statements.schema.AlterSchemaStatement;
 import org.apache.cassandra.schema.TableMetadata;
 
 /** What of a statement does not depend on the values bound to it. Made once a statement, read at each execution. */
@@ -33,9 +35,13 @@ public final class StatementPlan {
     public final boolean clusteringIn;
     /** A DELETE of a range of rows or of a whole partition. */
     public final boolean rangeDelete;
+    /** What a statement on the schema said in Keyspaces' dialect. */
+    final DialectOptions said;
+
     private final List<Violation> violations;
 
-    StatementPlan(CQLStatement statement, TableStates states) {
+    StatementPlan(CQLStatement statement, TableStates states, DialectOptions said) {
+        this.said = said;
         exempt = isExempt(statement);
         if (statement instanceof ModificationStatement write) {
             table = write.metadata();
@@ -63,6 +69,13 @@ public final class StatementPlan {
             Violation broken = violations.get(i);
             broken.rule().refuse(broken.message());
         }
+    }
+
+    /** Refuse to prepare what breaks a rule, or what may not be prepared. */
+    void refusePrepared(CQLStatement statement) {
+        if (statement instanceof AlterSchemaStatement)
+            Rule.PREPARED_DDL.refuse("Statements on the schema can't be prepared: execute them unprepared");
+        refuseViolations();
     }
 
     /** Whether a keyspace is Cassandra's own or the plug-in's. */

@@ -6,6 +6,7 @@ import java.util.function.BiConsumer;
 import keyspaces.local.LocalKeyspaces;
 import keyspaces.local.StatementPlan;
 import keyspaces.local.schema.TableState;
+import org.apache.cassandra.db.marshal.BooleanType;
 import org.apache.cassandra.db.marshal.Int32Type;
 import org.apache.cassandra.db.marshal.MapType;
 import org.apache.cassandra.db.marshal.UTF8Type;
@@ -31,7 +32,23 @@ public final class SystemSchemaMcs {
 
     public static void register(LocalKeyspaces node) {
         VirtualKeyspaceRegistry.instance.register(
-                new VirtualKeyspace(KEYSPACE, List.of(tables(node), columns())));
+                new VirtualKeyspace(KEYSPACE, List.of(keyspaces(node), tables(node), columns())));
+    }
+
+    private static AbstractVirtualTable.SimpleTable keyspaces(LocalKeyspaces node) {
+        TableMetadata shape = table("keyspaces")
+                .addRegularColumn("durable_writes", BooleanType.instance)
+                .addRegularColumn("replication", MEMBERS)
+                .build();
+        return new AbstractVirtualTable.SimpleTable(shape, () -> {
+            SimpleDataSet rows = new SimpleDataSet(shape);
+            for (KeyspaceMetadata keyspace : Schema.instance.distributedKeyspaces())
+                if (!StatementPlan.isExempt(keyspace.name) && node.keyspaces().isActive(keyspace.name))
+                    rows.row(keyspace.name)
+                            .column("durable_writes", true)
+                            .column("replication", node.keyspaces().replication(keyspace.name));
+            return rows;
+        });
     }
 
     private static AbstractVirtualTable.SimpleTable tables(LocalKeyspaces node) {

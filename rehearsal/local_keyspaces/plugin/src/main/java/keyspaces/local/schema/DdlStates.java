@@ -24,6 +24,11 @@ public final class DdlStates {
         return frozen;
     }
 
+    /** Whether a change that begins now goes on for a while. */
+    boolean takesTime() {
+        return delayMillis > 0 || frozen;
+    }
+
     long end() {
         return System.currentTimeMillis() + delayMillis;
     }

@@ -89,6 +89,15 @@ public final class TableState {
                     + now + "; wait until system_schema_mcs.tables says ACTIVE");
     }
 
+    boolean isDeletionOver() {
+        return change == Status.DELETING && ddl.isOver(untilMillis);
+    }
+
+    @Override
+    public String toString() {
+        return keyspace + "." + table;
+    }
+
     static String key(TableMetadata table) {
         return table.id.toString();
     }

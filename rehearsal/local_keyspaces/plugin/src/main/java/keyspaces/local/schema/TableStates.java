@@ -1,10 +1,14 @@
 package keyspaces.local.schema;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import keyspaces.local.Clock;
 import keyspaces.local.schema.TableState.Status;
+import org.apache.cassandra.schema.Schema;
+import org.apache.cassandra.schema.TableId;
 import org.apache.cassandra.schema.TableMetadata;
 
 /**
@@ -32,7 +36,10 @@ public final class TableStates {
 
     /** A table was made: it has these properties, and is CREATING for a while. */
     public void created(TableMetadata table, Map<String, Map<String, String>> custom) {
-        change(of(table), Status.CREATING, custom);
+        TableState state = of(table);
+        // On demand from the start counts as a switch to it.
+        state.set(new TableProperties(Map.of(), Clock.millis()).with(custom, Clock.millis()));
+        change(state, Status.CREATING, Map.of());
     }
 
     /** A table was altered: it has these properties too, and is UPDATING for a while. */
@@ -53,9 +60,24 @@ public final class TableStates {
         write();
     }
 
+    /** Forget tables that went with their keyspace. */
+    void forgetGone() {
+        if (byId.keySet().removeIf(id -> Schema.instance.getTableMetadata(TableId.fromString(id)) == null)) write();
+    }
+
+    /** Tables whose deletion is over and that are still there. */
+    List<TableMetadata> dueForDrop() {
+        List<TableMetadata> due = new ArrayList<>();
+        byId.forEach((id, state) -> {
+            TableMetadata table = state.isDeletionOver() ? Schema.instance.getTableMetadata(TableId.fromString(id)) : null;
+            if (table != null) due.add(table);
+        });
+        return due;
+    }
+
     private void change(TableState state, Status status, Map<String, Map<String, String>> custom) {
         state.set(state.properties().with(custom, Clock.millis()));
-        if (ddl.delayMillis() > 0 || ddl.frozen()) state.begin(status, ddl.end());
+        if (ddl.takesTime()) state.begin(status, ddl.end());
         write();
     }
 
