@@ -26,6 +26,9 @@ class LocalKeyspacesSettings:
         address: Address that clients use.
         region: The AWS Region that it claims to be in: clients' signatures are checked against it.
         ddl_delay_ms: How long a table stays CREATING, UPDATING or DELETING.
+        credentials: File that says who may log in, written by `write_credentials`; None lets everybody in.
+        user: A user in that file, with which the node's health is asked for.
+        password: Its password.
         tls: Speak TLS only; None for plain. Amazon Keyspaces speaks TLS only.
         heap_mb: Java heap; the process takes about 300 MB more.
         compiler: Quick start or full speed.
@@ -43,6 +46,9 @@ class LocalKeyspacesSettings:
     address: str = "127.0.0.1"
     region: str = "us-east-1"
     ddl_delay_ms: int = 0
+    credentials: Path | None = None
+    user: str = "local"
+    password: str = field(default="local", repr=False)
     tls: NodeTls | None = None
     heap_mb: int = 512
     compiler: Compiler = Compiler.QUICK
@@ -74,12 +80,20 @@ def node_settings(settings: LocalKeyspacesSettings) -> NodeSettings:
         compiler=settings.compiler,
         tls=settings.tls,
         start_timeout_s=settings.start_timeout_s,
-        overrides={**GUARDRAILS_OFF, **settings.overrides},
+        authentication=settings.credentials is not None,
+        user=settings.user,
+        password=settings.password,
+        overrides={
+            **GUARDRAILS_OFF,
+            **({} if settings.credentials is None else AUTHENTICATION),
+            **settings.overrides,
+        },
         java_options=(
             f"-Dcassandra.custom_query_handler_class={HANDLER}",
             f"-Dlocal_keyspaces.home={settings.home.resolve()}",
             f"-Dlocal_keyspaces.region={settings.region}",
             f"-Dlocal_keyspaces.ddl_delay_ms={settings.ddl_delay_ms}",
+            *(() if settings.credentials is None else (f"-Dlocal_keyspaces.credentials={settings.credentials.resolve()}",)),
             *settings.java_options,
         ),
         class_path=(plugin_jar(),),
@@ -97,4 +111,10 @@ GUARDRAILS_OFF: dict[str, Any] = {
     "materialized_views_enabled": True,
     "sasi_indexes_enabled": True,
     "dynamic_data_masking_enabled": True,
+}
+
+AUTHENTICATION: dict[str, Any] = {
+    "authenticator": "keyspaces.local.auth.KeyspacesAuthenticator",
+    "authorizer": "AllowAllAuthorizer",
+    "role_manager": "keyspaces.local.auth.KeyspacesRoleManager",
 }

@@ -9,6 +9,7 @@ import keyspaces.local.dialect.DdlDialect;
 import keyspaces.local.dialect.DialectOptions;
 import keyspaces.local.rules.ConsistencyRules;
 import keyspaces.local.rules.ModificationRules;
+import keyspaces.local.rules.RangeDeletes;
 import keyspaces.local.rules.SelectRules;
 import keyspaces.local.rules.WriteSize;
 import org.apache.cassandra.cql3.BatchQueryOptions;
@@ -125,6 +126,7 @@ public final class LocalKeyspacesQueryHandler implements QueryHandler {
         } else if (statement instanceof SelectStatement select) {
             ConsistencyRules.checkRead(options.getConsistency());
             plan.state.requireUsable();
+            SelectRules.checkWritetime(plan);
             int subqueries = SelectRules.countSubqueries(select, plan, options, state.getClientState());
             gate.connection(state.getClientState(), subqueries, false, options.getConsistency());
             gate.before(statement, plan.table, Operation.READ, options.getConsistency());
@@ -139,6 +141,7 @@ public final class LocalKeyspacesQueryHandler implements QueryHandler {
     private void admitWrite(ModificationStatement write, StatementPlan plan, QueryState state, QueryOptions options) {
         plan.state.requireUsable();
         ModificationRules.check(write, plan, state, options);
+        RangeDeletes.check(write, plan, state, options);
         WriteSize.Sizes sizes = plan.size.measure(state, options);
         WriteSize.check(plan, sizes);
         gate.write(plan, null, sizes.row(), sizes.staticData(), options);

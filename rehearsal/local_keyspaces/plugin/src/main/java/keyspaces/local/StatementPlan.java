@@ -33,6 +33,8 @@ public final class StatementPlan {
     /** IN on the partition key, and on clustering columns. */
     public final boolean partitionIn;
     public final boolean clusteringIn;
+    /** A SELECT of WRITETIME(). */
+    public final boolean writetime;
     /** A DELETE of a range of rows or of a whole partition. */
     public final boolean rangeDelete;
     /** What a statement on the schema said in Keyspaces' dialect. */
@@ -59,6 +61,7 @@ public final class StatementPlan {
         size = statement instanceof ModificationStatement write && !exempt ? new WriteSize(write, timeToLive) : null;
         partitionIn = statement instanceof SelectStatement select && SelectRules.hasPartitionIn(select);
         clusteringIn = statement instanceof SelectStatement select && SelectRules.hasClusteringIn(select);
+        writetime = statement instanceof SelectStatement select && SelectRules.hasWritetime(select);
         rangeDelete = statement instanceof ModificationStatement write && ModificationRules.isRangeDelete(write);
         violations = exempt ? List.of() : StatementRules.violations(statement, this);
     }

@@ -11,6 +11,7 @@ import keyspaces.local.Violation;
 import org.apache.cassandra.cql3.QueryOptions;
 import org.apache.cassandra.cql3.functions.Function;
 import org.apache.cassandra.cql3.restrictions.StatementRestrictions;
+import org.apache.cassandra.cql3.selection.Selection;
 import org.apache.cassandra.cql3.statements.SelectStatement;
 import org.apache.cassandra.service.ClientState;
 
@@ -21,6 +22,10 @@ public final class SelectRules {
 
     private static final Set<String> AGGREGATES =
             Set.of("count", "count_rows", "countrows", "sum", "min", "max", "avg");
+
+    /** Of Cassandra 4.1 and 5.0; Keyspaces has the functions of CQL 3.11. Source: cassandra-apis. */
+    private static final Set<String> NEWER_FUNCTIONS =
+            Set.of("abs", "exp", "log", "log10", "round", "floor", "map_keys", "map_values");
 
     private SelectRules() {}
 
@@ -35,11 +40,30 @@ public final class SelectRules {
         return restrictions.clusteringKeyRestrictionsHasIN() && !restrictions.isColumnRange();
     }
 
+    /** WRITETIME() of a column. */
+    public static boolean hasWritetime(SelectStatement select) {
+        Selection selection = select.getSelection();
+        // A selection of plain columns is of another class, and has no such field.
+        return selection.getClass().getSimpleName().equals("SelectionWithProcessing")
+                && (Boolean.TRUE.equals(CassandraInternals.read(selection, "collectWritetimes"))
+                        || Boolean.TRUE.equals(CassandraInternals.read(selection, "collectMaxWritetimes")));
+    }
+
+    /** Refuse WRITETIME() of a table without client-side timestamps. */
+    public static void checkWritetime(StatementPlan plan) {
+        if (plan.writetime && !plan.state.clientSideTimestamps() && Rule.WRITETIME_NEEDS_CST.on())
+            throw Rule.WRITETIME_NEEDS_CST.refusal("Client-side timestamps are not enabled on table " + plan.table
+                    + ", so WRITETIME is not allowed");
+    }
+
     /** What is wrong with this SELECT whatever is bound. */
     static List<Violation> violations(SelectStatement select, StatementPlan plan) {
         List<Violation> found = new ArrayList<>();
         for (Function function : select.getFunctions()) {
             String name = function.name().name.toLowerCase(Locale.ROOT);
+            if (NEWER_FUNCTIONS.contains(name) || name.startsWith("mask_") || name.startsWith("collection_")
+                    || name.startsWith("similarity_"))
+                found.add(new Violation(Rule.FUNCTION_UNKNOWN_TO_311, "Unknown function '" + name + "'"));
             if (AGGREGATES.contains(name))
                 found.add(new Violation(
                         Rule.AGGREGATE_FUNCTION, "Aggregate function " + name + " is not supported: count on the client"));

@@ -12,6 +12,8 @@ import java.util.TreeMap;
 public record TableProperties(Map<String, Map<String, String>> custom, long payPerRequestSinceMillis) {
     public static final TableProperties DEFAULT = new TableProperties(Map.of(), 0);
 
+    private static final Map<String, String> ON_DEMAND = Map.of("throughput_mode", "PAY_PER_REQUEST");
+
     public boolean clientSideTimestamps() {
         return enabled("client_side_timestamps");
     }
@@ -55,10 +57,13 @@ public record TableProperties(Map<String, Map<String, String>> custom, long payP
     /** All properties, those included that were never set. */
     public Map<String, Map<String, String>> shown() {
         Map<String, Map<String, String>> all = new TreeMap<>();
-        all.put("capacity_mode", Map.of("throughput_mode", "PAY_PER_REQUEST"));
         all.put("encryption_specification", Map.of("encryption_type", "AWS_OWNED_KMS_KEY"));
         all.put("point_in_time_recovery", Map.of("status", "disabled"));
         all.putAll(custom);
+        Map<String, String> capacity = new TreeMap<>(custom.getOrDefault("capacity_mode", ON_DEMAND));
+        if (!provisioned())
+            capacity.put("last_update_to_pay_per_request_timestamp", Long.toString(payPerRequestSinceMillis));
+        all.put("capacity_mode", capacity);
         return all;
     }
 

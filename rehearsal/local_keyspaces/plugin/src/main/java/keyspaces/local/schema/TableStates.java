@@ -2,6 +2,7 @@ package keyspaces.local.schema;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -37,14 +38,15 @@ public final class TableStates {
     /** A table was made: it has these properties, and is CREATING for a while. */
     public void created(TableMetadata table, Map<String, Map<String, String>> custom) {
         TableState state = of(table);
-        // On demand from the start counts as a switch to it.
-        state.set(new TableProperties(Map.of(), Clock.millis()).with(custom, Clock.millis()));
-        change(state, Status.CREATING, Map.of());
+        // On demand from the start counts as a switch to it, provisioned from the start does not.
+        boolean onDemand = !new TableProperties(custom, 0).provisioned();
+        state.set(new TableProperties(Map.of(), onDemand ? Clock.millis() : 0));
+        change(state, Status.CREATING, withDefaultTtl(table, custom));
     }
 
     /** A table was altered: it has these properties too, and is UPDATING for a while. */
     public void altered(TableMetadata table, Map<String, Map<String, String>> custom) {
-        change(of(table), Status.UPDATING, custom);
+        change(of(table), Status.UPDATING, withDefaultTtl(table, custom));
     }
 
     /** A table is to be dropped: it is DELETING until it is gone. */
@@ -73,6 +75,15 @@ public final class TableStates {
             if (table != null) due.add(table);
         });
         return due;
+    }
+
+    /** A default time to live above 0 turns the feature on. Source: TTL-how-to-create-table. */
+    private static Map<String, Map<String, String>> withDefaultTtl(
+            TableMetadata table, Map<String, Map<String, String>> custom) {
+        if (table.params.defaultTimeToLive == 0) return custom;
+        Map<String, Map<String, String>> all = new HashMap<>(custom);
+        all.put("ttl", Map.of("status", "enabled"));
+        return all;
     }
 
     private void change(TableState state, Status status, Map<String, Map<String, String>> custom) {
