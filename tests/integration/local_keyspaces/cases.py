@@ -107,11 +107,12 @@ def stamped(offset_us: int) -> tuple[Callable[[Session], Any], ...]:
         return session.execute(batch)
 
     def of_the_protocol(session: Session) -> Any:
-        generator, session.timestamp_generator = session.timestamp_generator, now
+        cluster = session.cluster
+        generator, cluster.timestamp_generator = cluster.timestamp_generator, now
         try:
             return session.execute("INSERT INTO rules.stamped (k, v) VALUES (1, 'a')")
         finally:
-            session.timestamp_generator = generator
+            cluster.timestamp_generator = generator
 
     return (literal, marker, of_the_batch, in_a_batch, of_the_protocol)
 
@@ -345,11 +346,11 @@ CASES: tuple[Case, ...] = (
     unsupported("drop-index", "DROP INDEX rules.no_such_index"),
     unsupported(
         "create-materialized-view",
-        "CREATE MATERIALIZED VIEW rules.view AS SELECT * FROM rules.ddl WHERE k IS NOT NULL AND c IS NOT NULL "
+        "CREATE MATERIALIZED VIEW rules.by_c AS SELECT * FROM rules.ddl WHERE k IS NOT NULL AND c IS NOT NULL "
         "PRIMARY KEY (c, k)",
     ),
-    unsupported("alter-materialized-view", "ALTER MATERIALIZED VIEW rules.view WITH comment = 'x'"),
-    unsupported("drop-materialized-view", "DROP MATERIALIZED VIEW rules.view"),
+    unsupported("alter-materialized-view", "ALTER MATERIALIZED VIEW rules.by_c WITH comment = 'x'"),
+    unsupported("drop-materialized-view", "DROP MATERIALIZED VIEW rules.by_c"),
     unsupported("create-trigger", "CREATE TRIGGER t ON rules.ddl USING 'no.such.Class'"),
     unsupported("drop-trigger", "DROP TRIGGER t ON rules.ddl"),
     unsupported(

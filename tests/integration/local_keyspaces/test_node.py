@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,4 +28,6 @@ def test_the_tables_of_the_service_show_a_table(session: Session) -> None:
         "SELECT * FROM system_schema_mcs.tables WHERE keyspace_name = 'node' AND table_name = 't'"
     ).one()
     assert row.status == "ACTIVE"
-    assert row.custom_properties["capacity_mode"] == {"throughput_mode": "PAY_PER_REQUEST"}
+    capacity = row.custom_properties["capacity_mode"]
+    assert capacity["throughput_mode"] == "PAY_PER_REQUEST"
+    assert time.time() - int(capacity["last_update_to_pay_per_request_timestamp"]) / 1000 < 600

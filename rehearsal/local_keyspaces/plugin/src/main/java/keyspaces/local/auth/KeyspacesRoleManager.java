@@ -58,7 +58,7 @@ public final class KeyspacesRoleManager implements IRoleManager {
 
     @Override
     public Set<Role> getRoleDetails(RoleResource grantee) {
-        return Set.of(new Role(grantee.getName(), true, true, Map.of(), Set.of()));
+        return Set.of(new Role(grantee.getRoleName(), true, true, Map.of(), Set.of()));
     }
 
     @Override

@@ -30,8 +30,8 @@ public final class ModificationRules {
         return write instanceof DeleteStatement
                 && !write.metadata().clusteringColumns().isEmpty()
                 && (write.hasSlices() || !write.getRestrictions().hasClusteringColumnsRestrictions())
-                && !write.updatesStaticRow()
-                && !write.updatesRegularRows();
+                && write.getStaticOperations().isEmpty()
+                && write.getRegularOperations().isEmpty();
     }
 
     static List<Violation> violations(ModificationStatement write, StatementPlan plan) {
