@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+CREDENTIALS_OPTION = "-Dlocal_keyspaces.credentials"
+
+
 @dataclass(frozen=True, kw_only=True)
 class LocalKeyspacesSettings:
     """A local Keyspaces on a loopback address.
@@ -93,7 +96,11 @@ def node_settings(settings: LocalKeyspacesSettings) -> NodeSettings:
             f"-Dlocal_keyspaces.home={settings.home.resolve()}",
             f"-Dlocal_keyspaces.region={settings.region}",
             f"-Dlocal_keyspaces.ddl_delay_ms={settings.ddl_delay_ms}",
-            *(() if settings.credentials is None else (f"-Dlocal_keyspaces.credentials={settings.credentials.resolve()}",)),
+            *(
+                ()
+                if settings.credentials is None
+                else (f"-Dlocal_keyspaces.credentials={settings.credentials.resolve()}",)
+            ),
             *settings.java_options,
         ),
         class_path=(plugin_jar(),),

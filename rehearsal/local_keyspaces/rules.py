@@ -1,6 +1,7 @@
 """The documented rules of Amazon Keyspaces, and which of them a local Keyspaces enforces.
 
-The ids are those of the Java enum `Rule`. A test holds both lists, and the cases that prove the rules, against each other.
+The ids are those of the Java enum `Rule`. A test holds both lists, and the cases that prove the rules, against each
+other.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ RULES: tuple[Rule, ...] = (
         id="batch-counter",
         text="COUNTER batches are not among the batches that are supported.",
         page="cassandra-apis",
-        note="The list of supported statements has LOGGED and UNLOGGED batches only; no page says that a COUNTER batch is refused.",
+        note="The list has LOGGED and UNLOGGED batches only; no page says that a COUNTER batch is refused.",
     ),
     Rule(
         id="in-subqueries",

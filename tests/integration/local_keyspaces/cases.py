@@ -24,15 +24,15 @@ NUMBERS = count(1)
 SCHEMA = (
     "CREATE KEYSPACE rules WITH replication = {'class': 'SingleRegionStrategy'}",
     "CREATE TABLE rules.plain (k int, c int, v text, n int, fixed text STATIC, PRIMARY KEY (k, c))",
-    "CREATE TABLE rules.stamped (k int PRIMARY KEY, v text) "
-    "WITH CUSTOM_PROPERTIES = {'client_side_timestamps': {'status': 'enabled'}}",
+    """CREATE TABLE rules.stamped (k int PRIMARY KEY, v text)
+    WITH CUSTOM_PROPERTIES = {'client_side_timestamps': {'status': 'enabled'}}""",
     "CREATE TABLE rules.living (k int PRIMARY KEY, v text) WITH CUSTOM_PROPERTIES = {'ttl': {'status': 'enabled'}}",
     "CREATE TABLE rules.texts (k text, c text, v text, PRIMARY KEY (k, c))",
     "CREATE TABLE rules.counters (k int PRIMARY KEY, n counter)",
     "CREATE TABLE rules.ddl (k int, c int, v text, w text, PRIMARY KEY (k, c))",
     "CREATE TYPE rules.pair (a int, b int)",
-    f"CREATE TABLE rules.wide (k int PRIMARY KEY, {', '.join(f'c{i} int' for i in range(230))}) "
-    "WITH CUSTOM_PROPERTIES = {'ttl': {'status': 'enabled'}}",
+    f"""CREATE TABLE rules.wide (k int PRIMARY KEY, {", ".join(f"c{i} int" for i in range(230))})
+    WITH CUSTOM_PROPERTIES = {{'ttl': {{'status': 'enabled'}}}}""",
 )
 
 
@@ -321,9 +321,7 @@ CASES: tuple[Case, ...] = (
             "SELECT JSON k, c FROM rules.plain WHERE k = 1",
         ),
     ),
-    Case(
-        rule="group-by", message="GROUP BY", refused=("SELECT k FROM rules.plain GROUP BY k",), allowed=(SELECT,)
-    ),
+    Case(rule="group-by", message="GROUP BY", refused=("SELECT k FROM rules.plain GROUP BY k",), allowed=(SELECT,)),
     Case(
         rule="per-partition-limit",
         message="PER PARTITION LIMIT",
@@ -503,9 +501,7 @@ CASES: tuple[Case, ...] = (
                 "WITH replication = {'class': 'NetworkTopologyStrategy', 'us-east-1': '3'}"
             ),
         ),
-        allowed=(
-            "CREATE KEYSPACE simple WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 3}",
-        ),
+        allowed=("CREATE KEYSPACE simple WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 3}",),
     ),
     Case(
         rule="custom-property-known",
@@ -545,18 +541,14 @@ CASES: tuple[Case, ...] = (
     Case(
         rule="cst-not-disabled",
         message="can't be disabled again",
-        refused=(
-            altered(f"{{'client_side_timestamps': {ON}}}", "{'client_side_timestamps': {'status': 'disabled'}}"),
-        ),
+        refused=(altered(f"{{'client_side_timestamps': {ON}}}", "{'client_side_timestamps': {'status': 'disabled'}}"),),
         allowed=(altered("", f"{{'client_side_timestamps': {ON}}}"),),
     ),
     Case(
         rule="ttl-not-disabled",
         message="can't be disabled again",
         refused=(altered(f"{{'ttl': {ON}}}", "{'ttl': {'status': 'disabled'}}"),),
-        allowed=(
-            altered(f"{{'point_in_time_recovery': {ON}}}", "{'point_in_time_recovery': {'status': 'disabled'}}"),
-        ),
+        allowed=(altered(f"{{'point_in_time_recovery': {ON}}}", "{'point_in_time_recovery': {'status': 'disabled'}}"),),
     ),
     Case(
         rule="on-demand-once-a-day",

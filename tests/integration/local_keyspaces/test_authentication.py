@@ -9,10 +9,10 @@ from boto3 import Session as AwsSession
 from cassandra import ConsistencyLevel
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import Cluster, NoHostAvailable
-from cassandra_sigv4.auth import SigV4AuthProvider, SigV4Authenticator
+from cassandra_sigv4.auth import SigV4Authenticator, SigV4AuthProvider
 
-from rehearsal.certificates import make_keystore, make_server_files
 from rehearsal.cassandra.node import NodeTls
+from rehearsal.certificates import make_keystore, make_server_files
 from rehearsal.local_keyspaces.credentials import AccessKey, User, write_credentials
 from rehearsal.local_keyspaces.node import LocalKeyspacesNode, LocalKeyspacesSettings
 from rehearsal.ports import free_ports
@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 REGION = "eu-central-1"
 LOCAL = User(username="local", password="local")
 LASTING = AccessKey(access_key_id="AKIALASTING", secret_access_key="secret/of+it")
+TOKEN = "a/token+with==signs"
 NOW = dt.datetime.now(tz=dt.UTC)
 
 
-def temporary(*, seconds: int, token: str = "a/token+with==signs") -> AccessKey:
+def temporary(*, seconds: int, token: str = TOKEN) -> AccessKey:
     return AccessKey(
         access_key_id="ASIATEMPORARY",
         secret_access_key="other",
@@ -125,9 +126,7 @@ def test_sigv4_lets_in(node: LocalKeyspacesNode, key: AccessKey) -> None:
     ],
     ids=["password", "user", "secret", "region", "key", "token", "token-of-lasting", "stale", "none"],
 )
-def test_a_client_that_may_not_is_refused_with_the_reason(
-    node: LocalKeyspacesNode, provider: Any, reason: str
-) -> None:
+def test_a_client_that_may_not_is_refused_with_the_reason(node: LocalKeyspacesNode, provider: Any, reason: str) -> None:
     with pytest.raises(NoHostAvailable, match=reason):
         log_in(node, provider)
 
@@ -142,7 +141,7 @@ def test_expired_credentials_are_refused_until_they_are_renewed(node: LocalKeysp
         write_credentials(credentials, access_keys=[LASTING, renewed], users=[LOCAL])
         assert log_in(node, sigv4(renewed)) == "local-keyspaces"
         credentials.write_text("{")
-        with pytest.raises(NoHostAvailable, match="can't be read"):
+        with pytest.raises(NoHostAvailable, match=r"the credentials in credentials\.json"):
             log_in(node, sigv4(renewed))
     finally:
         write_credentials(credentials, access_keys=[LASTING, temporary(seconds=3600)], users=[LOCAL])

@@ -3,7 +3,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cassandra import DriverException, InvalidRequest
@@ -35,12 +35,21 @@ def world(session: Session) -> Iterator[Session]:
     session.execute("DROP KEYSPACE rules")
 
 
+def words_of_refusal(session: Session, action: Any) -> str:
+    """Empty when it passed. Cassandra itself may have its reasons: no such index, no such class."""
+    try:
+        cases.run(session, action)
+    except (DriverException, ErrorMessage) as error:
+        return str(error)
+    return ""
+
+
 def switch(session: Session, rule: str, *, enforced: bool) -> None:
     session.execute(f"UPDATE local_keyspaces.rules SET enforced = {str(enforced).lower()} WHERE id = '{rule}'")
 
 
 @pytest.mark.parametrize("case", cases.CASES, ids=lambda case: case.rule)
-def test_a_rule_refuses_what_breaks_it_and_nothing_else_does(world: Session, case: cases.Case) -> None:
+def test_a_rule_refuses_what_breaks_it_and_nothing_else_does(world: Session, case: Any) -> None:
     for action in case.allowed:
         cases.run(world, action)
     for action in case.refused:
@@ -51,15 +60,11 @@ def test_a_rule_refuses_what_breaks_it_and_nothing_else_does(world: Session, cas
 
 
 @pytest.mark.parametrize("case", cases.CASES, ids=lambda case: case.rule)
-def test_with_its_rule_off_a_statement_is_not_refused_by_us(world: Session, case: cases.Case) -> None:
+def test_with_its_rule_off_a_statement_is_not_refused_by_us(world: Session, case: Any) -> None:
     switch(world, case.rule, enforced=False)
     try:
         for action in case.refused:
-            try:
-                cases.run(world, action)
-            except (DriverException, ErrorMessage) as error:
-                # Cassandra itself may have its reasons: no such index, no such class.
-                assert "(rule " not in str(error), error
+            assert "(rule " not in words_of_refusal(world, action)
     finally:
         switch(world, case.rule, enforced=True)
 

@@ -49,7 +49,8 @@ def test_custom_properties_are_shown_as_they_were_set(session: Session, keyspace
         f"""CREATE TABLE {keyspace}.t (a int, b int, "it's -- WITH" text, PRIMARY KEY (a, b)) /* WITH */
         WITH CLUSTERING ORDER BY (b DESC) -- CUSTOM_PROPERTIES = 'none'
         AND custom_properties = {{
-            'capacity_mode': {{'throughput_mode': 'PROVISIONED', 'read_capacity_units': 10, 'write_capacity_units': 20}},
+            'capacity_mode': {{
+                'throughput_mode': 'PROVISIONED', 'read_capacity_units': 10, 'write_capacity_units': 20}},
             'client_side_timestamps': {ON}, 'point_in_time_recovery': {ON}}}
         AND TAGS = {{'key''s': 'value'}} AND comment = 'it''s {{a}} AND WITH' AND default_time_to_live = 3600;"""
     )
@@ -65,7 +66,8 @@ def test_custom_properties_are_shown_as_they_were_set(session: Session, keyspace
         "ttl": {"status": "enabled"},
     }
     order = session.execute(
-        "SELECT column_name, clustering_order, kind FROM system_schema_mcs.columns WHERE keyspace_name = %s", (keyspace,)
+        "SELECT column_name, clustering_order, kind FROM system_schema_mcs.columns WHERE keyspace_name = %s",
+        (keyspace,),
     )
     assert {(each.column_name, each.clustering_order, each.kind) for each in order} == {
         ("a", "none", "partition_key"),
@@ -93,7 +95,12 @@ def test_a_table_made_anew_has_none_of_the_old_ones_properties(session: Session,
 
 @pytest.mark.parametrize(
     "options",
-    ["CUSTOM_PROPERTIES = {'ttl': {'status': 'enabled'}", "CUSTOM_PROPERTIES = 'ttl'", "TAGS = {'a' 'b'}", "comment = 'x"],
+    [
+        "CUSTOM_PROPERTIES = {'ttl': {'status': 'enabled'}",
+        "CUSTOM_PROPERTIES = 'ttl'",
+        "TAGS = {'a' 'b'}",
+        "comment = 'x",
+    ],
 )
 def test_a_statement_that_is_no_cql_is_a_syntax_error(session: Session, keyspace: str, options: str) -> None:
     with pytest.raises(SyntaxException):
