@@ -48,6 +48,7 @@ validate: setup ## check the migration files (FILES=… for others than dags/mig
 reference: setup ## write the migration file's JSON Schema and reference page anew
 	@$(PY) -m keyspaces_migration.config schema > docs/reference/migration-file.schema.json
 	@$(PY) -m keyspaces_migration.config reference > docs/reference/migration-file.md
+	@$(PY) -m rehearsal.local_keyspaces.reference > docs/reference/local-keyspaces-rules.md
 
 .PHONY: bench
 bench: setup ## run one benchmark: make bench NAME=parse

@@ -68,13 +68,18 @@ fetch_cassandra() {
   mv "$lib.new" "$lib"
 }
 
+# With its sources unchanged this is a look at their digest.
+build_local_keyspaces() {
+  with_progress "local Keyspaces' plug-in" tools/build-local-keyspaces.sh >/dev/null
+}
+
 # Cassandra 5.0 runs on Java 11 and 17, and on nothing newer.
 check_java() {
   local major
   major=$(java -XshowSettings:properties -version 2>&1 | sed -n 's/^ *java.specification.version = //p')
   case "$major" in
     11 | 17) ;;
-    *) fail "java on PATH is version ${major:-unknown}, and Cassandra 5.0 runs on 11 or 17. Put one first on PATH: apt-get install openjdk-17-jre-headless" ;;
+    *) fail "java on PATH is version ${major:-unknown}, and Cassandra 5.0 runs on 11 or 17. Put one first on PATH: apt-get install openjdk-17-jdk-headless" ;;
   esac
 }
 
@@ -99,10 +104,11 @@ wait_for_pulumi() {
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/keyspaces-migration"
 mkdir -p "$cache"
 
-install_system_packages java:openjdk-17-jre-headless mvn:maven
+install_system_packages javac:openjdk-17-jdk-headless mvn:maven
 check_java
 make_environment
 start_pulumi
 fetch_cassandra
+build_local_keyspaces
 case "${1:-}" in with-browser) install_system_packages chromium:chromium ;; esac
 wait_for_pulumi

@@ -1,0 +1,1 @@
+"""Local Keyspaces: a Cassandra node that refuses what Amazon Keyspaces refuses."""

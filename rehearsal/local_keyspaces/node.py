@@ -1,0 +1,127 @@
+"""A local Keyspaces node: a Cassandra node with the server plug-in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from rehearsal.cassandra.jvm import Compiler
+from rehearsal.cassandra.node import START_TIMEOUT_S, CassandraNode, NodeSettings, NodeTls
+from rehearsal.local_keyspaces.plugin_jar import HANDLER, plugin_jar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+CREDENTIALS_OPTION = "-Dlocal_keyspaces.credentials"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalKeyspacesSettings:
+    """A local Keyspaces on a loopback address.
+
+    Attributes:
+        home: Folder of the node: data, table properties, configuration, log. Kept between starts.
+        native_port: For CQL.
+        storage_port: For other nodes; there are none, but Cassandra opens it.
+        name: The cluster's name too. Cassandra refuses to start on data of a cluster with another name.
+        address: Address that clients use.
+        region: The AWS Region that it claims to be in: clients' signatures are checked against it.
+        ddl_delay_ms: How long a table stays CREATING, UPDATING or DELETING.
+        credentials: File that says who may log in, written by `write_credentials`; None lets everybody in.
+        user: A user in that file, with which the node's health is asked for.
+        password: Its password.
+        tls: Speak TLS only; None for plain. Amazon Keyspaces speaks TLS only.
+        heap_mb: Java heap; the process takes about 300 MB more.
+        compiler: Quick start or full speed.
+        start_timeout_s: How long a start may take.
+        java_options: Options of Java on top of ours, such as -D properties of the plug-in.
+        overrides: Settings of cassandra.yaml on top of ours.
+        world: Home of the world that the node belongs to, if not its own.
+        log: File for its output; by default cassandra.log in `home`.
+    """
+
+    home: Path
+    native_port: int
+    storage_port: int
+    name: str = "local-keyspaces"
+    address: str = "127.0.0.1"
+    region: str = "us-east-1"
+    ddl_delay_ms: int = 0
+    credentials: Path | None = None
+    user: str = "local"
+    password: str = field(default="local", repr=False)
+    tls: NodeTls | None = None
+    heap_mb: int = 512
+    compiler: Compiler = Compiler.QUICK
+    start_timeout_s: float = START_TIMEOUT_S
+    java_options: tuple[str, ...] = ()
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    world: Path | None = None
+    log: Path | None = None
+
+
+class LocalKeyspacesNode(CassandraNode):
+    """A node that is started, waited for and stopped. A context manager does all three."""
+
+    def __init__(self, settings: LocalKeyspacesSettings) -> None:
+        super().__init__(node_settings(settings))
+        self.local = settings
+        self.name = f"local Keyspaces {settings.name}"
+
+
+def node_settings(settings: LocalKeyspacesSettings) -> NodeSettings:
+    """What the node under it is started with. Builds the plug-in if need be."""
+    return NodeSettings(
+        home=settings.home,
+        native_port=settings.native_port,
+        storage_port=settings.storage_port,
+        name=settings.name,
+        address=settings.address,
+        heap_mb=settings.heap_mb,
+        compiler=settings.compiler,
+        tls=settings.tls,
+        start_timeout_s=settings.start_timeout_s,
+        authentication=settings.credentials is not None,
+        user=settings.user,
+        password=settings.password,
+        overrides={
+            **GUARDRAILS_OFF,
+            **({} if settings.credentials is None else AUTHENTICATION),
+            **settings.overrides,
+        },
+        java_options=(
+            f"-Dcassandra.custom_query_handler_class={HANDLER}",
+            f"-Dlocal_keyspaces.home={settings.home.resolve()}",
+            f"-Dlocal_keyspaces.region={settings.region}",
+            f"-Dlocal_keyspaces.ddl_delay_ms={settings.ddl_delay_ms}",
+            *(
+                ()
+                if settings.credentials is None
+                else (f"-Dlocal_keyspaces.credentials={settings.credentials.resolve()}",)
+            ),
+            *settings.java_options,
+        ),
+        class_path=(plugin_jar(),),
+        world=settings.world,
+        log=settings.log,
+    )
+
+
+# Cassandra's own limits must not answer before Keyspaces' do.
+GUARDRAILS_OFF: dict[str, Any] = {
+    "batch_size_warn_threshold": "16MiB",
+    "batch_size_fail_threshold": "64MiB",
+    "unlogged_batch_across_partitions_warn_threshold": 1000,
+    "user_defined_functions_enabled": True,
+    "materialized_views_enabled": True,
+    "sasi_indexes_enabled": True,
+    "dynamic_data_masking_enabled": True,
+}
+
+AUTHENTICATION: dict[str, Any] = {
+    "authenticator": "keyspaces.local.auth.KeyspacesAuthenticator",
+    "authorizer": "AllowAllAuthorizer",
+    "role_manager": "keyspaces.local.auth.KeyspacesRoleManager",
+}
