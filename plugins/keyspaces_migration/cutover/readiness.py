@@ -151,7 +151,8 @@ def _dual_writes(facts: Facts) -> _Finding:
     against = list(_against_writers(facts.writers, facts.flag))
     if Milestone.DUAL_WRITES_STARTED not in standing(record.milestone for record in facts.milestones):
         against.insert(0, "not started")
-    observed = "; ".join(against) or f"{len(facts.writers)} writers in {facts.flag.mode}"
+    count = len(facts.writers)
+    observed = "; ".join(against) or f"{count} writer{'' if count == 1 else 's'} in {facts.flag.mode}"
     return criterion, _state(not against), observed, required
 
 
@@ -174,7 +175,7 @@ def _passes(facts: Facts, wanted: int) -> _Finding:
 
 
 def _fresh(facts: Facts, limit: timedelta, now: datetime) -> _Finding:
-    criterion, required = Criterion.CHECK_FRESH, f"at most {limit} old, and begun after dual writes and backfill"
+    criterion, required = Criterion.CHECK_FRESH, f"at most {_spoken(limit)} old, and begun after dual writes and backfill"
     if facts.checks is None or facts.milestones is None:
         return criterion, CriterionState.UNKNOWN, _NOT_SEEN, required
     if not facts.checks:
@@ -184,19 +185,29 @@ def _fresh(facts: Facts, limit: timedelta, now: datetime) -> _Finding:
     stood_on = {Milestone.DUAL_WRITES_STARTED, Milestone.BACKFILL_COMPLETE}
     since = [record.reached_at for record in facts.milestones if record.milestone in stood_on]
     early = bool(since) and newest.started_at < max(since)
-    observed = f"{age} old" + (", begun before dual writes and backfill were done" if early else "")
+    observed = f"{_spoken(age)} old" + (", begun before dual writes and backfill were done" if early else "")
     return criterion, _state(timedelta() <= age <= limit and not early), observed, required
 
 
 def _waited(facts: Facts, period: timedelta, now: datetime) -> _Finding:
-    criterion, required = Criterion.WAITING_PERIOD, f"{period} since dual writes began"
+    criterion, required = Criterion.WAITING_PERIOD, f"{_spoken(period)} since dual writes began"
     if facts.milestones is None:
         return criterion, CriterionState.UNKNOWN, _NOT_SEEN, required
     began = [each.reached_at for each in facts.milestones if each.milestone is Milestone.DUAL_WRITES_STARTED]
     if not began:
         return criterion, CriterionState.UNMET, "dual writes have not begun", required
     waited = now - began[-1]
-    return criterion, _state(waited >= period), f"{waited}", required
+    return criterion, _state(waited >= period), _spoken(waited), required
+
+
+def _spoken(duration: timedelta) -> str:
+    """A duration to the second, such as `1 d 2 h`, `2 min 5 s` or `-3 s`."""
+    seconds = round(duration.total_seconds())
+    rest, parts = abs(seconds), []
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
+        count, rest = divmod(rest, size)
+        parts += [f"{count} {unit}"] if count else []
+    return ("-" if seconds < 0 else "") + (" ".join(parts) or "0 s")
 
 
 def _cell(text: str) -> str:

@@ -86,6 +86,14 @@ def test_it_is_ready_when_every_criterion_is_met_and_only_then() -> None:
     assert readiness.markdown().count("| met |") == len(Criterion)
 
 
+def test_people_read_durations_to_the_second() -> None:
+    observed = {each.criterion: each.observed for each in judge(READY, MIGRATION, now=NOW).results}
+    assert observed[Criterion.CHECK_FRESH] == "1 h old"
+    assert observed[Criterion.WAITING_PERIOD] == "8 h"
+    ahead = replace(READY, checks=(check(hours_ago=2), check(hours_ago=-0.1)))
+    assert {each.observed for each in judge(ahead, MIGRATION, now=NOW).missing} == {"-6 min old"}
+
+
 def test_a_missing_milestone_is_unmet() -> None:
     assert unmet(replace(READY, milestones=(STARTED, COMPLETE))) == {Criterion.PROVISIONED}
     assert unmet(replace(READY, milestones=(PROVISIONED, STARTED))) == {Criterion.BACKFILL}
