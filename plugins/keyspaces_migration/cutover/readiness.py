@@ -175,7 +175,8 @@ def _passes(facts: Facts, wanted: int) -> _Finding:
 
 
 def _fresh(facts: Facts, limit: timedelta, now: datetime) -> _Finding:
-    criterion, required = Criterion.CHECK_FRESH, f"at most {_spoken(limit)} old, and begun after dual writes and backfill"
+    criterion = Criterion.CHECK_FRESH
+    required = f"at most {_spoken(limit)} old, and begun after dual writes and backfill"
     if facts.checks is None or facts.milestones is None:
         return criterion, CriterionState.UNKNOWN, _NOT_SEEN, required
     if not facts.checks:
