@@ -131,9 +131,12 @@ def describe(world: World, console: Console) -> None:
         console.print(f"Airflow    {world.airflow.url}")
         for user, password in world.airflow.users.items():
             console.print(f"           user {user}  password {escape(password)}", soft_wrap=True)
-    for node in (world.source, world.target):
-        if Component(node.role) in world.services:
-            console.print(f"{node.role:<10} cqlsh {node.host} {node.port}")
+    if Component.SOURCE in world.services:
+        console.print(f"source     cqlsh {world.source.host} {world.source.port}")
+    if Component.TARGET in world.services:
+        contact = world.target.contact
+        console.print(f"target     SSL_CERTFILE={contact.ca_file} cqlsh --ssl {contact.host} {contact.port}")
+        console.print(f"           user {contact.username}  password {escape(contact.password or '')}", soft_wrap=True)
     if Component.SNOWFLAKE in world.services:
         console.print(f"Snowflake  https://127.0.0.1:{world.snowflake.port}", soft_wrap=True)
     if Component.AWS in world.services:

@@ -24,6 +24,8 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 LIFETIME = dt.timedelta(days=365)
+RENEW_BEFORE = dt.timedelta(days=7)
+CA_FILE, CERTIFICATE, KEY, KEYSTORE = "ca.pem", "server.pem", "server.key", "server.p12"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,12 +49,25 @@ def make_server_files(folder: Path, *, address: str, now: dt.datetime) -> Server
     authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     authority = _sign(_authority(authority_key, now=now), authority_key)
     certificate = _sign(_server(address, key, authority=authority, now=now), authority_key)
-    files = ServerFiles(ca_file=folder / "ca.pem", certificate=folder / "server.pem", key=folder / "server.key")
+    files = server_files(folder)
     files.ca_file.write_bytes(authority.public_bytes(Encoding.PEM))
     files.key.touch(mode=0o600)
     files.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     files.certificate.write_bytes(certificate.public_bytes(Encoding.PEM))
     return files
+
+
+def kept_server_files(folder: Path, *, now: dt.datetime, address: str = "127.0.0.1") -> ServerFiles:
+    """The files in `folder`, made anew where there are none or the certificate ends within a week."""
+    files = server_files(folder)
+    if files.key.exists() and files.certificate.exists() and expires(files.certificate) - now > RENEW_BEFORE:
+        return files
+    return make_server_files(folder, address=address, now=now)
+
+
+def server_files(folder: Path) -> ServerFiles:
+    """Where the files of a server lie in its folder."""
+    return ServerFiles(ca_file=folder / CA_FILE, certificate=folder / CERTIFICATE, key=folder / KEY)
 
 
 def expires(certificate: Path) -> dt.datetime:
@@ -67,7 +82,7 @@ def make_keystore(files: ServerFiles, *, password: str) -> Path:
     bundle = pkcs12.serialize_key_and_certificates(
         b"server", key, certificate, None, BestAvailableEncryption(password.encode())
     )
-    keystore = files.key.with_suffix(".p12")
+    keystore = files.key.with_name(KEYSTORE)
     keystore.touch(mode=0o600)
     keystore.write_bytes(bundle)
     return keystore

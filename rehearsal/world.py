@@ -27,7 +27,7 @@ from rehearsal.servers.airflow import AirflowServer
 from rehearsal.servers.application import SampleApplication
 from rehearsal.servers.aws import AwsStandIn
 from rehearsal.servers.cassandra import WorldNode
-from rehearsal.servers.keyspaces import WorldControlPlane, WorldPulumiProvider
+from rehearsal.servers.keyspaces import WorldControlPlane, WorldPulumiProvider, WorldTarget
 from rehearsal.servers.snowflake import SnowflakeStandIn
 from rehearsal.settings import Component, WorldSettings
 
@@ -56,7 +56,7 @@ class World:
         self._lock = HomeLock(self.home)
         ports, logs = settings.ports, self.home / "logs"
         self.source = WorldNode(role="source", home=self.home, port=ports.source, storage_port=ports.source_storage)
-        self.target = WorldNode(role="target", home=self.home, port=ports.target, storage_port=ports.target_storage)
+        self.target = WorldTarget(home=self.home, port=ports.target, storage_port=ports.target_storage)
         self.snowflake = SnowflakeStandIn(home=self.home, port=ports.snowflake, log=logs / "snowflake.log")
         self.aws = AwsStandIn(home=self.home, port=ports.aws, log=logs / "aws.log")
         self.keyspaces = WorldControlPlane(home=self.home, port=ports.keyspaces, node=self.target)
@@ -151,7 +151,7 @@ class World:
         """The connections that an Airflow beside this world needs; they carry secrets."""
         return [
             connections.source(self.source),
-            connections.target(self.target),
+            connections.target(self.target.contact),
             connections.history(self.snowflake),
             connections.aws(self.aws, keyspaces_url=self.keyspaces.url),
             connections.ledger(self.home),

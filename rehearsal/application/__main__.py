@@ -13,11 +13,13 @@ import signal
 import sys
 from pathlib import Path
 
+from keyspaces_migration.clients import SessionSettings
 from keyspaces_migration.dual_write.flag import WriteMode
 from keyspaces_migration.dual_write.flag_reader import FlagAddress
 from keyspaces_migration.errors import MigrationError
 from rehearsal.application.application import COMMAND_TIMEOUT_S, Application, ApplicationSettings
 from rehearsal.application.control import ask
+from rehearsal.local_keyspaces.contact import Contact
 from rehearsal.processes import WorldError
 
 
@@ -52,7 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     running.add_argument("--migration-file", type=Path, required=True)
     running.add_argument("--tables", default="flights_unarchived,planes,weather", help="without static columns")
     running.add_argument("--source", type=_place, required=True, metavar="HOST:PORT")
-    running.add_argument("--target", type=_place, required=True, metavar="HOST:PORT")
+    target = running.add_mutually_exclusive_group(required=True)
+    target.add_argument("--target", type=_place, metavar="HOST:PORT", help="a plain node")
+    target.add_argument("--target-contact", type=Path, metavar="FILE", help="how a local Keyspaces is reached")
     running.add_argument("--aws-endpoint", help="of AppConfig; AWS itself without it")
     running.add_argument("--aws-region", default="us-east-1")
     running.add_argument("--flag-application", required=True)
@@ -79,13 +83,20 @@ def _place(text: str) -> tuple[str, int]:
     return host, int(port)
 
 
+def _plain(place: tuple[str, int]) -> SessionSettings:
+    host, port = place
+    return SessionSettings(hosts=(host,), port=port)
+
+
 def _settings(arguments: argparse.Namespace) -> ApplicationSettings:
     return ApplicationSettings(
         folder=arguments.folder,
         migration_file=arguments.migration_file,
         tables=tuple(arguments.tables.split(",")),
-        source=arguments.source,
-        target=arguments.target,
+        source=_plain(arguments.source),
+        target=Contact.read(arguments.target_contact).session_settings()
+        if arguments.target_contact
+        else _plain(arguments.target),
         aws_endpoint=arguments.aws_endpoint,
         aws_region=arguments.aws_region,
         flag=FlagAddress(

@@ -7,7 +7,7 @@ import random
 import threading
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -47,8 +47,8 @@ class ApplicationSettings:
         folder: Its truth, its writer's journal, its log's place and the file that says where it answers.
         migration_file: Names the keyspaces and describes the tables.
         tables: Which of them it uses.
-        source: Host and port of the source.
-        target: Host and port of the target.
+        source: How the source is reached; the consistency is the application's own choice.
+        target: How the target is reached.
         aws_endpoint: Of AppConfig; None is AWS itself.
         flag: Where the flag is.
         flag_poll_s: None obeys AppConfig.
@@ -63,8 +63,8 @@ class ApplicationSettings:
     folder: Path
     migration_file: Path
     tables: tuple[str, ...]
-    source: tuple[str, int]
-    target: tuple[str, int]
+    source: SessionSettings
+    target: SessionSettings
     aws_endpoint: str | None
     aws_region: str
     flag: FlagAddress
@@ -160,10 +160,8 @@ class Application:
             StoreName.TARGET: (self.settings.target, migration.target.keyspace, Consistency.LOCAL_QUORUM),
         }
         opened = {}
-        for name, ((host, port), keyspace, consistency) in places.items():
-            session = stack.enter_context(
-                open_session(SessionSettings(hosts=(host,), port=port, consistency=consistency))
-            )
+        for name, (reached, keyspace, consistency) in places.items():
+            session = stack.enter_context(open_session(replace(reached, consistency=consistency)))
             opened[name] = Store(name=name, session=session, keyspace=keyspace)
         return Stores(source=opened[StoreName.SOURCE], target=opened[StoreName.TARGET])
 

@@ -1,4 +1,4 @@
-"""`python -m rehearsal.keyspaces_control_plane`: serve the API over one Cassandra node until told to end."""
+"""`python -m rehearsal.keyspaces_control_plane`: serve the API over one local Keyspaces node until told to end."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ import threading
 import time
 from pathlib import Path
 
-from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
-from cassandra.policies import RoundRobinPolicy
-
+from keyspaces_migration.clients import open_session
 from rehearsal.keyspaces_control_plane.live_schema import LiveSchema
 from rehearsal.keyspaces_control_plane.operations import Account, ControlPlane
 from rehearsal.keyspaces_control_plane.properties import PropertyStore
 from rehearsal.keyspaces_control_plane.server import ControlPlaneServer
+from rehearsal.local_keyspaces.contact import Contact
 
 REQUEST_TIMEOUT_S = 30.0
 
@@ -25,21 +24,13 @@ def main() -> None:
     arguments = _arguments()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("cassandra").setLevel(logging.WARNING)
-    profile = ExecutionProfile(load_balancing_policy=RoundRobinPolicy(), request_timeout=REQUEST_TIMEOUT_S)
-    # No metadata: DDL is followed in system_schema, which has it at once.
-    with Cluster(
-        [arguments.cassandra_host],
-        port=arguments.cassandra_port,
-        execution_profiles={EXEC_PROFILE_DEFAULT: profile},
-        schema_metadata_enabled=False,
-        token_metadata_enabled=False,
-    ) as cluster:
+    # No metadata: DDL is followed in the system tables, which have it at once.
+    settings = Contact.read(arguments.node).session_settings(request_timeout_s=REQUEST_TIMEOUT_S, schema_metadata=False)
+    with open_session(settings) as session:
         control_plane = ControlPlane(
-            schema=LiveSchema(cluster.connect()),
+            schema=LiveSchema(session),
             properties=PropertyStore(arguments.properties),
-            account=Account(
-                region=arguments.region, account_id=arguments.account_id, settle_ms=round(arguments.settle_s * 1000)
-            ),
+            account=Account(region=arguments.region, account_id=arguments.account_id),
             now_ms=lambda: time.time_ns() // 1_000_000,
         )
         _serve(ControlPlaneServer(control_plane, address=arguments.address, port=arguments.port))
@@ -58,12 +49,10 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m rehearsal.keyspaces_control_plane", description=__doc__)
     parser.add_argument("--address", default="127.0.0.1", help="loopback address to serve on")
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--cassandra-host", default="127.0.0.1")
-    parser.add_argument("--cassandra-port", type=int, required=True)
-    parser.add_argument("--properties", type=Path, required=True, help="SQLite file of what Cassandra can't hold")
+    parser.add_argument("--node", type=Path, required=True, help="file that says how the node is reached")
+    parser.add_argument("--properties", type=Path, required=True, help="SQLite file of what the node does not hold")
     parser.add_argument("--region", default=Account.region)
     parser.add_argument("--account-id", default=Account.account_id)
-    parser.add_argument("--settle-s", type=float, default=Account.settle_ms / 1000, help="until a table is ACTIVE")
     return parser.parse_args()
 
 

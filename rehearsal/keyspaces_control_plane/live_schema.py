@@ -1,4 +1,4 @@
-"""Keyspaces and tables as the Cassandra node has them, read from system_schema and changed by DDL."""
+"""Keyspaces and tables as the node has them, read from its system tables and changed by Keyspaces' own DDL."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from keyspaces_migration.cql.identifiers import quote
 from keyspaces_migration.cql.types import CqlTypeError, parse_type
+from rehearsal.keyspaces_control_plane.custom_properties import from_cql, to_cql
 from rehearsal.keyspaces_control_plane.errors import ValidationError
 
 if TYPE_CHECKING:
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
 
     from cassandra.cluster import Session
 
+    from rehearsal.keyspaces_control_plane.custom_properties import Specification
+
 DDL_TIMEOUT_S = 60.0
-_REPLICATION = "{'class': 'SimpleStrategy', 'replication_factor': 1}"
+_REPLICATION = "{'class': 'SingleRegionStrategy'}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +31,8 @@ class LiveTable:
         schema_definition: Columns and keys in the API's form.
         comment: The table's comment.
         default_ttl_s: Default time to live; 0 for none.
+        specifications: The API's members that CQL has custom properties for.
+        status: CREATING, ACTIVE, UPDATING or DELETING.
     """
 
     keyspace: str
@@ -36,6 +41,8 @@ class LiveTable:
     schema_definition: Mapping[str, Any]
     comment: str
     default_ttl_s: int
+    specifications: Mapping[str, Specification]
+    status: str = "ACTIVE"
 
 
 class LiveSchema:
@@ -44,8 +51,13 @@ class LiveSchema:
     def __init__(self, session: Session) -> None:
         self.session = session
 
+    def usable_keyspaces(self) -> list[str]:
+        """Names of the keyspaces that users made and that have been created, in order."""
+        rows = self._rows("SELECT keyspace_name FROM system_schema_mcs.keyspaces", ())
+        return sorted(row.keyspace_name for row in rows)
+
     def keyspaces(self) -> list[str]:
-        """Names of the keyspaces that users made, in order."""
+        """Names of all keyspaces that users made, those that are being created too, in order."""
         rows = self._rows("SELECT keyspace_name FROM system_schema.keyspaces", ())
         return sorted(row.keyspace_name for row in rows if not is_system(row.keyspace_name))
 
@@ -58,10 +70,14 @@ class LiveSchema:
         """One table, or None where there is none."""
         where = "WHERE keyspace_name = %s AND table_name = %s"
         found = self._rows(
-            f"SELECT id, comment, default_time_to_live FROM system_schema.tables {where}",  # noqa: S608 - a literal
+            f"SELECT id FROM system_schema.tables {where}",  # noqa: S608 - a literal
             (keyspace, name),
         )
-        if not found:
+        shown = self._rows(
+            f"SELECT status, comment, default_time_to_live, custom_properties FROM system_schema_mcs.tables {where}",  # noqa: S608 - as above
+            (keyspace, name),
+        )
+        if not found or not shown:
             return None
         columns = self._rows(
             f"SELECT column_name, type, kind, position, clustering_order FROM system_schema.columns {where}",  # noqa: S608 - as above
@@ -72,8 +88,10 @@ class LiveSchema:
             name=name,
             table_id=found[0].id,
             schema_definition=_definition(columns),
-            comment=found[0].comment or "",
-            default_ttl_s=found[0].default_time_to_live or 0,
+            comment=shown[0].comment or "",
+            default_ttl_s=shown[0].default_time_to_live or 0,
+            specifications=from_cql(shown[0].custom_properties),
+            status=shown[0].status,
         )
 
     def create_keyspace(self, name: str) -> None:
@@ -100,6 +118,8 @@ class LiveSchema:
             f"comment = {_literal(table.comment)}",
             f"default_time_to_live = {table.default_ttl_s:d}",
         ]
+        if table.specifications:
+            options.append(f"CUSTOM_PROPERTIES = {to_cql(table.specifications)}")
         if clustering:
             order = ", ".join(f"{quote(each['name'])} {_order(each)}" for each in clustering)
             options.append(f"CLUSTERING ORDER BY ({order})")
@@ -114,6 +134,11 @@ class LiveSchema:
     def set_default_ttl(self, keyspace: str, table: str, default_ttl_s: int) -> None:
         """Set the default time to live; 0 for none."""
         self._change(f"ALTER TABLE {quote(keyspace)}.{quote(table)} WITH default_time_to_live = {default_ttl_s:d}")
+
+    def set_specification(self, keyspace: str, table: str, member: str, specification: Specification) -> None:
+        """Change one of the settings that CQL has a custom property for."""
+        properties = to_cql({member: specification})
+        self._change(f"ALTER TABLE {quote(keyspace)}.{quote(table)} WITH CUSTOM_PROPERTIES = {properties}")
 
     def drop_table(self, keyspace: str, table: str) -> None:
         """Drop a table with its rows."""

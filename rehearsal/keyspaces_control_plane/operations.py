@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rehearsal.keyspaces_control_plane import rules
 from rehearsal.keyspaces_control_plane.contract import validate
+from rehearsal.keyspaces_control_plane.custom_properties import SPECIFICATIONS
 from rehearsal.keyspaces_control_plane.errors import (
     AccessDeniedError,
     ConflictError,
@@ -17,10 +18,11 @@ from rehearsal.keyspaces_control_plane.errors import (
     ValidationError,
 )
 from rehearsal.keyspaces_control_plane.live_schema import LiveSchema, LiveTable, is_system
-from rehearsal.keyspaces_control_plane.properties import PropertyStore, TableProperties
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from rehearsal.keyspaces_control_plane.properties import PropertyStore
 
 Request = dict[str, Any]
 Answer = dict[str, Any]
@@ -30,17 +32,15 @@ DEFAULT_PAGE = 100
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """Where the resources seem to be, and how long a change takes there.
+    """Where the resources seem to be.
 
     Attributes:
         region: AWS Region in the ARNs.
         account_id: Twelve digits in the ARNs.
-        settle_ms: How long a table is CREATING or UPDATING before it is ACTIVE. AWS takes seconds to minutes.
     """
 
     region: str = "eu-west-1"
     account_id: str = "111122223333"
-    settle_ms: int = 500
 
     def arn(self, keyspace: str, table: str | None = None) -> str:
         """The ARN of a keyspace or a table."""
@@ -118,7 +118,7 @@ class ControlPlane:
         }
 
     def _list_keyspaces(self, request: Request) -> Answer:
-        names, token = _page(self.schema.keyspaces(), request)
+        names, token = _page(self.schema.usable_keyspaces(), request)
         return {"keyspaces": [self._summary(name) for name in names], **token}
 
     def _delete_keyspace(self, request: Request) -> Answer:
@@ -147,12 +147,10 @@ class ControlPlane:
             schema_definition=definition,
             comment=request.get("comment", {}).get("message", ""),
             default_ttl_s=request.get("defaultTimeToLive", 0),
+            specifications={each: request[each] for each in SPECIFICATIONS if request.get(each) is not None},
         )
-        # Properties first, under the id that the table will have: killed in between, no table is without them.
-        given = {each: request[each] for each in rules.SPECIFICATIONS if request.get(each) is not None}
-        now_ms = self.now_ms()
-        stored = TableProperties(specifications={**rules.DEFAULTS, **given}, created_ms=now_ms, changed_ms=now_ms)
-        self.properties.put_table(table.table_id, stored)
+        # Under the id that the table will have, and first: killed in between, no table is without its tags.
+        self.properties.put_created_ms(table.table_id, self.now_ms())
         arn = self.account.arn(keyspace, name)
         self.properties.forget(arn)
         self.properties.put_tags(arn, _tags(request))
@@ -161,18 +159,18 @@ class ControlPlane:
 
     def _get_table(self, request: Request) -> Answer:
         table = self._table(request)
-        stored = self.properties.table(table.table_id)
+        warm = table.specifications.get("warmThroughputSpecification")
         return {
             "keyspaceName": table.keyspace,
             "tableName": table.name,
             "resourceArn": self.account.arn(table.keyspace, table.name),
-            "creationTimestamp": stored.created_ms / 1000,
-            "status": self._status(stored),
+            "creationTimestamp": self.properties.created_ms(table.table_id) / 1000,
+            "status": table.status,
             "schemaDefinition": table.schema_definition,
             "comment": {"message": table.comment},
             "defaultTimeToLive": table.default_ttl_s,
-            **rules.DEFAULTS,
-            **stored.specifications,
+            **table.specifications,
+            **({"warmThroughputSpecification": {**warm, "status": "AVAILABLE"}} if warm else {}),
         }
 
     def _list_tables(self, request: Request) -> Answer:
@@ -187,18 +185,14 @@ class ControlPlane:
     def _update_table(self, request: Request) -> Answer:
         _own(request["keyspaceName"])
         change = rules.the_one_change(request)
-        table = self._table(request)
-        stored = self._settled(table)
-        specifications = dict(stored.specifications)
+        table = self._settled(request)
         if change == "addColumns":
             self._add_columns(table, request["addColumns"])
         elif change == "defaultTimeToLive":
             self.schema.set_default_ttl(table.keyspace, table.name, request[change])
         else:
             rules.check_capacity(request.get("capacitySpecification"))
-            specifications[change] = request[change]
-        changed = TableProperties(specifications=specifications, created_ms=stored.created_ms, changed_ms=self.now_ms())
-        self.properties.put_table(table.table_id, changed)
+            self.schema.set_specification(table.keyspace, table.name, change, request[change])
         return {"resourceArn": self.account.arn(table.keyspace, table.name)}
 
     def _add_columns(self, table: LiveTable, columns: list[dict[str, str]]) -> None:
@@ -208,8 +202,7 @@ class ControlPlane:
 
     def _delete_table(self, request: Request) -> Answer:
         _own(request["keyspaceName"])
-        table = self._table(request)
-        self._settled(table)
+        table = self._settled(request)
         self.schema.drop_table(table.keyspace, table.name)
         self.properties.forget(self.account.arn(table.keyspace, table.name))
         return {}
@@ -230,7 +223,7 @@ class ControlPlane:
         return ({"tags": found} if found else {}) | token
 
     def _keyspace(self, name: str) -> str:
-        if name not in self.schema.keyspaces():
+        if name not in self.schema.usable_keyspaces():
             raise ResourceNotFoundError(f"keyspace {name} was not found")
         return name
 
@@ -241,16 +234,11 @@ class ControlPlane:
             raise ResourceNotFoundError(f"table {keyspace}.{name} was not found")
         return table
 
-    def _status(self, stored: TableProperties) -> str:
-        if self.now_ms() >= stored.changed_ms + self.account.settle_ms:
-            return "ACTIVE"
-        return "CREATING" if stored.created_ms == stored.changed_ms else "UPDATING"
-
-    def _settled(self, table: LiveTable) -> TableProperties:
-        stored = self.properties.table(table.table_id)
-        if (status := self._status(stored)) != "ACTIVE":
-            raise ConflictError(f"table {table.keyspace}.{table.name} is {status}; wait until it is ACTIVE")
-        return stored
+    def _settled(self, request: Request) -> LiveTable:
+        table = self._table(request)
+        if table.status != "ACTIVE":
+            raise ConflictError(f"table {table.keyspace}.{table.name} is {table.status}; wait until it is ACTIVE")
+        return table
 
     def _resource(self, arn: str) -> str:
         for keyspace in self.schema.keyspaces():

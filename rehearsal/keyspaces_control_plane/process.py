@@ -13,6 +13,8 @@ from rehearsal.processes import NO_ANSWER, Child, Program
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from rehearsal.local_keyspaces.contact import Contact
+
 ANSWER_TIMEOUT_S = 5.0
 
 
@@ -23,18 +25,16 @@ class ControlPlaneSettings:
     Attributes:
         home: Folder for its log and its properties. Kept between starts.
         port: Port of the API.
-        cassandra_host: Contact point of the node.
-        cassandra_port: CQL port of the node.
+        node: The local Keyspaces node that it makes tables in.
         address: Loopback address of the API.
-        account: Region, account and settle time.
+        account: Region and account.
         world: Home of the world it belongs to, if not its own.
         log_file: Its log, if not in `home`.
     """
 
     home: Path
     port: int
-    cassandra_host: str
-    cassandra_port: int
+    node: Contact
     address: str = "127.0.0.1"
     account: Account = field(default_factory=Account)
     world: Path | None = None
@@ -65,12 +65,10 @@ class KeyspacesControlPlane:
         options = {
             "--address": settings.address,
             "--port": settings.port,
-            "--cassandra-host": settings.cassandra_host,
-            "--cassandra-port": settings.cassandra_port,
+            "--node": settings.node.write(settings.home.resolve() / "node.json"),
             "--properties": settings.home.resolve() / "keyspaces-properties.sqlite",
             "--region": settings.account.region,
             "--account-id": settings.account.account_id,
-            "--settle-s": settings.account.settle_ms / 1000,
         }
         command = (sys.executable, "-m", __package__, *(str(part) for pair in options.items() for part in pair))
         self._child = Child(

@@ -1,12 +1,10 @@
-"""What Cassandra can't hold of a table, kept in SQLite beside the node: capacity, recovery, timestamps, tags."""
+"""What the node does not hold, kept in SQLite beside it: tags, and when a table was made."""
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -14,31 +12,14 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 _SCHEMA = """
-    CREATE TABLE IF NOT EXISTS table_properties (
+    CREATE TABLE IF NOT EXISTS creations (
         table_id TEXT PRIMARY KEY,
-        specifications TEXT NOT NULL,
-        created_ms INTEGER NOT NULL,
-        changed_ms INTEGER NOT NULL
+        created_ms INTEGER NOT NULL
     ) STRICT;
     CREATE TABLE IF NOT EXISTS tags (
         arn TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (arn, key)
     ) STRICT;
 """
-
-
-@dataclass(frozen=True, kw_only=True)
-class TableProperties:
-    """Properties of one table.
-
-    Attributes:
-        specifications: Members of the API's table, by their name there (`capacitySpecification`, `ttl`, …).
-        created_ms: When it was made, in milliseconds since 1970.
-        changed_ms: When it was last changed through the API.
-    """
-
-    specifications: Mapping[str, Any] = field(default_factory=dict)
-    created_ms: int = 0
-    changed_ms: int = 0
 
 
 class PropertyStore:
@@ -54,21 +35,16 @@ class PropertyStore:
             connection.executescript(_SCHEMA)
             yield connection
 
-    def table(self, table_id: UUID) -> TableProperties:
-        """The properties of the table with Cassandra's id `table_id`; defaults where the API did not make it."""
+    def created_ms(self, table_id: UUID) -> int:
+        """When the table with Cassandra's id `table_id` was made, in ms since 1970; 0 where the API did not make it."""
         with self._transaction() as connection:
-            query = "SELECT specifications, created_ms, changed_ms FROM table_properties WHERE table_id = ?"
-            row = connection.execute(query, (str(table_id),)).fetchone()
-        if row is None:
-            return TableProperties()
-        return TableProperties(specifications=json.loads(row[0]), created_ms=row[1], changed_ms=row[2])
+            row = connection.execute("SELECT created_ms FROM creations WHERE table_id = ?", (str(table_id),)).fetchone()
+        return 0 if row is None else int(row[0])
 
-    def put_table(self, table_id: UUID, properties: TableProperties) -> None:
-        """Keep the properties of a table."""
-        specifications = json.dumps(properties.specifications, sort_keys=True)
-        values = (str(table_id), specifications, properties.created_ms, properties.changed_ms)
+    def put_created_ms(self, table_id: UUID, created_ms: int) -> None:
+        """Keep when a table was made."""
         with self._transaction() as connection:
-            connection.execute("INSERT OR REPLACE INTO table_properties VALUES (?, ?, ?, ?)", values)
+            connection.execute("INSERT OR REPLACE INTO creations VALUES (?, ?)", (str(table_id), created_ms))
 
     def tags(self, arn: str) -> dict[str, str]:
         """The tags of a resource, by key."""

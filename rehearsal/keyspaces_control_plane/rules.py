@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rehearsal.keyspaces_control_plane.custom_properties import SPECIFICATIONS
 from rehearsal.keyspaces_control_plane.errors import ServiceQuotaExceededError, ValidationError
 from rehearsal.keyspaces_control_plane.live_schema import cql_type
 
@@ -15,24 +16,8 @@ MAX_KEYSPACES = 256
 MAX_TABLES = 256
 MAX_UNITS_OF_A_TABLE = 40_000
 
-SPECIFICATIONS = (
-    "capacitySpecification",
-    "encryptionSpecification",
-    "pointInTimeRecovery",
-    "ttl",
-    "clientSideTimestamps",
-)
-"""Members that Cassandra has no place for: kept beside it, and returned by GetTable."""
-
-DEFAULTS: Mapping[str, Any] = {
-    "capacitySpecification": {"throughputMode": "PAY_PER_REQUEST"},
-    "encryptionSpecification": {"type": "AWS_OWNED_KMS_KEY"},
-    "pointInTimeRecovery": {"status": "DISABLED"},
-}
-"""What GetTable says where a request left it out (API reference, CreateTable)."""
-
 CHANGES = ("addColumns", "defaultTimeToLive", *SPECIFICATIONS)
-NOT_BUILT = ("autoScalingSpecification", "replicaSpecifications", "cdcSpecification", "warmThroughputSpecification")
+NOT_BUILT = ("autoScalingSpecification", "replicaSpecifications", "cdcSpecification")
 
 
 def check_definition(definition: Mapping[str, Any]) -> None:

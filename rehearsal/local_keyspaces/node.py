@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from rehearsal.cassandra.jvm import Compiler
 from rehearsal.cassandra.node import START_TIMEOUT_S, CassandraNode, NodeSettings, NodeTls
+from rehearsal.local_keyspaces.contact import Contact
+from rehearsal.local_keyspaces.credentials import User
 from rehearsal.local_keyspaces.plugin_jar import HANDLER, plugin_jar
 
 if TYPE_CHECKING:
@@ -69,6 +71,18 @@ class LocalKeyspacesNode(CassandraNode):
         super().__init__(node_settings(settings))
         self.local = settings
         self.name = f"local Keyspaces {settings.name}"
+
+    @property
+    def contact(self) -> Contact:
+        """How clients reach it."""
+        local = self.local
+        return Contact.of(
+            host=local.address,
+            port=local.native_port,
+            region=local.region,
+            ca_file=local.tls.ca_file if local.tls else None,
+            user=User(username=local.user, password=local.password) if local.credentials else None,
+        )
 
 
 def node_settings(settings: LocalKeyspacesSettings) -> NodeSettings:

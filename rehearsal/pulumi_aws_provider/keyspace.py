@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from rehearsal.pulumi_aws_provider.account import Account
 
+CREATE_TIMEOUT_S = 120.0
 _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z_]{0,47}")
 
 
@@ -42,12 +43,18 @@ class Keyspace:
         return changes(old, new, computed=("region", "replicationSpecification"), replacing=("name", "region"))
 
     def create(self, account: Account, inputs: Properties) -> str:
-        """Make the keyspace."""
+        """Make the keyspace and wait until it can be used."""
         request = {"keyspaceName": inputs["name"]}
         if inputs.get("tags"):
             request["tags"] = tags.to_api(inputs["tags"])
         account.keyspaces.create_keyspace(**request)
-        return str(inputs["name"])
+        name = str(inputs["name"])
+        account.wait_until(
+            lambda: self.read(account, name, inputs) is not None,
+            what=f"keyspace {name} to be created",
+            timeout_s=CREATE_TIMEOUT_S,
+        )
+        return name
 
     def read(self, account: Account, resource_id: str, inputs: Properties) -> Found | None:
         """The keyspace as it is."""

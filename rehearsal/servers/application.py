@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from rehearsal.servers.aws import AwsStandIn
     from rehearsal.servers.cassandra import WorldNode
+    from rehearsal.servers.keyspaces import WorldTarget
 
 START_TIMEOUT_S = 120.0
 ANSWER_TIMEOUT_S = 300.0
@@ -29,9 +30,9 @@ class SampleApplication:
 
     name = "sample application"
 
-    def __init__(self, *, home: Path, source: WorldNode, target: WorldNode, aws: AwsStandIn) -> None:
+    def __init__(self, *, home: Path, source: WorldNode, target: WorldTarget, aws: AwsStandIn) -> None:
         self.folder = home / "application"
-        self._places = {"source": source, "target": target}
+        self._source, self._target = source, target
         self._aws = aws
         self._child = Child(
             Program(
@@ -51,7 +52,7 @@ class SampleApplication:
             ProgramNotHealthyError: it did not answer in time.
             ProgramDiedError: it has ended.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self._target.contact.write(self._contact_file)
         self._child.start()
         wait_until(self._why_not_healthy, name=self.name, log=self._child.program.log, timeout_s=START_TIMEOUT_S)
 
@@ -72,6 +73,10 @@ class SampleApplication:
         """End it. No harm when it does not run."""
         self._child.stop()
 
+    @property
+    def _contact_file(self) -> Path:
+        return self.folder / "target.json"
+
     def _why_not_healthy(self) -> str | None:
         self._child.check()
         try:
@@ -85,7 +90,8 @@ class SampleApplication:
         options = {
             "--folder": str(self.folder.resolve()),
             "--migration-file": str(REPOSITORY / "dags/migrations/flights.yaml"),
-            **{f"--{role}": f"{node.host}:{node.port}" for role, node in self._places.items()},
+            "--source": f"{self._source.host}:{self._source.port}",
+            "--target-contact": str(self._contact_file.resolve()),
             "--aws-endpoint": self._aws.endpoint_url,
             "--aws-region": REGION,
             "--flag-application": application,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class WorldNode(CassandraNode):
-    """The source or the target: plain, on 127.0.0.1, with its data under the world's home."""
+    """The source: plain, on 127.0.0.1, with its data under the world's home."""
 
     def __init__(self, *, role: str, home: Path, port: int, storage_port: int) -> None:
         super().__init__(
@@ -31,11 +31,17 @@ class WorldNode(CassandraNode):
 
     def ports(self) -> list[PortNeed]:
         """CQL, and the port for other nodes."""
-        named = ((self.role, self.settings.native_port), (f"{self.role}-storage", self.settings.storage_port))
-        return [
-            PortNeed(setting=setting, address=self.settings.address, port=port, wanted_by=f"the {self.name}")
-            for setting, port in named
-        ]
+        return node_ports(self, self.role)
 
     def after_start(self) -> None:
         """Nothing remains."""
+
+
+def node_ports(node: CassandraNode, role: str) -> list[PortNeed]:
+    """The ports that a node of the world needs, by the names under which they are moved."""
+    settings = node.settings
+    named = ((role, settings.native_port), (f"{role}-storage", settings.storage_port))
+    return [
+        PortNeed(setting=setting, address=settings.address, port=port, wanted_by=f"the {node.name}")
+        for setting, port in named
+    ]

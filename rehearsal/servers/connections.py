@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+from rehearsal.local_keyspaces.contact import DATA_CENTER
 from rehearsal.servers.aws import REGION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from rehearsal.local_keyspaces.contact import Contact
     from rehearsal.servers.aws import AwsStandIn
     from rehearsal.servers.cassandra import WorldNode
     from rehearsal.servers.snowflake import SnowflakeStandIn
@@ -59,15 +61,21 @@ def source(node: WorldNode) -> AirflowConnection:
     )
 
 
-def target(node: WorldNode) -> AirflowConnection:
-    """The target, a plain Cassandra node in Keyspaces' place."""
+def target(contact: Contact) -> AirflowConnection:
+    """The target, local Keyspaces with service-specific credentials."""
     return AirflowConnection(
         connection_id="flights_keyspaces",
         conn_type="amazon_keyspaces",
-        description="Local world: the target",
-        host=node.host,
-        port=node.port,
-        extra={"tls": False, "local_data_center": "datacenter1", "region": REGION},
+        description="Local world: the target, local Keyspaces",
+        host=contact.host,
+        port=contact.port,
+        login=contact.username,
+        password=contact.password,
+        extra={
+            "ca_certificate_file": str(contact.ca_file),
+            "local_data_center": DATA_CENTER,
+            "region": contact.region,
+        },
     )
 
 

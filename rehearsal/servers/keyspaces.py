@@ -1,24 +1,101 @@
-"""The target's control plane, and the provider through which Pulumi's engine reaches it, as parts of the world."""
+"""The target, its control plane, and the provider through which Pulumi's engine reaches it, as parts of the world."""
 
 from __future__ import annotations
 
+import datetime as dt
+import json
+import secrets
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
+from keyspaces_migration.clients import open_session
+from rehearsal.cassandra.node import NodeTls
+from rehearsal.certificates import CA_FILE, KEYSTORE, kept_server_files, make_keystore
 from rehearsal.keyspaces_control_plane.operations import Account
 from rehearsal.keyspaces_control_plane.process import ControlPlaneSettings, KeyspacesControlPlane
+from rehearsal.local_keyspaces.credentials import User, write_credentials
+from rehearsal.local_keyspaces.node import LocalKeyspacesNode, LocalKeyspacesSettings
 from rehearsal.ports import PortNeed
 from rehearsal.processes import NO_ANSWER
 from rehearsal.pulumi_aws_provider.process import ProviderSettings, PulumiAwsProvider
 from rehearsal.servers.aws import REGION
+from rehearsal.servers.cassandra import node_ports
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from rehearsal.servers.cassandra import WorldNode
+    from cassandra.cluster import Session
 
 ACCOUNT = Account(region=REGION, account_id="000000000000")
+USER = "rehearsal-at-000000000000"
+"""The form of names of service-specific credentials: an IAM user, and its account."""
+
+KEYSTORE_PASSWORD = "local"  # noqa: S105 - Java wants one; the file is the owner's alone
+CREDENTIALS = "credentials.json"
+REQUEST_TIMEOUT_S = 60.0
+DDL_DELAY_MS = 500
+"""How long a change of the schema takes here; at AWS it is seconds to minutes."""
+
+
+class WorldTarget(LocalKeyspacesNode):
+    """Local Keyspaces on 127.0.0.1, with TLS and credentials of its own, its data under the world's home."""
+
+    role = "target"
+
+    def __init__(self, *, home: Path, port: int, storage_port: int) -> None:
+        folder = home / self.role
+        tls = folder / "tls"
+        self._user = kept_user(folder / CREDENTIALS)
+        super().__init__(
+            LocalKeyspacesSettings(
+                home=folder,
+                name=self.role,
+                native_port=port,
+                storage_port=storage_port,
+                region=REGION,
+                ddl_delay_ms=DDL_DELAY_MS,
+                credentials=folder / CREDENTIALS,
+                user=self._user.username,
+                password=self._user.password,
+                tls=NodeTls(keystore=tls / KEYSTORE, password=KEYSTORE_PASSWORD, ca_file=tls / CA_FILE),
+                world=home,
+                log=home / "logs" / "target.log",
+            )
+        )
+        self.name = "target node"
+        self.start_timeout_s = self.settings.start_timeout_s
+
+    def ports(self) -> list[PortNeed]:
+        """CQL, and the port for other nodes."""
+        return node_ports(self, self.role)
+
+    @override
+    def launch(self) -> None:
+        """Write who may log in, make a certificate where there is none that lasts, and start the process."""
+        home = self.local.home
+        make_keystore(kept_server_files(home / "tls", now=dt.datetime.now(tz=dt.UTC)), password=KEYSTORE_PASSWORD)
+        write_credentials(home / CREDENTIALS, users=[self._user])
+        super().launch()
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """A session of the node's user, past everything that this package does."""
+        with open_session(self.contact.session_settings(request_timeout_s=REQUEST_TIMEOUT_S)) as session:
+            yield session
+
+    def after_start(self) -> None:
+        """Nothing remains: the keyspace is for `provision` to make."""
+
+
+def kept_user(credentials: Path) -> User:
+    """The user that an earlier start let in, or one with a new password; `launch` keeps it."""
+    if credentials.exists():
+        (user,) = json.loads(credentials.read_text(encoding="utf-8"))["users"]
+        return User(**user)
+    return User(username=USER, password=secrets.token_urlsafe(24))
 
 
 class WorldControlPlane(KeyspacesControlPlane):
@@ -26,13 +103,12 @@ class WorldControlPlane(KeyspacesControlPlane):
 
     start_timeout_s = 240.0
 
-    def __init__(self, *, home: Path, port: int, node: WorldNode) -> None:
+    def __init__(self, *, home: Path, port: int, node: WorldTarget) -> None:
         super().__init__(
             ControlPlaneSettings(
                 home=home / "keyspaces",
                 port=port,
-                cassandra_host=node.host,
-                cassandra_port=node.port,
+                node=node.contact,
                 account=ACCOUNT,
                 world=home,
                 log_file=home / "logs" / "keyspaces.log",

@@ -7,7 +7,7 @@ import ssl
 import sys
 from typing import TYPE_CHECKING, Any
 
-from rehearsal.certificates import ServerFiles, expires, make_server_files
+from rehearsal.certificates import CA_FILE, kept_server_files
 from rehearsal.ports import PortNeed
 from rehearsal.servers.service import REPOSITORY, HttpService, without_proxy
 
@@ -18,7 +18,6 @@ DATABASE = "ANALYTICS"
 SCHEMA = "PUBLIC"
 HEALTH_PATH = "/local-world/health"
 SERVER = "rehearsal.servers.fakesnow_app"  # not imported: fakesnow takes seconds
-RENEW_BEFORE = dt.timedelta(days=7)
 
 
 class SnowflakeStandIn(HttpService):
@@ -32,7 +31,7 @@ class SnowflakeStandIn(HttpService):
     @property
     def ca_file(self) -> Path:
         """PEM file of the authority that clients must trust."""
-        return self.folder / "tls" / "ca.pem"
+        return self.folder / "tls" / CA_FILE
 
     def ports(self) -> list[PortNeed]:
         """The HTTPS port."""
@@ -40,7 +39,7 @@ class SnowflakeStandIn(HttpService):
 
     def launch(self) -> None:
         """Start the server, with a new certificate when there is none or it ends within a week."""
-        files = self._server_files()
+        files = kept_server_files(self.ca_file.parent, now=dt.datetime.now(tz=dt.UTC))
         self.start_child(
             (
                 sys.executable,
@@ -76,11 +75,3 @@ class SnowflakeStandIn(HttpService):
             "network_timeout": 60,
             "session_parameters": {"CLIENT_OUT_OF_BAND_TELEMETRY_ENABLED": False},
         }
-
-    def _server_files(self) -> ServerFiles:
-        folder = self.ca_file.parent
-        files = ServerFiles(ca_file=self.ca_file, certificate=folder / "server.pem", key=folder / "server.key")
-        now = dt.datetime.now(tz=dt.UTC)
-        if files.key.exists() and files.certificate.exists() and expires(files.certificate) - now > RENEW_BEFORE:
-            return files
-        return make_server_files(folder, address="127.0.0.1", now=now)

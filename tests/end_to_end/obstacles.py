@@ -9,13 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rehearsal.airflow_api import AirflowApiError
-from rehearsal.data import source as sample_source
 from tests.end_to_end.cutover_run import GATE, CutoverRun, flag_in_force, newest_run, wait_for_writers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-    from cassandra.cluster import Session
 
     from rehearsal.airflow_api import AirflowApi
     from rehearsal.world import World
@@ -124,20 +121,13 @@ def replay_approval(world: World, api: AirflowApi) -> Attempt:
 def spoilt(world: World) -> Iterator[Mapping[str, Any]]:
     """One cell of the target is wrong inside the block; yields the row's key."""
     columns = ", ".join((*KEY, COLUMN))
-    with target_session(world) as session:
+    with world.target.session() as session:
         row = session.execute(f"SELECT {columns} FROM flights.{TABLE} LIMIT 1").one()
         where = " AND ".join(f"{name} = %s" for name in KEY)
         update = f"UPDATE flights.{TABLE} SET {COLUMN} = %s WHERE {where}"
         session.execute(update, ("???", *row[:-1]))
         yield dict(zip(KEY, row[:-1], strict=True))
         session.execute(update, (row[-1], *row[:-1]))
-
-
-@contextmanager
-def target_session(world: World) -> Iterator[Session]:
-    """A session with the target, past everything that this package does."""
-    with sample_source.opened(world.target.host, world.target.port) as session:
-        yield session
 
 
 def returned(api: AirflowApi, run_id: str) -> dict[str, Any]:

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
-from cassandra.policies import RoundRobinPolicy
 
 from keyspaces_infra.changes import HOLDS_DATA
 from keyspaces_migration.config import load_migration
@@ -61,9 +59,7 @@ def test_what_was_approved_is_made_with_its_tags(world: World, provisioned: str)
 
 def test_the_live_schema_is_the_files(world: World, provisioned: str) -> None:
     assert provisioned
-    profiles = {EXEC_PROFILE_DEFAULT: ExecutionProfile(load_balancing_policy=RoundRobinPolicy())}
-    with Cluster([world.target.host], port=world.target.port, execution_profiles=profiles) as cluster:
-        session = cluster.connect()
+    with world.target.session() as session:
         assert compare_schema(session, keyspace=MIGRATION.target.keyspace, tables=MIGRATION.tables) == ()
 
 

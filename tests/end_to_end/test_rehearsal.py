@@ -5,10 +5,11 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING
 
-from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
-from cassandra.policies import RoundRobinPolicy
+from rehearsal.data import source as sample_source
 
 if TYPE_CHECKING:
+    from cassandra.cluster import Session
+
     from rehearsal.world import World
     from tests.end_to_end.conftest import Rehearsed
 
@@ -16,12 +17,9 @@ if TYPE_CHECKING:
 TABLES = ("departures", "flights_unarchived", "planes", "weather")
 
 
-def rows(host: str, port: int, table: str) -> set[tuple[str, ...]]:
+def rows(session: Session, table: str) -> set[tuple[str, ...]]:
     """Every row of a table of the sample keyspace, by its values' representation."""
-    profiles = {EXEC_PROFILE_DEFAULT: ExecutionProfile(load_balancing_policy=RoundRobinPolicy(), request_timeout=60)}
-    with Cluster([host], port=port, execution_profiles=profiles) as cluster:
-        session = cluster.connect("flights")
-        return {tuple(map(repr, row)) for row in session.execute(f"SELECT * FROM {table}")}
+    return {tuple(map(repr, row)) for row in session.execute(f"SELECT * FROM flights.{table}")}
 
 
 def test_it_ends_ok_with_every_stage_that_is_built(rehearsed: Rehearsed) -> None:
@@ -57,11 +55,11 @@ def test_all_reads_went_to_the_target_and_came_back(rehearsed: Rehearsed) -> Non
 def test_at_the_end_the_target_holds_the_source_row_by_row(world: World, rehearsed: Rehearsed) -> None:
     assert sorted(rehearsed.result["rows_by_table"]) == sorted(TABLES)
     assert all(rehearsed.result["rows_by_table"].values())
-    for table in TABLES:
-        source = rows(world.source.host, world.source.port, table)
-        target = rows(world.target.host, world.target.port, table)
-        assert source, table
-        assert target == source, table
+    with sample_source.opened(world.source.host, world.source.port) as source, world.target.session() as target:
+        for table in TABLES:
+            there = rows(source, table)
+            assert there, table
+            assert rows(target, table) == there, table
 
 
 def test_the_ledger_holds_the_milestones_in_their_order(world: World, rehearsed: Rehearsed) -> None:

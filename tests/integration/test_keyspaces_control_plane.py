@@ -12,7 +12,6 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from rehearsal.keyspaces_control_plane.operations import Account
 from rehearsal.keyspaces_control_plane.process import ControlPlaneSettings, KeyspacesControlPlane
 from rehearsal.ports import free_ports
 from rehearsal.processes import wait_until
@@ -20,7 +19,7 @@ from rehearsal.processes import wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rehearsal.cassandra.node import CassandraNode
+    from rehearsal.local_keyspaces.node import LocalKeyspacesNode
 
 SCHEMA = {
     "allColumns": [
@@ -37,15 +36,13 @@ SCHEMA = {
 
 @pytest.fixture(scope="module")
 def control_plane(
-    cassandra_node: CassandraNode, tmp_path_factory: pytest.TempPathFactory
+    local_keyspaces: LocalKeyspacesNode, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[KeyspacesControlPlane]:
     control_plane = KeyspacesControlPlane(
         ControlPlaneSettings(
             home=tmp_path_factory.mktemp("control-plane"),
             port=free_ports(1)[0],
-            cassandra_host=cassandra_node.host,
-            cassandra_port=cassandra_node.port,
-            account=Account(settle_ms=0),
+            node=local_keyspaces.contact,
         )
     )
     start(control_plane)

@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
     from cassandra.cluster import Session
 
-    from rehearsal.cassandra.node import CassandraNode
+    from rehearsal.local_keyspaces.node import LocalKeyspacesNode
 
 PROFILES = {EXEC_PROFILE_DEFAULT: ExecutionProfile(load_balancing_policy=RoundRobinPolicy())}
-SLOW_MS = 8_000
+QUICK_MS, SLOW_MS = 300, 8_000
 DEADLINE_S = 120
 
 
@@ -49,14 +49,16 @@ def started(program: KeyspacesControlPlane | PulumiAwsProvider) -> Iterator[Any]
         program.stop()
 
 
-def settings(node: CassandraNode, home: Path, *, settle_ms: int) -> ControlPlaneSettings:
-    return ControlPlaneSettings(
-        home=home,
-        port=free_ports(1)[0],
-        cassandra_host=node.host,
-        cassandra_port=node.port,
-        account=Account(region="us-east-1", account_id="000000000000", settle_ms=settle_ms),
+def control_plane(node: LocalKeyspacesNode, home: Path) -> KeyspacesControlPlane:
+    account = Account(region="us-east-1", account_id="000000000000")
+    return KeyspacesControlPlane(
+        ControlPlaneSettings(home=home, port=free_ports(1)[0], node=node.contact, account=account)
     )
+
+
+def set_delay(session: Session, milliseconds: int) -> None:
+    """How long a change of the schema takes from now on."""
+    session.execute(f"UPDATE local_keyspaces.settings SET value = {milliseconds} WHERE name = 'ddl_delay_ms'")
 
 
 @pytest.fixture(scope="module")
@@ -66,22 +68,26 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PulumiAwsProv
 
 
 @pytest.fixture
-def stack(cassandra_node: CassandraNode, provider: PulumiAwsProvider, tmp_path: Path) -> Iterator[Stack]:
-    for control_plane in started(KeyspacesControlPlane(settings(cassandra_node, tmp_path, settle_ms=300))):
-        yield Stack(home=tmp_path, control_plane=control_plane, provider=provider)
+def stack(
+    local_keyspaces: LocalKeyspacesNode, session: Session, provider: PulumiAwsProvider, tmp_path: Path
+) -> Iterator[Stack]:
+    set_delay(session, QUICK_MS)
+    for started_plane in started(control_plane(local_keyspaces, tmp_path)):
+        yield Stack(home=tmp_path, control_plane=started_plane, provider=provider)
 
 
 @pytest.fixture
-def slow_stack(cassandra_node: CassandraNode, provider: PulumiAwsProvider, tmp_path: Path) -> Iterator[Stack]:
+def slow_stack(stack: Stack, session: Session) -> Stack:
     """Tables take seconds to become ACTIVE, as at AWS, so that an engine can be met in the middle."""
-    for control_plane in started(KeyspacesControlPlane(settings(cassandra_node, tmp_path, settle_ms=SLOW_MS))):
-        yield Stack(home=tmp_path, control_plane=control_plane, provider=provider)
+    set_delay(session, SLOW_MS)
+    return stack
 
 
 @pytest.fixture
-def session(cassandra_node: CassandraNode) -> Iterator[Session]:
-    with Cluster([cassandra_node.host], port=cassandra_node.port, execution_profiles=PROFILES) as cluster:
-        yield cluster.connect()
+def session(local_keyspaces: LocalKeyspacesNode) -> Iterator[Session]:
+    with Cluster([local_keyspaces.host], port=local_keyspaces.port, execution_profiles=PROFILES) as cluster:
+        yield (opened := cluster.connect())
+        set_delay(opened, 0)
 
 
 @pytest.fixture

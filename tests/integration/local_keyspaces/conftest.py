@@ -7,11 +7,10 @@ from cassandra import ConsistencyLevel
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
 from cassandra.policies import FallthroughRetryPolicy, RoundRobinPolicy
 
-from rehearsal.local_keyspaces.node import LocalKeyspacesNode, LocalKeyspacesSettings
-from rehearsal.ports import free_ports
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from rehearsal.local_keyspaces.node import LocalKeyspacesNode
 
 PROFILES = {
     EXEC_PROFILE_DEFAULT: ExecutionProfile(
@@ -21,17 +20,6 @@ PROFILES = {
         request_timeout=30,
     )
 }
-
-
-@pytest.fixture(scope="session")
-def local_keyspaces(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKeyspacesNode]:
-    """A local Keyspaces of this session: plain, without authentication, changes of the schema at once."""
-    native, storage = free_ports(2)
-    settings = LocalKeyspacesSettings(
-        home=tmp_path_factory.mktemp("local-keyspaces"), native_port=native, storage_port=storage
-    )
-    with LocalKeyspacesNode(settings) as node:
-        yield node
 
 
 @pytest.fixture(scope="session")

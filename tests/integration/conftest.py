@@ -1,0 +1,24 @@
+"""Nodes that several modules share: one a session, as each takes seconds and a gigabyte."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rehearsal.local_keyspaces.node import LocalKeyspacesNode, LocalKeyspacesSettings
+from rehearsal.ports import free_ports
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def local_keyspaces(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKeyspacesNode]:
+    """A local Keyspaces of this session: plain, without authentication, changes of the schema at once."""
+    native, storage = free_ports(2)
+    settings = LocalKeyspacesSettings(
+        home=tmp_path_factory.mktemp("local-keyspaces"), native_port=native, storage_port=storage
+    )
+    with LocalKeyspacesNode(settings) as node:
+        yield node
