@@ -23,9 +23,10 @@ from rehearsal.cassandra.node import CassandraNode, NodeSettings
 from rehearsal.local_keyspaces.node import LocalKeyspacesNode, LocalKeyspacesSettings
 from rehearsal.ports import free_ports
 
-WARM_UP_S = 60.0
+WARM_UP_S = 15.0
+WARM_UPS = 5
 ROUNDS = 9
-ROWS_A_ROUND = 300_000
+ROWS_A_ROUND = 1_000_000
 DISTINCT_ROWS = 60_000
 CONNECTIONS = 4
 CHUNK = 128
@@ -176,7 +177,7 @@ class Writer:
         return done / (time.perf_counter() - began)
 
     def warm_up(self) -> int:
-        """Write until Java has compiled what matters."""
+        """Write for a while, so that Java compiles what matters; returns the rows."""
         ends, rows = time.monotonic() + WARM_UP_S, 0
         while time.monotonic() < ends:
             self.write(DISTINCT_ROWS)
@@ -212,9 +213,10 @@ def main() -> None:
 
 def compare(plain: Writer, local: Writer) -> None:
     """Warm both up, write in pairs."""
-    for name, writer in (("plain", plain), ("local", local)):
+    for writer in (plain, local):
         writer.prepare()
-        print(f"{name}: warmed up with {writer.warm_up():,} rows", flush=True)
+    for _ in range(WARM_UPS):
+        print(f"warm-up: plain {plain.warm_up():,} rows, local {local.warm_up():,} rows", flush=True)
     rates: dict[str, list[float]] = {"plain": [], "local": []}
     for number in range(ROUNDS):
         pair = [("plain", plain), ("local", local)]

@@ -5,7 +5,6 @@ Source: Developer Guide, cql.ddl.table, beside the shapes of botocore's service 
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -76,7 +75,7 @@ def _read(member: str, text: str) -> str | float:
     if member in _NUMBERS:
         return int(text)
     if member == "lastUpdateToPayPerRequestTimestamp":
-        return dt.datetime.fromisoformat(text).timestamp()
+        return int(text) / 1000
     return text.upper() if member == "status" else text
 
 

@@ -125,6 +125,8 @@ def node_settings(settings: LocalKeyspacesSettings) -> NodeSettings:
 
 # Cassandra's own limits must not answer before Keyspaces' do.
 GUARDRAILS_OFF: dict[str, Any] = {
+    # The default can't store what expires after 2038; Keyspaces takes a time to live of 20 years.
+    "storage_compatibility_mode": "NONE",
     "batch_size_warn_threshold": "16MiB",
     "batch_size_fail_threshold": "64MiB",
     "unlogged_batch_across_partitions_warn_threshold": 1000,

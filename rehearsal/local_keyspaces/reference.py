@@ -27,6 +27,7 @@ ENFORCED = "| rule | what is refused | source | by | proven by |"
 NOT_ENFORCED = "| rule | what it says | source | why not |"
 PROOFS = {
     Enforcer.NODE: "`test_rules.py`, the case of this name",
+    Enforcer.CASSANDRA: "`test_robustness.py`",
     Enforcer.AUTHENTICATION: "`test_authentication.py`",
     Enforcer.CAPACITY: "`test_capacity.py`",
     Enforcer.CONTROL_PLANE: "`test_keyspaces_control_plane.py`",

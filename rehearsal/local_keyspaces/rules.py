@@ -16,6 +16,7 @@ class Enforcer(Enum):
     """The part that refuses."""
 
     NODE = "the node's rules"
+    CASSANDRA = "Cassandra itself"
     CAPACITY = "the node's capacity"
     AUTHENTICATION = "the node's authentication"
     CONTROL_PLANE = "the control plane"
@@ -198,6 +199,25 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(id="table-updating", text="A table that is UPDATING can't be changed.", page="cql.ddl.table"),
     Rule(id="keyspace-not-active", text="A keyspace can be used when it has been created.", page="keyspaces-create"),
+    # What Cassandra refuses in the same way, without us.
+    Rule(
+        id="ttl-maximum",
+        text="A time to live is at most 630,720,000 s.",
+        page="TTL-how-to-create-table",
+        enforcer=Enforcer.CASSANDRA,
+    ),
+    Rule(
+        id="batch-kinds",
+        text="A batch has INSERT, UPDATE and DELETE only.",
+        page="functional-differences",
+        enforcer=Enforcer.CASSANDRA,
+    ),
+    Rule(
+        id="counter-columns",
+        text="A counter is no key, and a table with counters has no other columns beside its key.",
+        page="cql.elements",
+        enforcer=Enforcer.CASSANDRA,
+    ),
     # What the node's authentication refuses.
     Rule(
         id="authentication",

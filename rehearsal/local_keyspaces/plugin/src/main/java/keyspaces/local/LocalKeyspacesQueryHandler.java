@@ -159,7 +159,8 @@ public final class LocalKeyspacesQueryHandler implements QueryHandler {
             partPlan.refuseViolations();
             QueryOptions own = options.forStatement(i);
             gate.before(part, partPlan.table, Operation.WRITE, options.getConsistency());
-            if (plan.timestamp) ModificationRules.checkTimestamp(partPlan, plan.attributes.getTimestamp(0, own));
+            if (plan.timestamp)
+                ModificationRules.checkTimestamp(partPlan, plan.attributes.getTimestamp(own.getTimestamp(state), own));
             admitWrite(part, partPlan, state, own);
         }
     }

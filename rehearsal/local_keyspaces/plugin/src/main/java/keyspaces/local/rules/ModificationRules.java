@@ -58,7 +58,8 @@ public final class ModificationRules {
         TableState table = plan.state;
         if (plan.timeToLive && !table.timeToLive()) refuseTimeToLive(plan);
         if (plan.timestamp) {
-            checkTimestamp(plan, plan.attributes.getTimestamp(0, options));
+            // An unset marker leaves the timestamp to the driver or the server.
+            checkTimestamp(plan, plan.attributes.getTimestamp(options.getTimestamp(query), options));
         } else if (table.clientSideTimestamps()) {
             checkTimestamp(plan, options.getTimestamp(query));
         }

@@ -44,6 +44,11 @@ public final class WriteSize {
     /** The column that each bind marker is for; null when markers alone do not tell the row. */
     private final ColumnMetadata[] markers;
 
+    /** Which markers are of a type that is metered by its digits. */
+    private final boolean[] integers;
+
+    private final boolean writesStatic;
+
     /** The sizes of one row. All in bytes, as metered for throughput. */
     public record Sizes(int row, int staticData, int partitionKey, int clusteringKey) {}
 
@@ -53,6 +58,9 @@ public final class WriteSize {
         table = write.metadata();
         columns = table.columns().size();
         markers = markersOfColumns(write);
+        integers = new boolean[markers == null ? 0 : markers.length];
+        for (int i = 0; i < integers.length; i++) integers[i] = markers[i] != null && isInteger(markers[i].type);
+        writesStatic = write.updatesStaticRow();
     }
 
     /** The sizes of what is written with these values. */
@@ -60,7 +68,7 @@ public final class WriteSize {
         List<ByteBuffer> values = options.getValues();
         if (markers == null || values.size() != markers.length) return measureMutation(query, options);
         RowSize row = new RowSize(columns);
-        RowSize fixed = new RowSize(columns);
+        RowSize fixed = writesStatic ? new RowSize(columns) : null;
         int partitionKey = 0;
         int clusteringKey = 0;
         int cells = 0;
@@ -70,17 +78,18 @@ public final class WriteSize {
             if (column == null || value == ByteBufferUtil.UNSET_BYTE_BUFFER) continue;
             switch (column.kind) {
                 case PARTITION_KEY -> {
-                    row.partitionKey(bytes(column.type, value));
-                    fixed.partitionKey(bytes(column.type, value));
+                    int bytes = bytes(integers[i], value);
+                    row.partitionKey(bytes);
+                    if (writesStatic) fixed.partitionKey(bytes);
                     if (value != null) partitionKey += value.remaining();
                 }
                 case CLUSTERING -> {
-                    row.clustering(bytes(column.type, value));
+                    row.clustering(bytes(integers[i], value));
                     if (value != null) clusteringKey += value.remaining();
                 }
-                case STATIC -> add(fixed, column, value);
+                case STATIC -> add(fixed, column, integers[i], value);
                 case REGULAR -> {
-                    add(row, column, value);
+                    add(row, column, integers[i], value);
                     cells++;
                 }
                 default -> {}
@@ -88,7 +97,7 @@ public final class WriteSize {
         }
         if (timeToLive) row.timeToLive(cells);
         return new Sizes(
-                row.throughputBytes(), write.updatesStaticRow() ? fixed.throughputBytes() : 0, partitionKey, clusteringKey);
+                row.throughputBytes(), writesStatic ? fixed.throughputBytes() : 0, partitionKey, clusteringKey);
     }
 
     /** Refuse what is larger than a row, its keys or a partition's static data may be. */
@@ -202,27 +211,41 @@ public final class WriteSize {
         return elements;
     }
 
-    private static void add(RowSize size, ColumnMetadata column, ByteBuffer value) {
+    private static void add(RowSize size, ColumnMetadata column, boolean integer, ByteBuffer value) {
         if (value != null && column.type instanceof CollectionType<?> collection && value.remaining() >= Integer.BYTES) {
             int elements = value.getInt(value.position());
             int lengths = collection.kind == CollectionType.Kind.MAP ? 2 * elements : elements;
             size.collection(elements, value.remaining() - Integer.BYTES * (1 + lengths));
         } else {
-            size.regular(bytes(column.type, value));
+            size.regular(bytes(integer, value));
         }
     }
 
+    private static int bytes(AbstractType<?> type, ByteBuffer value) {
+        return bytes(isInteger(type), value);
+    }
+
     /** Bytes of a value as metered: integers by their digits, a null 1, all else by their length on the wire. */
-    static int bytes(AbstractType<?> type, ByteBuffer value) {
+    private static int bytes(boolean integer, ByteBuffer value) {
         if (value == null) return 1;
-        AbstractType<?> plain = type.unwrap();
         int length = value.remaining();
+        if (!integer) return length;
         int at = value.position();
-        if (plain == Int32Type.instance && length == Integer.BYTES) return RowSize.integerBytes(value.getInt(at));
-        if (plain == LongType.instance && length == Long.BYTES) return RowSize.integerBytes(value.getLong(at));
-        if (plain == ShortType.instance && length == Short.BYTES) return RowSize.integerBytes(value.getShort(at));
-        if (plain == ByteType.instance && length == 1) return RowSize.integerBytes(value.get(at));
-        return length;
+        return switch (length) {
+            case Byte.BYTES -> RowSize.integerBytes(value.get(at));
+            case Short.BYTES -> RowSize.integerBytes(value.getShort(at));
+            case Integer.BYTES -> RowSize.integerBytes(value.getInt(at));
+            case Long.BYTES -> RowSize.integerBytes(value.getLong(at));
+            default -> length;
+        };
+    }
+
+    private static boolean isInteger(AbstractType<?> type) {
+        AbstractType<?> plain = type.unwrap();
+        return plain == Int32Type.instance
+                || plain == LongType.instance
+                || plain == ShortType.instance
+                || plain == ByteType.instance;
     }
 
     private static Sizes max(Sizes one, Sizes other) {
