@@ -58,6 +58,8 @@ _SETTINGS = (
     "pointInTimeRecovery",
     "ttl",
 )
+# The API shows it, and pulumi_aws has no property for it.
+_OBSERVED = frozenset({"lastUpdateToPayPerRequestTimestamp"})
 _PARTS = ("columns", "partitionKeys", "clusteringKeys", "staticColumns")
 
 
@@ -124,7 +126,7 @@ class Table:
             "defaultTimeToLive": table["defaultTimeToLive"],
             "region": account.region,
             "tags": tags.read(account, table["resourceArn"]),
-            **{name: table[name] for name in _SETTINGS if name in table},
+            **{name: _without_observed(table[name]) for name in _SETTINGS if name in table},
         }
         outputs["tagsAll"] = outputs["tags"]
         return Found(outputs=outputs, inputs=_inputs(outputs, inputs))
@@ -156,6 +158,10 @@ class Table:
 def _mismatch(path: str, value: object, pattern: re.Pattern[str]) -> Iterator[Failure]:
     if value != UNKNOWN and not (isinstance(value, str) and pattern.fullmatch(value)):
         yield Failure(path=path, reason=f"{value!r} is not let through: pulumi_aws's pattern is {pattern.pattern}")
+
+
+def _without_observed(setting: Properties) -> Properties:
+    return {name: value for name, value in setting.items() if name not in _OBSERVED}
 
 
 def _key(resource_id: str) -> dict[str, str]:

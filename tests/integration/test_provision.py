@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
-from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
-from cassandra.policies import RoundRobinPolicy
 
 from keyspaces_infra.changes import HOLDS_DATA
+from keyspaces_migration.clients import open_session
 from keyspaces_migration.config import Migration, load_migration
 from keyspaces_migration.parity import compare_schema
 from rehearsal.keyspaces_control_plane.operations import Account
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 
     from rehearsal.local_keyspaces.node import LocalKeyspacesNode
 
-PROFILES = {EXEC_PROFILE_DEFAULT: ExecutionProfile(load_balancing_policy=RoundRobinPolicy())}
 QUICK_MS, SLOW_MS = 300, 8_000
 DEADLINE_S = 120
 
@@ -85,8 +83,8 @@ def slow_stack(stack: Stack, session: Session) -> Stack:
 
 @pytest.fixture
 def session(local_keyspaces: LocalKeyspacesNode) -> Iterator[Session]:
-    with Cluster([local_keyspaces.host], port=local_keyspaces.port, execution_profiles=PROFILES) as cluster:
-        yield (opened := cluster.connect())
+    with open_session(local_keyspaces.contact.session_settings()) as opened:
+        yield opened
         set_delay(opened, 0)
 
 
