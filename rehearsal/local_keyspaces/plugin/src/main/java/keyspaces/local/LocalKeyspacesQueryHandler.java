@@ -61,14 +61,29 @@ public final class LocalKeyspacesQueryHandler implements QueryHandler {
             return cassandra.process(statement, state, options, payload, requestTime);
         options.prepare(statement.getBindVariables());
         StatementPlan plan = plan(statement);
-        QueryOptions admitted = admit(statement, plan, state, options);
-        if (statement instanceof AlterSchemaStatement change && !plan.exempt) {
-            ResultMessage deferred = node.schema().before(change, plan.said);
-            if (deferred != null) return deferred;
+        try {
+            QueryOptions admitted = admit(statement, plan, state, options);
+            ResultMessage answer = statement instanceof AlterSchemaStatement change && !plan.exempt
+                    ? change(change, plan, state, options, payload, requestTime)
+                    : cassandra.process(statement, state, admitted, payload, requestTime);
+            return plan.exempt ? answer : gate.after(statement, plan, operation(statement), options, answer);
+        } catch (RuntimeException error) {
+            throw failed(plan, operation(statement), error);
         }
-        ResultMessage answer = cassandra.process(statement, state, admitted, payload, requestTime);
-        if (statement instanceof AlterSchemaStatement change && !plan.exempt) node.schema().after(change, plan.said, answer);
-        return plan.exempt ? answer : gate.after(statement, plan, operation(statement), options, answer);
+    }
+
+    private ResultMessage change(
+            AlterSchemaStatement change,
+            StatementPlan plan,
+            QueryState state,
+            QueryOptions options,
+            Map<String, ByteBuffer> payload,
+            Dispatcher.RequestTime requestTime) {
+        ResultMessage deferred = node.schema().before(change, plan.said);
+        if (deferred != null) return deferred;
+        ResultMessage answer = cassandra.process(change, state, options, payload, requestTime);
+        node.schema().after(change, plan.said, answer);
+        return answer;
     }
 
     @Override
@@ -96,9 +111,13 @@ public final class LocalKeyspacesQueryHandler implements QueryHandler {
         if (options.getValues().size() != statement.getBindVariables().size())
             return cassandra.processPrepared(statement, state, options, payload, requestTime);
         StatementPlan plan = plan(statement);
-        QueryOptions admitted = admit(statement, plan, state, options);
-        ResultMessage answer = cassandra.processPrepared(statement, state, admitted, payload, requestTime);
-        return plan.exempt ? answer : gate.after(statement, plan, operation(statement), options, answer);
+        try {
+            QueryOptions admitted = admit(statement, plan, state, options);
+            ResultMessage answer = cassandra.processPrepared(statement, state, admitted, payload, requestTime);
+            return plan.exempt ? answer : gate.after(statement, plan, operation(statement), options, answer);
+        } catch (RuntimeException error) {
+            throw failed(plan, operation(statement), error);
+        }
     }
 
     @Override
@@ -108,10 +127,20 @@ public final class LocalKeyspacesQueryHandler implements QueryHandler {
             BatchQueryOptions options,
             Map<String, ByteBuffer> payload,
             Dispatcher.RequestTime requestTime) {
+        if (batch.getStatements().isEmpty()) return cassandra.processBatch(batch, state, options, payload, requestTime);
         StatementPlan plan = new StatementPlan(batch, node.tables(), DialectOptions.NONE);
-        if (!plan.exempt) admitBatch(batch, plan, state, options);
-        ResultMessage answer = cassandra.processBatch(batch, state, options, payload, requestTime);
-        return plan.exempt ? answer : gate.after(batch, plan, Operation.WRITE, options.forStatement(0), answer);
+        try {
+            if (!plan.exempt) admitBatch(batch, plan, state, options);
+            ResultMessage answer = cassandra.processBatch(batch, state, options, payload, requestTime);
+            return plan.exempt ? answer : gate.after(batch, plan, Operation.WRITE, options.forStatement(0), answer);
+        } catch (RuntimeException error) {
+            throw failed(plan, Operation.WRITE, error);
+        }
+    }
+
+    private RuntimeException failed(StatementPlan plan, Operation operation, RuntimeException error) {
+        if (!plan.exempt) gate.failed(plan, operation, error);
+        return error;
     }
 
     /** Refuse what Keyspaces refuses, in this order; the options to carry on with. */
@@ -122,7 +151,7 @@ public final class LocalKeyspacesQueryHandler implements QueryHandler {
             ConsistencyRules.checkWrite(options.getConsistency());
             gate.connection(state.getClientState(), 1, true, options.getConsistency());
             gate.before(statement, plan.table, Operation.WRITE, options.getConsistency());
-            admitWrite(write, plan, state, options);
+            admitWrite(write, plan, null, state, options);
         } else if (statement instanceof SelectStatement select) {
             ConsistencyRules.checkRead(options.getConsistency());
             plan.state.requireUsable();
@@ -134,17 +163,24 @@ public final class LocalKeyspacesQueryHandler implements QueryHandler {
             return gate.page(plan, options);
         } else if (statement instanceof BatchStatement batch) {
             admitBatch(batch, plan, state, BatchQueryOptions.withoutPerStatementVariables(options));
+        } else if (statement instanceof AlterSchemaStatement) {
+            gate.before(statement, null, Operation.DDL, options.getConsistency());
         }
         return options;
     }
 
-    private void admitWrite(ModificationStatement write, StatementPlan plan, QueryState state, QueryOptions options) {
+    private void admitWrite(
+            ModificationStatement write,
+            StatementPlan plan,
+            BatchStatement.Type batch,
+            QueryState state,
+            QueryOptions options) {
         plan.state.requireUsable();
         ModificationRules.check(write, plan, state, options);
         RangeDeletes.check(write, plan, state, options);
         WriteSize.Sizes sizes = plan.size.measure(state, options);
         WriteSize.check(plan, sizes);
-        gate.write(plan, null, sizes.row(), sizes.staticData(), options);
+        gate.write(write, plan, sizes, batch, state, options);
         if (!plan.state.clientSideTimestamps() && !plan.timestamp) forgetTimestamp(state, options);
     }
 
@@ -161,7 +197,7 @@ public final class LocalKeyspacesQueryHandler implements QueryHandler {
             gate.before(part, partPlan.table, Operation.WRITE, options.getConsistency());
             if (plan.timestamp)
                 ModificationRules.checkTimestamp(partPlan, plan.attributes.getTimestamp(own.getTimestamp(state), own));
-            admitWrite(part, partPlan, state, own);
+            admitWrite(part, partPlan, batch.type, state, own);
         }
     }
 

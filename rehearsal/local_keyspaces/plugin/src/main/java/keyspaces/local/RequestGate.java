@@ -1,11 +1,14 @@
 package keyspaces.local;
 
-import java.nio.ByteBuffer;
+import keyspaces.local.rules.WriteSize;
 import org.apache.cassandra.cql3.CQLStatement;
 import org.apache.cassandra.cql3.QueryOptions;
+import org.apache.cassandra.cql3.statements.BatchStatement;
+import org.apache.cassandra.cql3.statements.ModificationStatement;
 import org.apache.cassandra.db.ConsistencyLevel;
 import org.apache.cassandra.schema.TableMetadata;
 import org.apache.cassandra.service.ClientState;
+import org.apache.cassandra.service.QueryState;
 import org.apache.cassandra.transport.messages.ResultMessage;
 
 /**
@@ -23,8 +26,18 @@ public interface RequestGate {
     /** Before a statement is carried out; {@code table} is null for statements on the schema and for none. */
     default void before(CQLStatement statement, TableMetadata table, Operation operation, ConsistencyLevel level) {}
 
-    /** A row is about to be written. {@code rowBytes} and {@code staticBytes} are its documented throughput sizes. */
-    default void write(StatementPlan plan, ByteBuffer partitionKey, int rowBytes, int staticBytes, QueryOptions options) {}
+    /**
+     * A row is about to be written. {@code batch} is the kind of the batch that it is part of, or null.
+     *
+     * <p>Its partition is {@code write.buildPartitionKeyNames(options, state.getClientState())}, which costs something.
+     */
+    default void write(
+            ModificationStatement write,
+            StatementPlan plan,
+            WriteSize.Sizes sizes,
+            BatchStatement.Type batch,
+            QueryState state,
+            QueryOptions options) {}
 
     /** A read is about to be done. */
     default void read(StatementPlan plan, QueryOptions options) {}
@@ -39,6 +52,9 @@ public interface RequestGate {
             CQLStatement statement, StatementPlan plan, Operation operation, QueryOptions options, ResultMessage answer) {
         return answer;
     }
+
+    /** The request was refused or failed, by us, by this gate or by Cassandra; {@code plan} may be a batch's. */
+    default void failed(StatementPlan plan, Operation operation, RuntimeException error) {}
 
     /** What kind of request it is. */
     enum Operation {
