@@ -46,17 +46,19 @@ _MAY_PASS = (
 
 _LOGIN = (AuthenticationFailed, CredentialsError)
 
-# By the reason that the server gives; the first that fits is taken. Servers word it differently, so the last fits all.
+_CHECK_SIGNATURE = (
+    "Check the AWS connection's secret access key, the field region, and that its identity may use cassandra:Select."
+)
+
+# By the reason that the server gives; the first that fits is taken. A signature that does not match comes before the
+# Region: from the signature alone, nobody can tell a wrong secret from another Region, and servers name both.
 _SIGV4_HINTS = (
+    (re.compile(r"not match", re.IGNORECASE), _CHECK_SIGNATURE),
     (re.compile(r"expired", re.IGNORECASE), "Renew the temporary credentials of the AWS connection."),
     (re.compile(r"region", re.IGNORECASE), "Give the Region of the endpoint in the field region."),
     (re.compile(r"minutes|clock|stale", re.IGNORECASE), "Set the clock of the machine this ran on."),
     (re.compile(r"token", re.IGNORECASE), "Give the session token that was issued with the access key."),
     (re.compile(r"not known|does not exist|unknown", re.IGNORECASE), "Check the access key id of the AWS connection."),
-    (
-        re.compile(""),
-        "Check the AWS connection's secret access key and Region, and that its identity may use cassandra:Select.",
-    ),
 )
 
 # The protocol has one code (0x2200) for every invalid request, so only the text tells an unknown name from the rest.
@@ -169,7 +171,7 @@ def _authentication_refused(error: Exception, settings: SessionSettings, *, host
         return AuthenticationRefusedError(
             host=host,
             found=f"the store refuses a login signed for Region {settings.auth.region} ({text})",
-            hint=next(hint for reason, hint in _SIGV4_HINTS if reason.search(text)),
+            hint=next((hint for reason, hint in _SIGV4_HINTS if reason.search(text)), _CHECK_SIGNATURE),
         )
     return AuthenticationRefusedError(
         host=host,

@@ -139,11 +139,12 @@ class TestNoCredentials:
     ("reason", "hint"),
     [
         ("the security token expired", "Renew the temporary credentials"),
-        ("the login is signed for another Region than eu-west-1", "field region"),
+        ("credential should be scoped to a valid region", "field region"),
         ("the signature was made more than 15 minutes from now", "clock"),
         ("the session token is not the one", "session token that was issued"),
         ("access key AKIA is not known", "access key id"),
-        ("the signature does not match", "secret access key"),
+        ("the signature does not match: wrong secret key, or signed for another Region", "secret access key"),
+        ("a reason that no hint was written for", "secret access key"),
     ],
 )
 def test_each_refusal_of_a_signed_login_says_what_to_do(reason: str, hint: str) -> None:
