@@ -86,6 +86,7 @@ def _auth_provider(auth: Auth | None) -> AuthProvider | None:
     if auth is None:
         return None
     if isinstance(auth, SigV4Auth):
+        auth.credentials.current()  # the first ones are fetched in this thread, and not in the driver's event loop
         return SigningAuthProvider(auth)
     return PlainTextAuthProvider(username=auth.username, password=auth.password.get_secret_value())
 

@@ -86,20 +86,41 @@ def default_credentials() -> SessionCredentials:
 
 
 class SigningAuthProvider(AuthProvider):  # type: ignore[misc]  # the driver ships no types
-    """Gives each new connection an authenticator with the credentials of that moment.
+    """Gives connections authenticators that take credentials when they are challenged, and not before.
 
-    A source that fails raises CredentialsError from here, and on purpose no AuthenticationFailed: after that one the
-    driver never connects to the node again, and credentials may be back at the next attempt.
+    When a node goes down the driver makes one authenticator and tries it at every reconnect, for hours if need be.
     """
 
     def __init__(self, auth: "SigV4Auth") -> None:
         self._auth = auth
 
     def new_authenticator(self, host: str) -> Authenticator:  # noqa: ARG002 - the driver's signature
-        """Return an authenticator that signs for the Region; raises CredentialsError."""
+        """Return an authenticator that signs for the Region; the source is not asked yet."""
+        return _SigningAuthenticator(self._auth)
+
+
+class _SigningAuthenticator(Authenticator):  # type: ignore[misc]  # as above
+    """Signs each challenge with the credentials of that moment.
+
+    A source that fails raises CredentialsError from here, and on purpose no AuthenticationFailed: after that one the
+    driver never connects to the node again, and credentials may be back at the next attempt. A renewal happens in the
+    driver's event loop, which waits for it; the first one does not (`open_session` asks before it connects).
+    """
+
+    def __init__(self, auth: "SigV4Auth") -> None:
+        self._auth = auth
+
+    def initial_response(self) -> bytes:
+        """Name the mechanism."""
+        return b"SigV4\0\0"
+
+    def evaluate_challenge(self, challenge: bytes) -> str:
+        """Sign the server's nonce."""
         from cassandra_sigv4.auth import SigV4Authenticator  # noqa: PLC0415 - imports boto3
 
-        return SigV4Authenticator(_Signer(self._auth.credentials.current(), self._auth.region))
+        signer = _Signer(self._auth.credentials.current(), self._auth.region)
+        answer: str = SigV4Authenticator(signer).evaluate_challenge(challenge)
+        return answer
 
 
 class _Signer:

@@ -56,10 +56,16 @@ def test_every_connection_signs_with_the_credentials_of_its_moment() -> None:
         assert answer.endswith(f"session_token=token of {name}")
 
 
+def test_an_authenticator_that_the_driver_keeps_for_its_reconnects_signs_with_renewed_credentials() -> None:
+    kept = SigningAuthProvider(SigV4Auth(region=REGION, credentials=Turns("first", "second"))).new_authenticator("db")
+    assert "access_key=first," in kept.evaluate_challenge(CHALLENGE)
+    assert "access_key=second," in kept.evaluate_challenge(CHALLENGE)
+
+
 def test_a_source_that_fails_is_no_refusal_after_which_the_driver_gives_up_for_good() -> None:
     provider = SigningAuthProvider(SigV4Auth(region=REGION, credentials=Turns()))
     with pytest.raises(CredentialsError) as caught:
-        provider.new_authenticator("db")
+        provider.new_authenticator("db").evaluate_challenge(CHALLENGE)
     assert not isinstance(caught.value, AuthenticationFailed)
 
 
