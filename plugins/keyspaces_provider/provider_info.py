@@ -122,6 +122,10 @@ _KEYSPACES_FORM = {
 }
 _KEYSPACES_FIELDS = {
     "region": _text("AWS Region", "For example eu-west-1. Empty: taken from the service endpoint."),
+    "aws_conn_id": _text(
+        "AWS connection",
+        "Id of the connection whose credentials sign the login (SigV4). Empty: the user name and password above.",
+    ),
     "tls": _switch("TLS", "Amazon Keyspaces accepts nothing else; off only for a rehearsal.", default=True),
     "ca_certificate_file": _CA,
     "tls_check_hostname": _CHECK_HOSTNAME,

@@ -6,6 +6,7 @@ Importing this package imports the driver.
 from keyspaces_migration.clients.description import StoreDescription, describe_store
 from keyspaces_migration.clients.errors import (
     AuthenticationRefusedError,
+    CredentialsError,
     DataCenterError,
     PermissionRefusedError,
     SessionSettingsError,
@@ -18,17 +19,23 @@ from keyspaces_migration.clients.errors import (
     UnknownTableError,
 )
 from keyspaces_migration.clients.session import open_session
-from keyspaces_migration.clients.settings import Consistency, PasswordAuth, SessionSettings, TlsSettings
+from keyspaces_migration.clients.settings import Consistency, PasswordAuth, SessionSettings, SigV4Auth, TlsSettings
+from keyspaces_migration.clients.sigv4 import Credentials, CredentialSource, SessionCredentials, default_credentials
 from keyspaces_migration.clients.translation import store_errors, translate
 
 __all__ = [
     "AuthenticationRefusedError",
     "Consistency",
+    "CredentialSource",
+    "Credentials",
+    "CredentialsError",
     "DataCenterError",
     "PasswordAuth",
     "PermissionRefusedError",
+    "SessionCredentials",
     "SessionSettings",
     "SessionSettingsError",
+    "SigV4Auth",
     "StatementRefusedError",
     "StoreDescription",
     "StoreError",
@@ -38,6 +45,7 @@ __all__ = [
     "TlsSettings",
     "UnknownKeyspaceError",
     "UnknownTableError",
+    "default_credentials",
     "describe_store",
     "open_session",
     "store_errors",

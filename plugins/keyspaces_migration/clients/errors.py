@@ -10,6 +10,10 @@ class SessionSettingsError(MigrationError):
     """The settings contradict themselves or the driver; nothing was contacted. Correct the settings."""
 
 
+class CredentialsError(MigrationError):
+    """AWS credentials were to be had from nowhere, or could not be renewed; nothing was sent. It may pass."""
+
+
 class StoreError(MigrationError):
     """A store answered with an error, or did not answer. The driver's own error is the `__cause__`.
 
@@ -39,7 +43,7 @@ class TlsRefusedError(StoreError):
 
 
 class AuthenticationRefusedError(StoreError):
-    """The store refuses the user or the password, or wants a user where the settings name none."""
+    """The store refuses user and password, or the signature, or there is nothing to log in with."""
 
 
 class DataCenterError(StoreError):

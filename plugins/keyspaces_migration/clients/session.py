@@ -5,14 +5,15 @@ from contextlib import contextmanager
 from typing import Any
 
 from cassandra import ConsistencyLevel
-from cassandra.auth import PlainTextAuthProvider
+from cassandra.auth import AuthProvider, PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
 from cassandra.policies import DCAwareRoundRobinPolicy
 
 from keyspaces_migration.clients.diagnosis import diagnose
 from keyspaces_migration.clients.errors import DataCenterError, StoreError
 from keyspaces_migration.clients.retries import IdempotentRetryPolicy
-from keyspaces_migration.clients.settings import PROTOCOL_VERSION, PasswordAuth, SessionSettings
+from keyspaces_migration.clients.settings import PROTOCOL_VERSION, Auth, SessionSettings, SigV4Auth
+from keyspaces_migration.clients.sigv4 import SigningAuthProvider
 from keyspaces_migration.clients.tls import ssl_context
 from keyspaces_migration.clients.translation import DRIVER_ERRORS, conclusive, store_errors, translate
 
@@ -81,9 +82,12 @@ def _tls_arguments(settings: SessionSettings) -> dict[str, Any]:
     return {"ssl_context": ssl_context(settings.tls), "ssl_options": {"server_hostname": name} if name else None}
 
 
-def _auth_provider(auth: PasswordAuth | None) -> PlainTextAuthProvider | None:
+def _auth_provider(auth: Auth | None) -> AuthProvider | None:
     if auth is None:
         return None
+    if isinstance(auth, SigV4Auth):
+        auth.credentials.current()  # the first ones are fetched in this thread, and not in the driver's event loop
+        return SigningAuthProvider(auth)
     return PlainTextAuthProvider(username=auth.username, password=auth.password.get_secret_value())
 
 

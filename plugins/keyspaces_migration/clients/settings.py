@@ -4,10 +4,14 @@ import ipaddress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
 from keyspaces_migration.clients.errors import SessionSettingsError
+
+if TYPE_CHECKING:
+    from keyspaces_migration.clients.sigv4 import CredentialSource
 
 CQL_PORT = 9042
 MAX_PORT = 65535
@@ -61,6 +65,26 @@ class PasswordAuth:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SigV4Auth:
+    """AWS credentials, with which every login to Amazon Keyspaces is signed.
+
+    Attributes:
+        region: the Region of the endpoint, for which the login is signed.
+        credentials: asked for every new connection, so that temporary credentials may expire and be renewed.
+    """
+
+    region: str
+    credentials: "CredentialSource" = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.region:
+            raise SessionSettingsError("SigV4 without a Region. Give the Region of the service endpoint.")
+
+
+Auth = PasswordAuth | SigV4Auth
+
+
+@dataclass(frozen=True, kw_only=True)
 class SessionSettings:
     """Everything that `open_session` needs. Shown, logged or formatted, it does not show the password.
 
@@ -85,7 +109,7 @@ class SessionSettings:
     hosts: tuple[str, ...]
     port: int = CQL_PORT
     tls: TlsSettings | None = None
-    auth: PasswordAuth | None = None
+    auth: Auth | None = None
     local_data_center: str | None = None
     keyspace: str | None = None
     consistency: Consistency = Consistency.LOCAL_QUORUM

@@ -21,6 +21,7 @@ from cassandra.protocol import ErrorMessage, IsBootstrappingErrorMessage, Overlo
 
 from keyspaces_migration.clients.errors import (
     AuthenticationRefusedError,
+    CredentialsError,
     PermissionRefusedError,
     StatementRefusedError,
     StoreError,
@@ -29,10 +30,10 @@ from keyspaces_migration.clients.errors import (
     UnknownKeyspaceError,
     UnknownTableError,
 )
-from keyspaces_migration.clients.settings import SessionSettings
+from keyspaces_migration.clients.settings import Auth, SessionSettings, SigV4Auth
 
-DRIVER_ERRORS = (DriverException, NoHostAvailable, ConnectionException, ErrorMessage)
-"""Every class that the driver raises for what a store did. They have no common base."""
+DRIVER_ERRORS = (DriverException, NoHostAvailable, ConnectionException, ErrorMessage, CredentialsError)
+"""Every class that the driver raises for what a store did, without a common base; and what our signing raises in it."""
 
 _MAY_PASS = (
     Timeout,
@@ -41,6 +42,23 @@ _MAY_PASS = (
     CoordinationFailure,
     OverloadedErrorMessage,
     IsBootstrappingErrorMessage,
+)
+
+_LOGIN = (AuthenticationFailed, CredentialsError)
+
+_CHECK_SIGNATURE = (
+    "Check the AWS connection's secret access key, the field region, and that its identity may use cassandra:Select."
+)
+
+# By the reason that the server gives; the first that fits is taken. A signature that does not match comes before the
+# Region: from the signature alone, nobody can tell a wrong secret from another Region, and servers name both.
+_SIGV4_HINTS = (
+    (re.compile(r"not match", re.IGNORECASE), _CHECK_SIGNATURE),
+    (re.compile(r"expired", re.IGNORECASE), "Renew the temporary credentials of the AWS connection."),
+    (re.compile(r"region", re.IGNORECASE), "Give the Region of the endpoint in the field region."),
+    (re.compile(r"minutes|clock|stale", re.IGNORECASE), "Set the clock of the machine this ran on."),
+    (re.compile(r"token", re.IGNORECASE), "Give the session token that was issued with the access key."),
+    (re.compile(r"not known|does not exist|unknown", re.IGNORECASE), "Check the access key id of the AWS connection."),
 )
 
 # The protocol has one code (0x2200) for every invalid request, so only the text tells an unknown name from the rest.
@@ -78,7 +96,7 @@ def translate(error: Exception, *, settings: SessionSettings) -> StoreError:
     """
     if isinstance(error, NoHostAvailable):
         return _no_host_available(error, settings)
-    if isinstance(error, AuthenticationFailed):
+    if isinstance(error, _LOGIN):
         return _authentication_refused(error, settings, host=settings.address)
     if isinstance(error, UnresolvableContactPoints):
         return StoreUnreachableError(
@@ -104,17 +122,17 @@ def translate(error: Exception, *, settings: SessionSettings) -> StoreError:
 def conclusive(error: Exception) -> bool:
     """Whether the driver's error says by itself why no session could be opened.
 
-    Authentication is. Failed TLS handshakes are not: the driver keeps their text and loses their type.
+    A failed login is. Failed TLS handshakes are not: the driver keeps their text and loses their type.
     """
     if isinstance(error, NoHostAvailable):
         return any(conclusive(one) for one in _by_host(error).values())
-    return isinstance(error, AuthenticationFailed)
+    return isinstance(error, _LOGIN)
 
 
 def _no_host_available(error: NoHostAvailable, settings: SessionSettings) -> StoreError:
     by_host = _by_host(error)
     for host, one in by_host.items():
-        if isinstance(one, AuthenticationFailed):
+        if isinstance(one, _LOGIN):
             return _authentication_refused(one, settings, host=host)
     answered = [one for one in by_host.values() if isinstance(one, (*_MAY_PASS, RequestValidationException))]
     if answered:
@@ -142,6 +160,19 @@ def _authentication_refused(error: Exception, settings: SessionSettings, *, host
             found="the store wants a user and a password, and the settings name none",
             hint="Fill in the user name and the password.",
         )
+    if isinstance(error, CredentialsError):
+        return AuthenticationRefusedError(
+            host=host,
+            found=f"there is nothing to sign the login with: {error}",
+            hint="Check the AWS connection, its role, and that this machine reaches AWS's STS.",
+        )
+    if isinstance(settings.auth, SigV4Auth):
+        text = _text(error)
+        return AuthenticationRefusedError(
+            host=host,
+            found=f"the store refuses a login signed for Region {settings.auth.region} ({text})",
+            hint=next((hint for reason, hint in _SIGV4_HINTS if reason.search(text)), _CHECK_SIGNATURE),
+        )
     return AuthenticationRefusedError(
         host=host,
         found=f"the store refuses user {settings.auth.username!r} ({_text(error)})",
@@ -152,7 +183,7 @@ def _authentication_refused(error: Exception, settings: SessionSettings, *, host
 def _statement_refused(error: Exception, settings: SessionSettings) -> StoreError:
     text = _text(error)
     if isinstance(error, Unauthorized):
-        user = f"user {settings.auth.username!r}" if settings.auth else "the anonymous user"
+        user = _user(settings.auth)
         return PermissionRefusedError(
             host=settings.address, found=f"{user} may not do this ({text})", hint="Grant the permission that is named."
         )
@@ -169,6 +200,12 @@ def _statement_refused(error: Exception, settings: SessionSettings) -> StoreErro
             hint="Check its name (case counts) and that this is the cluster you mean.",
         )
     return StatementRefusedError(host=settings.address, found=f"the statement is refused ({text})", hint="Correct it.")
+
+
+def _user(auth: Auth | None) -> str:
+    if auth is None:
+        return "the anonymous user"
+    return "the AWS identity that signed the login" if isinstance(auth, SigV4Auth) else f"user {auth.username!r}"
 
 
 def _in_keyspace(settings: SessionSettings) -> str:

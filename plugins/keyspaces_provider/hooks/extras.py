@@ -38,6 +38,7 @@ class KeyspacesExtra(CassandraExtra):
     """Extra fields of a connection to Amazon Keyspaces."""
 
     region: str | None = None
+    aws_conn_id: str | None = None
 
 
 Extra = TypeVar("Extra", bound=CassandraExtra)

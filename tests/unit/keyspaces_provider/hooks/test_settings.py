@@ -11,7 +11,7 @@ from airflow.sdk import Connection
 from airflow.sdk._shared.secrets_masker import redact
 from airflow.sdk.serde import serialize
 
-from keyspaces_migration.clients import Consistency, SessionSettings, TlsSettings
+from keyspaces_migration.clients import Consistency, PasswordAuth, SessionSettings, TlsSettings
 from keyspaces_provider.hooks.cassandra import CassandraHook
 from keyspaces_provider.hooks.extras import ConnectionFieldsError
 from keyspaces_provider.hooks.keyspaces import KeyspacesHook
@@ -68,7 +68,7 @@ class TestCassandra:
         assert made.tls.server_hostname == "db.internal"
         assert (made.local_data_center, made.consistency) == ("east", Consistency.EACH_QUORUM)
         assert (made.request_timeout_s, made.connect_timeout_s) == (30.0, 2.5)
-        assert made.auth
+        assert isinstance(made.auth, PasswordAuth)
         assert (made.auth.username, made.auth.password.get_secret_value()) == ("app", SECRET)
 
     def test_fields_left_empty_in_the_form_are_not_given(self, hook: Callable[..., StoreHook]) -> None:
@@ -82,6 +82,7 @@ class TestCassandra:
         made = CassandraHook("store").settings()
         assert made.auth
         assert (made.hosts, made.port, made.keyspace) == (("a", "b"), 9043, "flights")
+        assert isinstance(made.auth, PasswordAuth)
         assert made.auth.password.get_secret_value() == "p@ss"
         assert (made.tls, made.request_timeout_s) == (TlsSettings(), 30.0)
         assert made.consistency is Consistency.ONE
