@@ -73,13 +73,13 @@ build_local_keyspaces() {
   with_progress "local Keyspaces' plug-in" tools/build-local-keyspaces.sh >/dev/null
 }
 
-# Cassandra 5.0 runs on Java 11 and 17, and on nothing newer.
+# Cassandra 5.0 runs on nothing newer than Java 17, and the plug-in of local Keyspaces on nothing older.
 check_java() {
   local major
   major=$(java -XshowSettings:properties -version 2>&1 | sed -n 's/^ *java.specification.version = //p')
   case "$major" in
-    11 | 17) ;;
-    *) fail "java on PATH is version ${major:-unknown}, and Cassandra 5.0 runs on 11 or 17. Put one first on PATH: apt-get install openjdk-17-jdk-headless" ;;
+    17) ;;
+    *) fail "java on PATH is version ${major:-unknown}, and local Keyspaces (Cassandra 5.0 with a plug-in) runs on 17. Put it first on PATH: apt-get install openjdk-17-jdk-headless" ;;
   esac
 }
 

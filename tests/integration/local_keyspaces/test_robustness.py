@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rehearsal.local_keyspaces.node import LocalKeyspacesNode
 
 HEADER = struct.Struct(">BBhBi")
-STARTUP, QUERY, PREPARE, EXECUTE, ERROR, SUPPORTED = 1, 7, 9, 10, 0, 6
+STARTUP, QUERY, RESULT, PREPARE, EXECUTE, BATCH, ERROR = 1, 7, 8, 9, 10, 13, 0
 LOCAL_QUORUM = 6
 PROTOCOL_ERROR = 0x000A
 
@@ -198,9 +198,17 @@ def test_frames_cut_short_end_at_most_their_own_connection(odd: Session, local_k
     insert = text("INSERT INTO odd.t (k, c) VALUES (1, 'a')")
     batch = struct.pack(">BHB", 1, 1, 0) + insert + struct.pack(">HHB", 0, LOCAL_QUORUM, 0)
     query = insert + struct.pack(">HB", LOCAL_QUORUM, 0)
-    for request, whole in ((13, batch), (QUERY, query)):
+    for request, whole in ((BATCH, batch), (QUERY, query)):
         for length in range(len(whole)):
             send(local_keyspaces, request, whole[:length])
+    assert still_serves(odd, local_keyspaces)
+
+
+def test_an_empty_batch_is_carried_out(odd: Session, local_keyspaces: LocalKeyspacesNode) -> None:
+    with Raw(local_keyspaces) as raw:
+        raw.start()
+        answer, content = raw.ask(BATCH, struct.pack(">BHHB", 1, 0, LOCAL_QUORUM, 0))
+    assert answer == RESULT, content
     assert still_serves(odd, local_keyspaces)
 
 

@@ -98,6 +98,7 @@ public final class LocalKeyspacesQueryHandler implements QueryHandler {
             BatchQueryOptions options,
             Map<String, ByteBuffer> payload,
             Dispatcher.RequestTime requestTime) {
+        if (batch.getStatements().isEmpty()) return cassandra.processBatch(batch, state, options, payload, requestTime);
         StatementPlan plan = new StatementPlan(batch, node.tables(), DialectOptions.NONE);
         if (plan.exempt) return cassandra.processBatch(batch, state, options, payload, requestTime);
         try {

@@ -76,13 +76,14 @@ final class Body {
     }
 
     <E extends Enum<E>> E choice(String name, Class<E> type) {
-        String value = text(name);
+        String value = object.path(name).asText();
         for (E constant : type.getEnumConstants())
             if (constant.name().toLowerCase(Locale.ROOT).equals(value)) return constant;
         throw wrong(name, "one of " + Arrays.toString(type.getEnumConstants()).toLowerCase(Locale.ROOT));
     }
 
     BadRequest wrong(String name, String allowed) {
-        return new BadRequest(name + " is " + object.path(name) + "; it must be " + allowed);
+        String found = object.has(name) ? object.get(name).toString() : "missing";
+        return new BadRequest(name + " is " + found + "; it must be " + allowed);
     }
 }
