@@ -228,6 +228,7 @@ def main() -> None:
                 home=Path(scratch) / "local",
                 native_port=local_native,
                 storage_port=local_storage,
+                capacity=False,
                 heap_mb=HEAP_MB,
                 compiler=Compiler.FULL,
             )

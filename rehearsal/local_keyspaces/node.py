@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.cassandra.jvm import Compiler
 from rehearsal.cassandra.node import START_TIMEOUT_S, CassandraNode, NodeSettings, NodeTls
+from rehearsal.local_keyspaces.admin import LocalKeyspacesAdmin
 from rehearsal.local_keyspaces.contact import Contact
 from rehearsal.local_keyspaces.credentials import User
 from rehearsal.local_keyspaces.plugin_jar import HANDLER, plugin_jar
 
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Mapping
     from pathlib import Path
 
@@ -31,6 +34,8 @@ class LocalKeyspacesSettings:
         address: Address that clients use.
         region: The AWS Region that it claims to be in: clients' signatures are checked against it.
         ddl_delay_ms: How long a table stays CREATING, UPDATING or DELETING.
+        capacity: Meter requests, and throttle what is above a table's, a partition's or a connection's limit.
+        admin_port: For the admin server (`admin.LocalKeyspacesAdmin`), on 127.0.0.1; None for no such server.
         credentials: File that says who may log in, written by `write_credentials`; None lets everybody in.
         user: A user in that file, with which the node's health is asked for.
         password: Its password.
@@ -51,6 +56,8 @@ class LocalKeyspacesSettings:
     address: str = "127.0.0.1"
     region: str = "us-east-1"
     ddl_delay_ms: int = 0
+    capacity: bool = True
+    admin_port: int | None = None
     credentials: Path | None = None
     user: str = "local"
     password: str = field(default="local", repr=False)
@@ -84,6 +91,27 @@ class LocalKeyspacesNode(CassandraNode):
             user=User(username=local.user, password=local.password) if local.credentials else None,
         )
 
+    @property
+    def admin(self) -> LocalKeyspacesAdmin:
+        """Client of its admin server.
+
+        Raises:
+            ValueError: It was not given a port for one.
+        """
+        if self.local.admin_port is None:
+            raise ValueError(f"{self.name} has no admin server; give LocalKeyspacesSettings an admin_port")
+        return LocalKeyspacesAdmin(port=self.local.admin_port)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to its process: SIGKILL ends it as a crash would, SIGSTOP freezes it until SIGCONT.
+
+        Raises:
+            ProcessLookupError: It does not run.
+        """
+        if self.pid is None:
+            raise ProcessLookupError(f"{self.name} does not run")
+        os.kill(self.pid, number)
+
 
 def node_settings(settings: LocalKeyspacesSettings) -> NodeSettings:
     """What the node under it is started with. Builds the plug-in if need be."""
@@ -110,6 +138,8 @@ def node_settings(settings: LocalKeyspacesSettings) -> NodeSettings:
             f"-Dlocal_keyspaces.home={settings.home.resolve()}",
             f"-Dlocal_keyspaces.region={settings.region}",
             f"-Dlocal_keyspaces.ddl_delay_ms={settings.ddl_delay_ms}",
+            f"-Dlocal_keyspaces.capacity={str(settings.capacity).lower()}",
+            *(() if settings.admin_port is None else (f"-Dlocal_keyspaces.admin_port={settings.admin_port}",)),
             *(
                 ()
                 if settings.credentials is None

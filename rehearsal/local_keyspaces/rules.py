@@ -218,6 +218,47 @@ RULES: tuple[Rule, ...] = (
         page="cql.elements",
         enforcer=Enforcer.CASSANDRA,
     ),
+    # What the node's capacity refuses, all of it as a time-out with 0 answers received.
+    Rule(
+        id="table-throughput",
+        text="A provisioned table serves its units a second, and up to 300 s of what it has not used.",
+        page="throughput-bursting",
+        enforcer=Enforcer.CAPACITY,
+        note="The service may use saved capacity for its own work; here it never does. Settings: `burst_s`, `capacity`.",
+    ),
+    Rule(
+        id="on-demand-throughput",
+        text="An on-demand table serves 4,000 writes and 12,000 reads a second, or up to twice its previous peak.",
+        page="ReadWriteCapacityMode.OnDemand",
+        enforcer=Enforcer.CAPACITY,
+        note="How the service measures a peak is not documented: here by the second, counting after 30 minutes.",
+    ),
+    Rule(
+        id="partition-throughput",
+        text="A storage partition serves 1,000 write and 3,000 read units a second.",
+        page="troubleshooting.serverless",
+        enforcer=Enforcer.CAPACITY,
+        note=(
+            "Each partition of a table counts as a storage partition of its own, with no burst. The service may put "
+            "several on one, and may split a large one: passing here does not prove passing there."
+        ),
+    ),
+    Rule(
+        id="connection-request-rate",
+        text="A connection makes 3,000 requests a second; each subquery of an IN is one.",
+        page="troubleshooting.serverless",
+        enforcer=Enforcer.CAPACITY,
+    ),
+    Rule(
+        id="page-read-limit",
+        text="A page ends after 1 MB read; rows that a filter drops count as read.",
+        page="functional-differences",
+        enforcer=Enforcer.CAPACITY,
+        note=(
+            "Refuses nothing: pages are short or empty. A SELECT with IN on the partition key is paged by the rows it "
+            "returns, and rows that a clustering restriction skips are not counted."
+        ),
+    ),
     # What the node's authentication refuses.
     Rule(
         id="authentication",

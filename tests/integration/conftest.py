@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def local_keyspaces(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKeyspacesNode]:
     """A local Keyspaces of this session: plain, without authentication, changes of the schema at once."""
-    native, storage = free_ports(2)
+    native, storage, admin = free_ports(3)
     settings = LocalKeyspacesSettings(
-        home=tmp_path_factory.mktemp("local-keyspaces"), native_port=native, storage_port=storage
+        home=tmp_path_factory.mktemp("local-keyspaces"), native_port=native, storage_port=storage, admin_port=admin
     )
     with LocalKeyspacesNode(settings) as node:
         yield node

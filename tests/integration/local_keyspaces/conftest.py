@@ -10,6 +10,7 @@ from cassandra.policies import FallthroughRetryPolicy, RoundRobinPolicy
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rehearsal.local_keyspaces.admin import LocalKeyspacesAdmin
     from rehearsal.local_keyspaces.node import LocalKeyspacesNode
 
 PROFILES = {
@@ -27,3 +28,14 @@ def session(local_keyspaces: LocalKeyspacesNode) -> Iterator[Session]:
     """The ordinary Python driver, as the guide says to configure it: LOCAL_QUORUM, no retries of its own."""
     with Cluster([local_keyspaces.host], port=local_keyspaces.port, execution_profiles=PROFILES) as cluster:
         yield cluster.connect()
+
+
+@pytest.fixture
+def admin(local_keyspaces: LocalKeyspacesNode) -> Iterator[LocalKeyspacesAdmin]:
+    """The node's admin server; afterwards settings and rules are as they were, and no fault is left."""
+    client = local_keyspaces.admin
+    settings, rules = client.settings(), client.rules()
+    yield client
+    client.clear_faults()
+    client.change_settings(**settings)
+    client.turn_rules(rules)

@@ -1,17 +1,28 @@
 package keyspaces.local;
 
+import io.netty.channel.group.ChannelGroup;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.reflect.Field;
 import java.lang.reflect.Method;
+import java.util.Collection;
 import org.apache.cassandra.cql3.Attributes;
 import org.apache.cassandra.cql3.QueryOptions;
+import org.apache.cassandra.cql3.ResultSet;
 import org.apache.cassandra.cql3.Term;
 import org.apache.cassandra.cql3.restrictions.StatementRestrictions;
+import org.apache.cassandra.cql3.selection.Selection;
 import org.apache.cassandra.cql3.statements.BatchStatement;
 import org.apache.cassandra.cql3.statements.ModificationStatement;
 import org.apache.cassandra.cql3.statements.SelectStatement;
+import org.apache.cassandra.cql3.statements.StatementType;
+import org.apache.cassandra.db.aggregation.AggregationSpecification;
+import org.apache.cassandra.db.filter.DataLimits;
+import org.apache.cassandra.db.partitions.PartitionIterator;
+import org.apache.cassandra.service.ClientState;
+import org.apache.cassandra.service.NativeTransportService;
 import org.apache.cassandra.transport.ProtocolVersion;
+import org.apache.cassandra.transport.Server;
 
 /**
  * Every private part of Cassandra that the plug-in reads or sets. Written for Cassandra 5.0.6.
@@ -29,6 +40,10 @@ public final class CassandraInternals {
             field(StatementRestrictions.class, "partitionKeyRestrictions");
     private static final Field PER_PARTITION_LIMIT = field(SelectStatement.class, "perPartitionLimit");
     private static final Field SUPPORTED_VERSIONS = field(ProtocolVersion.class, "SUPPORTED_VERSIONS");
+    private static final Field NATIVE_SERVERS = field(NativeTransportService.class, "servers");
+    private static final Field CONNECTION_TRACKER = field(Server.class, "connectionTracker");
+    private static final Field STATEMENT_TYPE = field(ModificationStatement.class, "type");
+    private static final MethodHandle PROCESS = resultProcessing();
     private static final MethodHandle SPECIFIC_OPTIONS = specificOptions();
     private static final MethodHandle SET_TIMESTAMP = timestampSetter();
 
@@ -81,6 +96,37 @@ public final class CassandraInternals {
         }
     }
 
+    /** The servers of CQL: one, or two when TLS has a port of its own. */
+    @SuppressWarnings("unchecked")
+    public static Collection<Server> servers(NativeTransportService service) {
+        return (Collection<Server>) get(NATIVE_SERVERS, service);
+    }
+
+    /** The open connections of a server. */
+    public static ChannelGroup channels(Server server) {
+        return ((Server.ConnectionTracker) get(CONNECTION_TRACKER, server)).allChannels;
+    }
+
+    /** Whether a write says INSERT, UPDATE or DELETE. */
+    public static StatementType type(ModificationStatement statement) {
+        return (StatementType) get(STATEMENT_TYPE, statement);
+    }
+
+    /** Make the rows of an answer from rows that were read, as a SELECT does, without its limits. */
+    public static ResultSet process(
+            SelectStatement select, PartitionIterator rows, QueryOptions options, Selection.Selectors selectors,
+            long nowInSeconds, ClientState client) {
+        try {
+            return (ResultSet) PROCESS.invoke(
+                    select, rows, options, selectors, nowInSeconds, DataLimits.NO_LIMIT,
+                    (AggregationSpecification) null, true, client);
+        } catch (RuntimeException | Error error) {
+            throw error;
+        } catch (Throwable error) {
+            throw missing("method process of SelectStatement", error);
+        }
+    }
+
     /** Speak protocol versions up to 4 only. A client that asks for a newer one is answered as any old node does. */
     public static void speakVersion4Only() {
         ProtocolVersion[] decoded = (ProtocolVersion[]) get(SUPPORTED_VERSIONS, null);
@@ -99,6 +145,18 @@ public final class CassandraInternals {
             return MethodHandles.lookup().unreflect(found);
         } catch (ReflectiveOperationException error) {
             throw missing("method getSpecificOptions of QueryOptions", error);
+        }
+    }
+
+    private static MethodHandle resultProcessing() {
+        try {
+            Method found = SelectStatement.class.getDeclaredMethod(
+                    "process", PartitionIterator.class, QueryOptions.class, Selection.Selectors.class, long.class,
+                    int.class, AggregationSpecification.class, boolean.class, ClientState.class);
+            found.setAccessible(true);
+            return MethodHandles.lookup().unreflect(found);
+        } catch (ReflectiveOperationException error) {
+            throw missing("method process of SelectStatement", error);
         }
     }
 

@@ -1,6 +1,9 @@
 package keyspaces.local;
 
 import java.nio.file.Path;
+import keyspaces.local.admin.AdminServer;
+import keyspaces.local.capacity.Capacity;
+import keyspaces.local.faults.Faults;
 import keyspaces.local.mcs.LocalTables;
 import keyspaces.local.mcs.SystemSchemaMcs;
 import keyspaces.local.schema.DdlStates;
@@ -19,6 +22,8 @@ public final class LocalKeyspaces {
     private final TableStates tables;
     private final KeyspaceStates keyspaces;
     private final SchemaChanges schema;
+    private final Capacity capacity;
+    private final Faults faults = new Faults();
     private final RequestGate gate;
 
     private LocalKeyspaces(Path home) {
@@ -26,7 +31,8 @@ public final class LocalKeyspaces {
         tables = new TableStates(home.resolve("table-properties.json"), ddl);
         keyspaces = new KeyspaceStates(home.resolve("keyspaces.json"), ddl);
         schema = new SchemaChanges(tables, keyspaces, ddl);
-        gate = RequestGate.OPEN;
+        capacity = new Capacity(Boolean.parseBoolean(System.getProperty("local_keyspaces.capacity", "true")));
+        gate = new RequestGate(capacity, faults);
     }
 
     static LocalKeyspaces start() {
@@ -38,6 +44,7 @@ public final class LocalKeyspaces {
         SystemSchemaMcs.register(node);
         LocalTables.register(node);
         new DroppedTables(node.tables).start();
+        AdminServer.start(node);
         LOG.info("local Keyspaces enforces {} rules", Rule.values().length);
         return node;
     }
@@ -56,6 +63,14 @@ public final class LocalKeyspaces {
 
     SchemaChanges schema() {
         return schema;
+    }
+
+    public Capacity capacity() {
+        return capacity;
+    }
+
+    public Faults faults() {
+        return faults;
     }
 
     RequestGate gate() {

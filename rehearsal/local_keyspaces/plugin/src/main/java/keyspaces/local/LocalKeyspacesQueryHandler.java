@@ -21,6 +21,7 @@ import org.apache.cassandra.cql3.statements.BatchStatement;
 import org.apache.cassandra.cql3.statements.ModificationStatement;
 import org.apache.cassandra.cql3.statements.SelectStatement;
 import org.apache.cassandra.cql3.statements.schema.AlterSchemaStatement;
+import org.apache.cassandra.db.ConsistencyLevel;
 import org.apache.cassandra.service.ClientState;
 import org.apache.cassandra.service.QueryState;
 import org.apache.cassandra.transport.Dispatcher;
@@ -60,30 +61,7 @@ public final class LocalKeyspacesQueryHandler implements QueryHandler {
         if (options.getValues().size() != statement.getBindVariables().size())
             return cassandra.process(statement, state, options, payload, requestTime);
         options.prepare(statement.getBindVariables());
-        StatementPlan plan = plan(statement);
-        try {
-            QueryOptions admitted = admit(statement, plan, state, options);
-            ResultMessage answer = statement instanceof AlterSchemaStatement change && !plan.exempt
-                    ? change(change, plan, state, options, payload, requestTime)
-                    : cassandra.process(statement, state, admitted, payload, requestTime);
-            return plan.exempt ? answer : gate.after(statement, plan, operation(statement), options, answer);
-        } catch (RuntimeException error) {
-            throw failed(plan, operation(statement), error);
-        }
-    }
-
-    private ResultMessage change(
-            AlterSchemaStatement change,
-            StatementPlan plan,
-            QueryState state,
-            QueryOptions options,
-            Map<String, ByteBuffer> payload,
-            Dispatcher.RequestTime requestTime) {
-        ResultMessage deferred = node.schema().before(change, plan.said);
-        if (deferred != null) return deferred;
-        ResultMessage answer = cassandra.process(change, state, options, payload, requestTime);
-        node.schema().after(change, plan.said, answer);
-        return answer;
+        return carryOut(false, statement, state, options, payload, requestTime);
     }
 
     @Override
@@ -110,14 +88,7 @@ public final class LocalKeyspacesQueryHandler implements QueryHandler {
             Dispatcher.RequestTime requestTime) {
         if (options.getValues().size() != statement.getBindVariables().size())
             return cassandra.processPrepared(statement, state, options, payload, requestTime);
-        StatementPlan plan = plan(statement);
-        try {
-            QueryOptions admitted = admit(statement, plan, state, options);
-            ResultMessage answer = cassandra.processPrepared(statement, state, admitted, payload, requestTime);
-            return plan.exempt ? answer : gate.after(statement, plan, operation(statement), options, answer);
-        } catch (RuntimeException error) {
-            throw failed(plan, operation(statement), error);
-        }
+        return carryOut(true, statement, state, options, payload, requestTime);
     }
 
     @Override
@@ -129,76 +100,140 @@ public final class LocalKeyspacesQueryHandler implements QueryHandler {
             Dispatcher.RequestTime requestTime) {
         if (batch.getStatements().isEmpty()) return cassandra.processBatch(batch, state, options, payload, requestTime);
         StatementPlan plan = new StatementPlan(batch, node.tables(), DialectOptions.NONE);
+        if (plan.exempt) return cassandra.processBatch(batch, state, options, payload, requestTime);
         try {
-            if (!plan.exempt) admitBatch(batch, plan, state, options);
+            admitBatch(batch, plan, state, options);
             ResultMessage answer = cassandra.processBatch(batch, state, options, payload, requestTime);
-            return plan.exempt ? answer : gate.after(batch, plan, Operation.WRITE, options.forStatement(0), answer);
+            succeeded(batch, options.getConsistency(), state, requestTime);
+            return answer;
         } catch (RuntimeException error) {
-            throw failed(plan, Operation.WRITE, error);
+            gate.failed(subject(batch, plan), error);
+            throw error;
         }
     }
 
-    private RuntimeException failed(StatementPlan plan, Operation operation, RuntimeException error) {
-        if (!plan.exempt) gate.failed(plan, operation, error);
-        return error;
-    }
-
-    /** Refuse what Keyspaces refuses, in this order; the options to carry on with. */
-    private QueryOptions admit(CQLStatement statement, StatementPlan plan, QueryState state, QueryOptions options) {
-        if (plan.exempt) return options;
-        plan.refuseViolations();
-        if (statement instanceof ModificationStatement write) {
-            ConsistencyRules.checkWrite(options.getConsistency());
-            gate.connection(state.getClientState(), 1, true, options.getConsistency());
-            gate.before(statement, plan.table, Operation.WRITE, options.getConsistency());
-            admitWrite(write, plan, null, state, options);
-        } else if (statement instanceof SelectStatement select) {
-            ConsistencyRules.checkRead(options.getConsistency());
-            plan.state.requireUsable();
-            SelectRules.checkWritetime(plan);
-            int subqueries = SelectRules.countSubqueries(select, plan, options, state.getClientState());
-            gate.connection(state.getClientState(), subqueries, false, options.getConsistency());
-            gate.before(statement, plan.table, Operation.READ, options.getConsistency());
-            gate.read(plan, options);
-            return gate.page(plan, options);
-        } else if (statement instanceof BatchStatement batch) {
-            admitBatch(batch, plan, state, BatchQueryOptions.withoutPerStatementVariables(options));
-        } else if (statement instanceof AlterSchemaStatement) {
-            gate.before(statement, null, Operation.DDL, options.getConsistency());
+    private ResultMessage carryOut(
+            boolean prepared, CQLStatement statement, QueryState state, QueryOptions options,
+            Map<String, ByteBuffer> payload, Dispatcher.RequestTime time) {
+        StatementPlan plan = plan(statement);
+        if (plan.exempt) return pass(prepared, statement, state, options, payload, time);
+        try {
+            plan.refuseViolations();
+            if (statement instanceof SelectStatement select) return read(prepared, select, plan, state, options, payload, time);
+            if (statement instanceof ModificationStatement write) return write(prepared, write, plan, state, options, payload, time);
+            if (statement instanceof BatchStatement batch) {
+                admitBatch(batch, plan, state, BatchQueryOptions.withoutPerStatementVariables(options));
+                ResultMessage answer = pass(prepared, batch, state, options, payload, time);
+                succeeded(batch, options.getConsistency(), state, time);
+                return answer;
+            }
+            return changeSchema(statement, plan, state, options, payload, time);
+        } catch (RuntimeException error) {
+            gate.failed(subject(statement, plan), error);
+            throw error;
         }
-        return options;
     }
 
-    private void admitWrite(
-            ModificationStatement write,
-            StatementPlan plan,
-            BatchStatement.Type batch,
-            QueryState state,
-            QueryOptions options) {
+    private ResultMessage read(
+            boolean prepared, SelectStatement select, StatementPlan plan, QueryState state, QueryOptions options,
+            Map<String, ByteBuffer> payload, Dispatcher.RequestTime time) {
+        ClientState client = state.getClientState();
+        ConsistencyLevel consistency = options.getConsistency();
+        ConsistencyRules.checkRead(consistency);
+        plan.state.requireUsable();
+        SelectRules.checkWritetime(plan);
+        int subqueries = SelectRules.countSubqueries(select, plan, options, client);
+        gate.connection(client, subqueries, plan, consistency);
+        gate.before(plan, Operation.READ, consistency, client);
+        ResultMessage answer = gate.read(select, plan, subqueries, state, options, time);
+        if (answer == null) {
+            answer = pass(prepared, select, state, options, payload, time);
+            gate.charge(plan, subqueries, options, answer);
+        }
+        gate.succeeded(plan, time);
+        gate.after(plan, Operation.READ, consistency, client);
+        return answer;
+    }
+
+    private ResultMessage write(
+            boolean prepared, ModificationStatement write, StatementPlan plan, QueryState state, QueryOptions options,
+            Map<String, ByteBuffer> payload, Dispatcher.RequestTime time) {
+        ClientState client = state.getClientState();
+        ConsistencyRules.checkWrite(options.getConsistency());
+        gate.connection(client, 1, plan, options.getConsistency());
+        gate.before(plan, Operation.WRITE, options.getConsistency(), client);
+        int units = admitWrite(write, plan, 1, state, options);
+        ResultMessage answer = pass(prepared, write, state, options, payload, time);
+        gate.settle(write, plan, units, state, options, answer);
+        gate.succeeded(plan, time);
+        gate.after(plan, Operation.WRITE, options.getConsistency(), client);
+        return answer;
+    }
+
+    private ResultMessage changeSchema(
+            CQLStatement statement, StatementPlan plan, QueryState state, QueryOptions options,
+            Map<String, ByteBuffer> payload, Dispatcher.RequestTime time) {
+        if (!(statement instanceof AlterSchemaStatement change))
+            return cassandra.process(statement, state, options, payload, time);
+        gate.before(plan, Operation.DDL, options.getConsistency(), state.getClientState());
+        ResultMessage deferred = node.schema().before(change, plan.said);
+        ResultMessage answer =
+                deferred != null ? deferred : cassandra.process(statement, state, options, payload, time);
+        if (deferred == null) node.schema().after(change, plan.said, answer);
+        gate.after(plan, Operation.DDL, options.getConsistency(), state.getClientState());
+        return answer;
+    }
+
+    private ResultMessage pass(
+            boolean prepared, CQLStatement statement, QueryState state, QueryOptions options,
+            Map<String, ByteBuffer> payload, Dispatcher.RequestTime time) {
+        return prepared
+                ? cassandra.processPrepared(statement, state, options, payload, time)
+                : cassandra.process(statement, state, options, payload, time);
+    }
+
+    /** Refuse what Keyspaces refuses, in this order. Returns the write units that were taken. */
+    private int admitWrite(
+            ModificationStatement write, StatementPlan plan, int writes, QueryState state, QueryOptions options) {
         plan.state.requireUsable();
         ModificationRules.check(write, plan, state, options);
-        RangeDeletes.check(write, plan, state, options);
+        int rows = RangeDeletes.check(write, plan, state, options);
         WriteSize.Sizes sizes = plan.size.measure(state, options);
         WriteSize.check(plan, sizes);
-        gate.write(write, plan, sizes, batch, state, options);
+        int units = gate.write(write, plan, sizes.row(), sizes.staticData(), rows, writes, state, options);
         if (!plan.state.clientSideTimestamps() && !plan.timestamp) forgetTimestamp(state, options);
+        return units;
     }
 
     private void admitBatch(BatchStatement batch, StatementPlan plan, QueryState state, BatchQueryOptions options) {
         plan.refuseViolations();
         ConsistencyRules.checkWrite(options.getConsistency());
-        gate.connection(state.getClientState(), 1, true, options.getConsistency());
         List<ModificationStatement> parts = batch.getStatements();
+        if (!parts.isEmpty()) gate.connection(state.getClientState(), 1, plan(parts.get(0)), options.getConsistency());
         for (int i = 0; i < parts.size(); i++) {
             ModificationStatement part = parts.get(i);
             StatementPlan partPlan = plan(part);
             partPlan.refuseViolations();
             QueryOptions own = options.forStatement(i);
-            gate.before(part, partPlan.table, Operation.WRITE, options.getConsistency());
+            gate.before(partPlan, Operation.WRITE, options.getConsistency(), state.getClientState());
             if (plan.timestamp)
                 ModificationRules.checkTimestamp(partPlan, plan.attributes.getTimestamp(own.getTimestamp(state), own));
-            admitWrite(part, partPlan, batch.type, state, own);
+            admitWrite(part, partPlan, batch.type == BatchStatement.Type.LOGGED ? 2 : 1, state, own);
         }
+    }
+
+    private void succeeded(BatchStatement batch, ConsistencyLevel level, QueryState state, Dispatcher.RequestTime time) {
+        List<ModificationStatement> parts = batch.getStatements();
+        for (int i = 0; i < parts.size(); i++) gate.succeeded(plan(parts.get(i)), time);
+        for (int i = 0; i < parts.size(); i++)
+            gate.after(plan(parts.get(i)), Operation.WRITE, level, state.getClientState());
+    }
+
+    /** The plan whose table a failure is counted for: a batch's first statement stands for it. */
+    private StatementPlan subject(CQLStatement statement, StatementPlan plan) {
+        return statement instanceof BatchStatement batch && !batch.getStatements().isEmpty()
+                ? plan(batch.getStatements().get(0))
+                : plan;
     }
 
     /** Without client-side timestamps a table's writes get the server's time, whatever the driver sent. */
@@ -210,12 +245,5 @@ public final class LocalKeyspacesQueryHandler implements QueryHandler {
         StatementPlan plan = plans.get(statement);
         if (plan == null) plans.put(statement, plan = new StatementPlan(statement, node.tables(), DialectOptions.NONE));
         return plan;
-    }
-
-    private static Operation operation(CQLStatement statement) {
-        if (statement instanceof SelectStatement) return Operation.READ;
-        return statement instanceof ModificationStatement || statement instanceof BatchStatement
-                ? Operation.WRITE
-                : Operation.DDL;
     }
 }

@@ -69,7 +69,12 @@ public enum Rule {
     ON_DEMAND_ONCE_A_DAY,
     TABLE_NOT_ACTIVE,
     TABLE_UPDATING,
-    KEYSPACE_NOT_ACTIVE;
+    KEYSPACE_NOT_ACTIVE,
+    TABLE_THROUGHPUT,
+    ON_DEMAND_THROUGHPUT,
+    PARTITION_THROUGHPUT,
+    CONNECTION_REQUEST_RATE,
+    PAGE_READ_LIMIT;
 
     private static final Map<String, Rule> BY_ID =
             Arrays.stream(values()).collect(Collectors.toUnmodifiableMap(Rule::id, Function.identity()));

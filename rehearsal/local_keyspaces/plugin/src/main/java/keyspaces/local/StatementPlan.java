@@ -1,7 +1,9 @@
 package keyspaces.local;
 
 import java.util.List;
+import keyspaces.local.capacity.TableMeter.Verb;
 import keyspaces.local.dialect.DialectOptions;
+import keyspaces.local.paging.PagedReads;
 import keyspaces.local.rules.ModificationRules;
 import keyspaces.local.rules.SelectRules;
 import keyspaces.local.rules.StatementRules;
@@ -13,6 +15,7 @@ import org.apache.cassandra.cql3.CQLStatement;
 import org.apache.cassandra.cql3.statements.BatchStatement;
 import org.apache.cassandra.cql3.statements.ModificationStatement;
 import org.apache.cassandra.cql3.statements.SelectStatement;
+import org.apache.cassandra.cql3.statements.StatementType;
 import org.apache.cassandra.cql3.statements.schema.AlterSchemaStatement;
 import org.apache.cassandra.schema.TableMetadata;
 
@@ -37,6 +40,10 @@ public final class StatementPlan {
     public final boolean writetime;
     /** A DELETE of a range of rows or of a whole partition. */
     public final boolean rangeDelete;
+    /** The verb of a write or a SELECT; null for others. */
+    public final Verb verb;
+    /** A SELECT of one partition or of a range of them, which this node pages itself. */
+    public final boolean paged;
     /** What a statement on the schema said in Keyspaces' dialect. */
     final DialectOptions said;
 
@@ -63,7 +70,17 @@ public final class StatementPlan {
         clusteringIn = statement instanceof SelectStatement select && SelectRules.hasClusteringIn(select);
         writetime = statement instanceof SelectStatement select && SelectRules.hasWritetime(select);
         rangeDelete = statement instanceof ModificationStatement write && ModificationRules.isRangeDelete(write);
+        verb = verb(statement);
+        paged = statement instanceof SelectStatement select && !exempt && PagedReads.isPaged(select);
         violations = exempt ? List.of() : StatementRules.violations(statement, this);
+    }
+
+    private static Verb verb(CQLStatement statement) {
+        if (statement instanceof SelectStatement) return Verb.SELECT;
+        if (!(statement instanceof ModificationStatement write)) return null;
+        StatementType type = CassandraInternals.type(write);
+        if (type.isInsert()) return Verb.INSERT;
+        return type.isUpdate() ? Verb.UPDATE : Verb.DELETE;
     }
 
     /** Refuse a statement that breaks a rule whatever is bound to it. */

@@ -22,17 +22,25 @@ public final class RangeDeletes {
 
     private RangeDeletes() {}
 
-    /** Refuse a DELETE whose range holds more rows than are allowed: they are counted by reading them here. */
-    public static void check(ModificationStatement delete, StatementPlan plan, QueryState query, QueryOptions options) {
-        if (!plan.rangeDelete) return;
+    /**
+     * Refuse a DELETE whose range holds more rows than are allowed: they are counted by reading them here.
+     *
+     * <p>Returns how many rows it deletes; 1 for a DELETE of a row, and for ranges while the rule is off.
+     */
+    public static int check(ModificationStatement delete, StatementPlan plan, QueryState query, QueryOptions options) {
+        if (!plan.rangeDelete) return 1;
         Slices slices = delete.hasSlices() ? delete.createSlices(options) : Slices.ALL;
         refuseNullBounds(slices);
-        if (!Rule.RANGE_DELETE_ROWS.on()) return;
+        if (!Rule.RANGE_DELETE_ROWS.on()) return 1;
+        int all = 0;
         for (ByteBuffer key : delete.buildPartitionKeyNames(options, query.getClientState())) {
-            if (countRows(SinglePartitionReadCommand.create(plan.table, query.getNowInSeconds(), key, slices)) > MAX_ROWS)
+            int rows = countRows(SinglePartitionReadCommand.create(plan.table, query.getNowInSeconds(), key, slices));
+            if (rows > MAX_ROWS)
                 throw Rule.RANGE_DELETE_ROWS.refusal("The range of a DELETE from " + plan.table + " holds more than "
                         + MAX_ROWS + " rows; delete it in smaller ranges");
+            all += rows;
         }
+        return Math.max(1, all);
     }
 
     /** Cassandra 5.0.6 takes a null for a bound, and then fails where it puts the range into its memtable. */

@@ -193,7 +193,8 @@ public final class WriteSize {
         return bytes;
     }
 
-    private static int addData(RowSize size, org.apache.cassandra.db.rows.ColumnData data) {
+    /** Add a column of a stored row; returns how many cells it has. */
+    public static int addData(RowSize size, org.apache.cassandra.db.rows.ColumnData data) {
         if (data instanceof org.apache.cassandra.db.rows.Cell<?> cell) {
             size.regular(bytes(cell.column().type, cell.isTombstone() ? null : cell.buffer()));
             return 1;
@@ -221,11 +222,11 @@ public final class WriteSize {
         }
     }
 
-    private static int bytes(AbstractType<?> type, ByteBuffer value) {
+    /** Bytes of a value as metered: integers by their digits, a null 1, all else by their length on the wire. */
+    public static int bytes(AbstractType<?> type, ByteBuffer value) {
         return bytes(isInteger(type), value);
     }
 
-    /** Bytes of a value as metered: integers by their digits, a null 1, all else by their length on the wire. */
     private static int bytes(boolean integer, ByteBuffer value) {
         if (value == null) return 1;
         int length = value.remaining();
