@@ -125,11 +125,7 @@ def node_settings(settings: LocalKeyspacesSettings) -> NodeSettings:
             f"-Dlocal_keyspaces.region={settings.region}",
             f"-Dlocal_keyspaces.ddl_delay_ms={settings.ddl_delay_ms}",
             f"-Dlocal_keyspaces.capacity={str(settings.capacity).lower()}",
-            *(
-                ()
-                if settings.admin_port is None
-                else (f"-Dlocal_keyspaces.admin_port={settings.admin_port}",)
-            ),
+            *(() if settings.admin_port is None else (f"-Dlocal_keyspaces.admin_port={settings.admin_port}",)),
             *(
                 ()
                 if settings.credentials is None

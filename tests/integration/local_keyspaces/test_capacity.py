@@ -285,7 +285,9 @@ def test_a_read_takes_a_unit_for_each_4_kb_and_half_of_it_at_local_one(
     for key in (1, 2, 3):
         for level in (ConsistencyLevel.LOCAL_QUORUM, ConsistencyLevel.LOCAL_ONE):
             before = consumed(admin, table)[1]
-            session.execute(SimpleStatement(f"SELECT v FROM {table} WHERE p = {key} AND c = 1", consistency_level=level))
+            session.execute(
+                SimpleStatement(f"SELECT v FROM {table} WHERE p = {key} AND c = 1", consistency_level=level)
+            )
             taken.append(consumed(admin, table)[1] - before)
     assert taken == [2, 1, 1, 0.5, 1, 0.5]
 

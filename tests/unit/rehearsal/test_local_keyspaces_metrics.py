@@ -13,19 +13,13 @@ from rehearsal.local_keyspaces.admin import Metric
 from rehearsal.local_keyspaces.metrics import MetricsPublisher
 
 AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
-THROTTLES = Metric(
-    name="WriteThrottleEvents", keyspace="k", table="t", operation="INSERT", unit="Count", value=7.0
-)
-UNITS = Metric(
-    name="ConsumedWriteCapacityUnits", keyspace="k", table="t", operation=None, unit="Count", value=20.0
-)
+THROTTLES = Metric(name="WriteThrottleEvents", keyspace="k", table="t", operation="INSERT", unit="Count", value=7.0)
+UNITS = Metric(name="ConsumedWriteCapacityUnits", keyspace="k", table="t", operation=None, unit="Count", value=20.0)
 
 
 @pytest.fixture
 def cloudwatch() -> Any:
-    return boto3.client(
-        "cloudwatch", region_name="us-east-1", aws_access_key_id="none", aws_secret_access_key="none"
-    )
+    return boto3.client("cloudwatch", region_name="us-east-1", aws_access_key_id="none", aws_secret_access_key="none")
 
 
 def point(metric: Metric, value: float) -> dict[str, Any]:
