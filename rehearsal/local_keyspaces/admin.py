@@ -1,4 +1,4 @@
-"""Client of a local Keyspaces' admin server: settings, rules, faults, and metrics, which Amazon's service does not have."""
+"""Client of a local Keyspaces' admin server, which Amazon's service does not have: settings, rules, faults, metrics."""
 
 from __future__ import annotations
 
@@ -98,22 +98,22 @@ class LocalKeyspacesAdmin:
 
     def settings(self) -> dict[str, Any]:
         """All settings."""
-        return self._ask("GET", "/settings")
+        return dict(self._ask("GET", "/settings"))
 
     def change_settings(self, **changes: int | bool) -> dict[str, Any]:
         """Set some, at once and until the node ends. Returns all.
 
         `capacity` and `ddl_frozen` are true or false; `ddl_delay_ms`, `clock_skew_us` and the limits are integers.
         """
-        return self._ask("PUT", "/settings", changes)
+        return dict(self._ask("PUT", "/settings", changes))
 
     def rules(self) -> dict[str, bool]:
         """Whether each rule is enforced, by id."""
-        return self._ask("GET", "/rules")
+        return dict(self._ask("GET", "/rules"))
 
     def turn_rules(self, changes: Mapping[str, bool]) -> dict[str, bool]:
         """Enforce rules or don't. Returns all."""
-        return self._ask("PUT", "/rules", dict(changes))
+        return dict(self._ask("PUT", "/rules", changes))
 
     def metrics(self) -> list[Metric]:
         """What was counted of each table."""
@@ -142,12 +142,12 @@ class LocalKeyspacesAdmin:
         """Remove all."""
         self._ask("DELETE", "/faults")
 
-    def _ask(self, method: str, path: str, body: Any = None) -> Any:
+    def _ask(self, method: str, path: str, body: Mapping[str, object] | None = None) -> dict[str, Any]:
         connection = http.client.HTTPConnection(self.host, self.port, timeout=self.timeout_s)
         try:
-            connection.request(method, path, body=None if body is None else json.dumps(body))
+            connection.request(method, path, body=None if body is None else json.dumps(dict(body)))
             response = connection.getresponse()
-            answer = json.loads(response.read())
+            answer: dict[str, Any] = json.loads(response.read())
         finally:
             connection.close()
         if response.status not in (OK, CREATED):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,13 +16,21 @@ MOST_AT_A_TIME = 500
 LEVELS = frozenset({"ProvisionedReadCapacityUnits", "ProvisionedWriteCapacityUnits"})
 
 
+class CloudWatch(Protocol):
+    """What is used of boto3's client of CloudWatch."""
+
+    def put_metric_data(self, *, Namespace: str, MetricData: list[dict[str, Any]]) -> object:  # noqa: N803 - AWS's names
+        """Take data points."""
+        ...
+
+
 class MetricsPublisher:
     """Puts what was added since the last time, as CloudWatch's sums over a period are.
 
     A node that was started again counts from 0: what it counts is then new.
     """
 
-    def __init__(self, cloudwatch: Any) -> None:
+    def __init__(self, cloudwatch: CloudWatch) -> None:
         self._cloudwatch = cloudwatch
         self._last: dict[tuple[Any, ...], float] = {}
 

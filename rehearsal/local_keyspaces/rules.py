@@ -224,7 +224,7 @@ RULES: tuple[Rule, ...] = (
         text="A provisioned table serves its units a second, and up to 300 s of what it has not used.",
         page="throughput-bursting",
         enforcer=Enforcer.CAPACITY,
-        note="The service may use saved capacity for its own work; here it never does. Settings: `burst_s`, `capacity`.",
+        note="The service may use saved capacity for its own work; here it never does.",
     ),
     Rule(
         id="on-demand-throughput",

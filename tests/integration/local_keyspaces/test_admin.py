@@ -46,51 +46,47 @@ def is_there(session: Session, table: str, key: int) -> bool:
     return session.execute(f"SELECT v FROM {table} WHERE p = {key}").one() is not None
 
 
+def strike(admin: LocalKeyspacesAdmin, kind: FaultKind) -> int:
+    """Let the next write fail so; a key for it that no other test writes."""
+    admin.add_fault(Fault(kind=kind, table="faulty.t", operation=Operation.WRITE, count=1))
+    return 1000 + list(FaultKind).index(kind)
+
+
+@pytest.mark.usefixtures("table")
 @pytest.mark.parametrize(
-    ("kind", "error", "there"),
+    ("kind", "error"),
     [
-        (FaultKind.TIMEOUT_BEFORE, WriteTimeout, False),
-        (FaultKind.TIMEOUT_AFTER, WriteTimeout, True),
-        (FaultKind.SERVER_ERROR, ServerError, False),
-        (FaultKind.OVERLOADED, OverloadedErrorMessage, False),
-        (FaultKind.UNAVAILABLE, Unavailable, False),
+        (FaultKind.TIMEOUT_BEFORE, WriteTimeout),
+        (FaultKind.TIMEOUT_AFTER, WriteTimeout),
+        (FaultKind.SERVER_ERROR, ServerError),
+        (FaultKind.OVERLOADED, OverloadedErrorMessage),
+        (FaultKind.UNAVAILABLE, Unavailable),
     ],
 )
 def test_a_fault_fails_a_write_before_or_after_its_effect(
-    session: Session, admin: LocalKeyspacesAdmin, table: str, kind: FaultKind, error: type[Exception], *, there: bool
+    session: Session, admin: LocalKeyspacesAdmin, kind: FaultKind, error: type[Exception]
 ) -> None:
-    key = hash(kind) % 1_000_000
-    admin.add_fault(Fault(kind=kind, table=table, operation=Operation.WRITE, count=1))
+    key = strike(admin, kind)
     # The driver tells of some errors by the host that gave them.
     with pytest.raises((error, NoHostAvailable)) as failure:
-        write(session, table, key)
+        write(session, "faulty.t", key)
     if isinstance(failure.value, NoHostAvailable):
         assert {type(one) for one in failure.value.errors.values()} == {error}
-    assert is_there(session, table, key) is there
-    write(session, table, key)
+    assert is_there(session, "faulty.t", key) is (kind is FaultKind.TIMEOUT_AFTER)
+    write(session, "faulty.t", key)
     assert admin.faults()[0]["struck"] == 1
 
 
-@pytest.mark.parametrize(
-    ("kind", "there"), [(FaultKind.DROP_CONNECTION_BEFORE, False), (FaultKind.DROP_CONNECTION_AFTER, True)]
-)
-def test_a_dropped_connection_gives_no_answer(
-    local_keyspaces: LocalKeyspacesNode,
-    admin: LocalKeyspacesAdmin,
-    session: Session,
-    table: str,
-    kind: FaultKind,
-    *,
-    there: bool,
-) -> None:
-    key = hash(kind) % 1_000_000
-    admin.add_fault(Fault(kind=kind, table=table, operation=Operation.WRITE, count=1))
+@pytest.mark.usefixtures("table")
+@pytest.mark.parametrize("kind", [FaultKind.DROP_CONNECTION_BEFORE, FaultKind.DROP_CONNECTION_AFTER])
+def test_a_dropped_connection_gives_no_answer(session: Session, admin: LocalKeyspacesAdmin, kind: FaultKind) -> None:
+    key = strike(admin, kind)
     with pytest.raises((NoHostAvailable, ConnectionException, OperationTimedOut)):
-        write(session, table, key)
+        write(session, "faulty.t", key)
     deadline = time.monotonic() + WAIT_S
     while True:
         try:
-            assert is_there(session, table, key) is there
+            assert is_there(session, "faulty.t", key) is (kind is FaultKind.DROP_CONNECTION_AFTER)
         except NoHostAvailable:
             assert time.monotonic() < deadline, "the driver did not come back"
             continue
@@ -109,9 +105,8 @@ def test_a_fault_strikes_its_table_and_operation_only(session: Session, admin: L
     assert is_there(session, table, 1)
 
 
-def test_a_fault_of_the_schema_strikes_statements_on_it(
-    session: Session, admin: LocalKeyspacesAdmin, table: str
-) -> None:
+@pytest.mark.usefixtures("table")
+def test_a_fault_of_the_schema_strikes_statements_on_it(session: Session, admin: LocalKeyspacesAdmin) -> None:
     admin.add_fault(Fault(kind=FaultKind.TIMEOUT_AFTER, operation=Operation.DDL, count=1))
     with pytest.raises(WriteTimeout):
         session.execute("CREATE TABLE faulty.made (p int PRIMARY KEY)")
@@ -159,7 +154,8 @@ def test_a_fault_expires(session: Session, admin: LocalKeyspacesAdmin, table: st
         break
 
 
-def test_frozen_changes_of_the_schema_end_when_thawed(session: Session, admin: LocalKeyspacesAdmin, table: str) -> None:
+@pytest.mark.usefixtures("table")
+def test_frozen_changes_of_the_schema_end_when_thawed(session: Session, admin: LocalKeyspacesAdmin) -> None:
     status = "SELECT status FROM system_schema_mcs.tables WHERE keyspace_name = 'faulty' AND table_name = 'frozen'"
     admin.change_settings(ddl_frozen=True)
     session.execute("CREATE TABLE faulty.frozen (p int PRIMARY KEY)")
