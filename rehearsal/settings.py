@@ -35,6 +35,7 @@ class WorldPorts:
     source_storage: int = 17000
     target: int = 19142
     target_storage: int = 17001
+    target_admin: int = 19143
     snowflake: int = 18443
     aws: int = 14566
     keyspaces: int = 19170

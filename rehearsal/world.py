@@ -56,7 +56,9 @@ class World:
         self._lock = HomeLock(self.home)
         ports, logs = settings.ports, self.home / "logs"
         self.source = WorldNode(role="source", home=self.home, port=ports.source, storage_port=ports.source_storage)
-        self.target = WorldTarget(home=self.home, port=ports.target, storage_port=ports.target_storage)
+        self.target = WorldTarget(
+            home=self.home, port=ports.target, storage_port=ports.target_storage, admin_port=ports.target_admin
+        )
         self.snowflake = SnowflakeStandIn(home=self.home, port=ports.snowflake, log=logs / "snowflake.log")
         self.aws = AwsStandIn(home=self.home, port=ports.aws, log=logs / "aws.log")
         self.keyspaces = WorldControlPlane(home=self.home, port=ports.keyspaces, node=self.target)

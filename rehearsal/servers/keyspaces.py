@@ -45,7 +45,7 @@ class WorldTarget(LocalKeyspacesNode):
 
     role = "target"
 
-    def __init__(self, *, home: Path, port: int, storage_port: int) -> None:
+    def __init__(self, *, home: Path, port: int, storage_port: int, admin_port: int) -> None:
         folder = home / self.role
         tls = folder / "tls"
         self._user = kept_user(folder / CREDENTIALS)
@@ -55,6 +55,7 @@ class WorldTarget(LocalKeyspacesNode):
                 name=self.role,
                 native_port=port,
                 storage_port=storage_port,
+                admin_port=admin_port,
                 region=REGION,
                 ddl_delay_ms=DDL_DELAY_MS,
                 credentials=folder / CREDENTIALS,
@@ -69,8 +70,14 @@ class WorldTarget(LocalKeyspacesNode):
         self.start_timeout_s = self.settings.start_timeout_s
 
     def ports(self) -> list[PortNeed]:
-        """CQL, and the port for other nodes."""
-        return node_ports(self, self.role)
+        """CQL, the port for other nodes, and the admin server's: for faults and settings, which AWS has not."""
+        admin = PortNeed(
+            setting=f"{self.role}-admin",
+            address=self.settings.address,
+            port=self.admin.port,
+            wanted_by=f"the {self.name}",
+        )
+        return [*node_ports(self, self.role), admin]
 
     @override
     def launch(self) -> None:
