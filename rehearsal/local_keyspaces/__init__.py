@@ -1,7 +1,8 @@
 """Local Keyspaces: a Cassandra node that refuses what Amazon Keyspaces refuses.
 
 `node` starts it; `rules` lists what it refuses, which `docs/reference/local-keyspaces-rules.md` shows; `credentials`
-says who may log in; `plugin/` is the server plug-in in Java, built by `tools/build-local-keyspaces.sh`.
+says who may log in; `admin` sets limits, rules and faults and reads metrics while it runs; `metrics` puts these into
+CloudWatch; `plugin/` is the server plug-in in Java, built by `tools/build-local-keyspaces.sh`.
 
 The statements on the schema that it takes beyond Cassandra's own are its contract with the control plane, which creates
 and alters tables by them and reads the outcome from `system_schema_mcs`:
@@ -26,6 +27,14 @@ RESTORE TABLE, change data capture and keyspaces over several Regions are refuse
 DELETING), `default_time_to_live`, `comment` and `custom_properties` (map of maps of text, with `capacity_mode`,
 `encryption_specification` and `point_in_time_recovery` always there; on demand, `capacity_mode` has
 `last_update_to_pay_per_request_timestamp` in milliseconds). `system_schema_mcs.columns` has the columns.
+
+Capacity is metered by row, as the guide says. Where the guide is silent, the node does this:
+
+- A batch that is throttled half way has taken the units of its first statements, and has written nothing.
+- A read waits for one unit before it is done; what it read beyond that is charged afterwards, and later reads wait.
+- A SELECT with IN on the partition key is charged by the bytes it returns, all others by the rows they read.
+- A DELETE takes a unit for each row, whatever the row's size.
+- Latency is a sum over requests; each injected wait holds one of the node's threads.
 
 What Amazon's service does not have is in the keyspace `local_keyspaces`: `UPDATE local_keyspaces.rules SET enforced =
 false WHERE id = '…'` turns a rule off, and `UPDATE local_keyspaces.settings SET value = … WHERE name = '…'` sets

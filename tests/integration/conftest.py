@@ -15,10 +15,17 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def local_keyspaces(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKeyspacesNode]:
-    """A local Keyspaces of this session: plain, without authentication, changes of the schema at once."""
+    """A local Keyspaces of this session: plain, without authentication, changes of the schema at once.
+
+    Its capacity is off, as tests of other rules write rows of a megabyte; those of capacity turn it on.
+    """
     native, storage, admin = free_ports(3)
     settings = LocalKeyspacesSettings(
-        home=tmp_path_factory.mktemp("local-keyspaces"), native_port=native, storage_port=storage, admin_port=admin
+        home=tmp_path_factory.mktemp("local-keyspaces"),
+        native_port=native,
+        storage_port=storage,
+        admin_port=admin,
+        capacity=False,
     )
     with LocalKeyspacesNode(settings) as node:
         yield node
