@@ -18,6 +18,11 @@ setup: ## the Python environment and Cassandra's jars, without starting anything
 rehearsal: setup ## the whole local world, and in it every stage that is built, in real Airflow
 	@$(PY) -m rehearsal run
 
+.PHONY: local-keyspaces
+local-keyspaces: ## a local Amazon Keyspaces alone, until Ctrl-C (docs/guides/local-keyspaces.md)
+	@tools/setup.sh without-pulumi
+	@$(PY) -m rehearsal up --home .local-keyspaces --only target --only keyspaces
+
 .PHONY: clean
 clean: setup ## end every process of the local world and delete its data and logs
 	@$(PY) -m rehearsal clean

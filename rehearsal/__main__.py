@@ -6,6 +6,7 @@ import argparse
 import json
 import signal
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -114,15 +115,39 @@ def _screenshots(chosen: argparse.Namespace, console: Console) -> int:
 
 def _up(chosen: argparse.Namespace, console: Console) -> int:
     reporter = ConsoleReporter()
+    began = time.monotonic()
     try:
         with World(_settings(chosen), reporter=reporter) as world:
             reporter.close()
-            describe(world, console)
-            console.print("Ctrl-C takes it down.")
+            if chosen.json:
+                console.file.write(
+                    json.dumps({**addresses(world), "ready_s": round(time.monotonic() - began, 1)}) + "\n"
+                )
+                console.file.flush()
+            else:
+                describe(world, console)
+                console.print(f"Ready after {time.monotonic() - began:.0f} s. Ctrl-C takes it down.")
             world.watch()
     finally:
         reporter.close()
     return 0
+
+
+def addresses(world: World) -> dict[str, str | int]:
+    """How the target and its control plane are reached, secrets included, for programs."""
+    contact, key = world.target.contact, world.target.credentials.access_key
+    return {
+        "host": contact.host,
+        "port": contact.port,
+        "region": contact.region,
+        "ca_file": str(contact.ca_file),
+        "username": contact.username or "",
+        "password": contact.password or "",
+        "access_key_id": key.access_key_id,
+        "secret_access_key": key.secret_access_key,
+        "control_plane": world.keyspaces.url,
+        "admin": f"http://{contact.host}:{world.target.admin.port}",
+    }
 
 
 def describe(world: World, console: Console) -> None:
@@ -136,7 +161,12 @@ def describe(world: World, console: Console) -> None:
     if Component.TARGET in world.services:
         contact = world.target.contact
         console.print(f"target     SSL_CERTFILE={contact.ca_file} cqlsh --ssl {contact.host} {contact.port}")
+        key = world.target.credentials.access_key
         console.print(f"           user {contact.username}  password {escape(contact.password or '')}", soft_wrap=True)
+        console.print(
+            f"           access key {key.access_key_id}  secret {escape(key.secret_access_key)}", soft_wrap=True
+        )
+        console.print(f"           faults, limits, metrics: http://{contact.host}:{world.target.admin.port}")
     if Component.SNOWFLAKE in world.services:
         console.print(f"Snowflake  https://127.0.0.1:{world.snowflake.port}", soft_wrap=True)
     if Component.AWS in world.services:
@@ -220,6 +250,7 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--ca-bundle", type=Path, metavar="FILE", help="also write what to trust there")
         if name == "up":
             command.add_argument("--only", type=Component, action="append", metavar="PART", help="start only this part")
+            command.add_argument("--json", action="store_true", help="say where the target is in one line of JSON")
     return parser
 
 

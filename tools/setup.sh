@@ -107,8 +107,8 @@ mkdir -p "$cache"
 install_system_packages javac:openjdk-17-jdk-headless mvn:maven
 check_java
 make_environment
-start_pulumi
+[ "${1:-}" = without-pulumi ] || start_pulumi
 fetch_cassandra
 build_local_keyspaces
 case "${1:-}" in with-browser) install_system_packages chromium:chromium ;; esac
-wait_for_pulumi
+[ "${1:-}" = without-pulumi ] || wait_for_pulumi

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -39,6 +40,32 @@ class AccessKey:
         """As the node reads it."""
         shown = {**asdict(self), "expires_at": self.expires_at and f"{self.expires_at:%Y-%m-%dT%H:%M:%S}Z"}
         return {name: value for name, value in shown.items() if value is not None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Credentials:
+    """One user and one access key, the same at every start."""
+
+    user: User
+    access_key: AccessKey
+
+    @classmethod
+    def kept(cls, path: Path, *, username: str) -> Self:
+        """Those that `write` left at `path`, or new ones with secrets drawn at random; nothing is written."""
+        if path.exists():
+            found = json.loads(path.read_text(encoding="utf-8"))
+            (user,), (key,) = found["users"], found["access_keys"]
+            return cls(user=User(**user), access_key=AccessKey(**key))
+        return cls(
+            user=User(username=username, password=secrets.token_urlsafe(24)),
+            access_key=AccessKey(
+                access_key_id="AKLOCAL" + secrets.token_hex(6).upper(), secret_access_key=secrets.token_urlsafe(30)
+            ),
+        )
+
+    def write(self, path: Path) -> None:
+        """Let them in from now on."""
+        write_credentials(path, access_keys=[self.access_key], users=[self.user])
 
 
 def write_credentials(path: Path, *, access_keys: Iterable[AccessKey] = (), users: Iterable[User] = ()) -> None:

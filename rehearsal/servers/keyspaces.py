@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
-import secrets
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -15,7 +13,7 @@ from rehearsal.cassandra.node import NodeTls
 from rehearsal.certificates import CA_FILE, KEYSTORE, kept_server_files, make_keystore
 from rehearsal.keyspaces_control_plane.operations import Account
 from rehearsal.keyspaces_control_plane.process import ControlPlaneSettings, KeyspacesControlPlane
-from rehearsal.local_keyspaces.credentials import User, write_credentials
+from rehearsal.local_keyspaces.credentials import Credentials
 from rehearsal.local_keyspaces.node import LocalKeyspacesNode, LocalKeyspacesSettings
 from rehearsal.ports import PortNeed
 from rehearsal.processes import NO_ANSWER
@@ -48,7 +46,7 @@ class WorldTarget(LocalKeyspacesNode):
     def __init__(self, *, home: Path, port: int, storage_port: int, admin_port: int) -> None:
         folder = home / self.role
         tls = folder / "tls"
-        self._user = kept_user(folder / CREDENTIALS)
+        self.credentials = Credentials.kept(folder / CREDENTIALS, username=USER)
         super().__init__(
             LocalKeyspacesSettings(
                 home=folder,
@@ -59,8 +57,8 @@ class WorldTarget(LocalKeyspacesNode):
                 region=REGION,
                 ddl_delay_ms=DDL_DELAY_MS,
                 credentials=folder / CREDENTIALS,
-                user=self._user.username,
-                password=self._user.password,
+                user=self.credentials.user.username,
+                password=self.credentials.user.password,
                 tls=NodeTls(keystore=tls / KEYSTORE, password=KEYSTORE_PASSWORD, ca_file=tls / CA_FILE),
                 world=home,
                 log=home / "logs" / "target.log",
@@ -84,7 +82,7 @@ class WorldTarget(LocalKeyspacesNode):
         """Write who may log in, make a certificate where there is none that lasts, and start the process."""
         home = self.local.home
         make_keystore(kept_server_files(home / "tls", now=dt.datetime.now(tz=dt.UTC)), password=KEYSTORE_PASSWORD)
-        write_credentials(home / CREDENTIALS, users=[self._user])
+        self.credentials.write(home / CREDENTIALS)
         super().launch()
 
     @contextmanager
@@ -95,14 +93,6 @@ class WorldTarget(LocalKeyspacesNode):
 
     def after_start(self) -> None:
         """Nothing remains: the keyspace is for `provision` to make."""
-
-
-def kept_user(credentials: Path) -> User:
-    """The user that an earlier start let in, or one with a new password; `launch` keeps it."""
-    if credentials.exists():
-        (user,) = json.loads(credentials.read_text(encoding="utf-8"))["users"]
-        return User(**user)
-    return User(username=USER, password=secrets.token_urlsafe(24))
 
 
 class WorldControlPlane(KeyspacesControlPlane):
