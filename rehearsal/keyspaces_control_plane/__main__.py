@@ -10,8 +10,10 @@ import time
 from pathlib import Path
 
 from keyspaces_migration.clients import open_session
+from rehearsal.keyspaces_control_plane.account import Account
+from rehearsal.keyspaces_control_plane.backend import Backend
 from rehearsal.keyspaces_control_plane.live_schema import LiveSchema
-from rehearsal.keyspaces_control_plane.operations import Account, ControlPlane
+from rehearsal.keyspaces_control_plane.operations import keyspaces_api
 from rehearsal.keyspaces_control_plane.properties import PropertyStore
 from rehearsal.keyspaces_control_plane.server import ControlPlaneServer
 from rehearsal.local_keyspaces.contact import Contact
@@ -27,13 +29,14 @@ def main() -> None:
     # No metadata: DDL is followed in the system tables, which have it at once.
     settings = Contact.read(arguments.node).session_settings(request_timeout_s=REQUEST_TIMEOUT_S, schema_metadata=False)
     with open_session(settings) as session:
-        control_plane = ControlPlane(
+        backend = Backend(
             schema=LiveSchema(session),
             properties=PropertyStore(arguments.properties),
             account=Account(region=arguments.region, account_id=arguments.account_id),
             now_ms=lambda: time.time_ns() // 1_000_000,
         )
-        _serve(ControlPlaneServer(control_plane, address=arguments.address, port=arguments.port))
+        apis = [keyspaces_api(backend, threading.Lock())]
+        _serve(ControlPlaneServer(apis, address=arguments.address, port=arguments.port))
 
 
 def _serve(server: ControlPlaneServer) -> None:
