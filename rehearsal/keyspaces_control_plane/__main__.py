@@ -1,4 +1,4 @@
-"""`python -m rehearsal.keyspaces_control_plane`: serve the API over one local Keyspaces node until told to end."""
+"""`python -m rehearsal.keyspaces_control_plane`: serve the APIs over one local Keyspaces node until told to end."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from rehearsal.keyspaces_control_plane.backend import Backend
 from rehearsal.keyspaces_control_plane.live_schema import LiveSchema
 from rehearsal.keyspaces_control_plane.operations import keyspaces_api
 from rehearsal.keyspaces_control_plane.properties import PropertyStore
+from rehearsal.keyspaces_control_plane.scaling_operations import auto_scaling_api
+from rehearsal.keyspaces_control_plane.scaling_registry import Registry
+from rehearsal.keyspaces_control_plane.scaling_targets import ScalingStore
 from rehearsal.keyspaces_control_plane.server import ControlPlaneServer
 from rehearsal.local_keyspaces.contact import Contact
 
@@ -35,7 +38,8 @@ def main() -> None:
             account=Account(region=arguments.region, account_id=arguments.account_id),
             now_ms=lambda: time.time_ns() // 1_000_000,
         )
-        apis = [keyspaces_api(backend, threading.Lock())]
+        registry, lock = Registry(backend=backend, store=ScalingStore(arguments.properties)), threading.Lock()
+        apis = [keyspaces_api(backend, lock), auto_scaling_api(registry, lock)]
         _serve(ControlPlaneServer(apis, address=arguments.address, port=arguments.port))
 
 

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+# Patterns are Java's, which writes the characters beyond U+FFFF as a range of surrogate pairs.
+_JAVA = {r"\uD800\uDC00-\uDBFF\uDFFF": r"\U00010000-\U0010FFFF", r"\p{Print}": r"[\x20-\x7E]"}
+
+
 @cache
 def service_model(service: str) -> ServiceModel:
     """The model of a service that botocore ships, by botocore's name of it."""
@@ -92,8 +96,14 @@ def _string(shape: StringShape, value: object, path: str) -> Iterator[str]:
     if shape.enum and value not in shape.enum:
         yield f"value {value!r} at '{path}' must be one of {', '.join(shape.enum)}"
     pattern = shape.metadata.get("pattern")
-    if pattern and not re.fullmatch(pattern, value):
+    if pattern and not re.fullmatch(_python(pattern), value):
         yield f"value {value!r} at '{path}' must match {pattern}"
+
+
+def _python(pattern: str) -> str:
+    for java, python in _JAVA.items():
+        pattern = pattern.replace(java, python)
+    return pattern
 
 
 def _plain(shape: Shape, value: object, path: str) -> Iterator[str]:

@@ -14,7 +14,12 @@ from cassandra.cluster import NoHostAvailable
 from typing_extensions import override
 
 from rehearsal.keyspaces_control_plane.contract import error_codes, service_model
-from rehearsal.keyspaces_control_plane.errors import InternalServerError, ServiceError, ValidationError
+from rehearsal.keyspaces_control_plane.errors import (
+    InternalServerError,
+    InternalServiceError,
+    ServiceError,
+    ValidationError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -78,7 +83,8 @@ class _Handler(BaseHTTPRequestHandler):
         except RequestValidationException as error:
             raise ValidationError(f"Cassandra refuses it: {error}") from error
         except (DriverException, NoHostAvailable) as error:
-            raise InternalServerError(f"the Cassandra node behind local Keyspaces: {error}") from error
+            failed = InternalServiceError if api.service == "application-autoscaling" else InternalServerError
+            raise failed(f"the Cassandra node behind local Keyspaces: {error}") from error
 
     def _request(self) -> dict[str, Any]:
         length = int(self.headers.get("Content-Length", 0))

@@ -29,7 +29,7 @@ from rehearsal.ports import free_ports
 from rehearsal.processes import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from botocore.model import Shape
@@ -85,7 +85,8 @@ def client(control_plane: KeyspacesControlPlane) -> Any:
 
 
 def client_of(service: str, control_plane: KeyspacesControlPlane) -> Any:
-    return boto3.client(
+    make: Any = boto3.client  # Its types are by literal name, a service at a time.
+    return make(
         service,
         endpoint_url=control_plane.url,
         region_name="eu-west-1",
@@ -385,10 +386,9 @@ def test_on_demand_only_once_in_24_hours_and_features_that_stay_on(client: Any, 
 
 
 @pytest.fixture
-def frozen_ddl(session: Session) -> Iterator[None]:
-    """While it lasts, no change of the schema ends."""
-    session.execute("UPDATE local_keyspaces.settings SET value = 1 WHERE name = 'ddl_frozen'")
-    yield
+def freeze(session: Session) -> Iterator[Callable[[], None]]:
+    """Once called, no change of the schema ends until `thaw`. Ask for it after the keyspace, which is dropped later."""
+    yield lambda: session.execute("UPDATE local_keyspaces.settings SET value = 1 WHERE name = 'ddl_frozen'")
     thaw(session)
 
 
@@ -397,8 +397,9 @@ def thaw(session: Session) -> None:
 
 
 def test_a_table_that_is_being_made_or_changed_takes_no_other_change(
-    client: Any, session: Session, keyspace: str, frozen_ddl: None
+    client: Any, session: Session, keyspace: str, freeze: Callable[[], None]
 ) -> None:
+    freeze()
     name = {"keyspaceName": keyspace, "tableName": "t"}
     warm = {"warmThroughputSpecification": {"readUnitsPerSecond": 13_000, "writeUnitsPerSecond": 5_000}}
     client.create_table(**name, schemaDefinition=SCHEMA)
@@ -406,7 +407,8 @@ def test_a_table_that_is_being_made_or_changed_takes_no_other_change(
     assert refused(client.create_table, **name, schemaDefinition=SCHEMA)[0] == "ConflictException"
     assert refused(client.update_table, **name, defaultTimeToLive=5)[0] == "ConflictException"
     thaw(session)
-    session.execute("UPDATE local_keyspaces.settings SET value = 1 WHERE name = 'ddl_frozen'")
+    assert client.get_table(**name)["status"] == "ACTIVE"
+    freeze()
     client.update_table(**name, **warm)
     table = client.get_table(**name)
     assert (table["status"], table["warmThroughputSpecification"]["status"]) == ("UPDATING", "UPDATING")
@@ -432,8 +434,9 @@ class OvertakenSchema(LiveSchema):
 
 
 def test_a_change_that_another_one_overtakes_is_a_conflict(
-    client: Any, session: Session, keyspace: str, tmp_path: Path, frozen_ddl: None
+    session: Session, keyspace: str, tmp_path: Path, freeze: Callable[[], None]
 ) -> None:
+    freeze()
     backend = Backend(
         schema=OvertakenSchema(session),
         properties=PropertyStore(tmp_path / "properties.sqlite"),
@@ -445,8 +448,8 @@ def test_a_change_that_another_one_overtakes_is_a_conflict(
     with pytest.raises(ConflictError, match="exists already"):
         api.call("CreateTable", {**table, "schemaDefinition": SCHEMA})
     thaw(session)
-    assert client.get_table(**table)["status"] == "ACTIVE"
-    session.execute("UPDATE local_keyspaces.settings SET value = 1 WHERE name = 'ddl_frozen'")
+    assert api.call("GetTable", table)["status"] == "ACTIVE"
+    freeze()
     with pytest.raises(ConflictError, match="UPDATING"):
         api.call("UpdateTable", {**table, "defaultTimeToLive": 9})
 
@@ -497,12 +500,11 @@ def test_every_paginator_of_the_model_gives_each_item_once(client: Any, keyspace
         "ListTypes": ({"keyspaceName": keyspace}, str, names),
         "ListTagsForResource": ({"resourceArn": arn}, lambda each: each["key"], names),
     }
-    model = boto3.Session()._session.get_paginator_model("keyspaces")._paginator_config
+    paginators: Any = boto3.Session()._session.get_paginator_model("keyspaces")
+    model = paginators._paginator_config
     assert set(asked) == set(model)
     for operation, (request, name_of, expected) in asked.items():
-        pages = list(
-            client.get_paginator(xform_name(operation)).paginate(**request, PaginationConfig={"PageSize": 2})
-        )
+        pages = list(client.get_paginator(xform_name(operation)).paginate(**request, PaginationConfig={"PageSize": 2}))
         found = [[name_of(each) for each in page[model[operation]["result_key"]]] for page in pages]
         assert all(len(page) == 2 for page in found[:-1])
         assert [name for page in found for name in page if name in expected] == expected, operation
@@ -527,7 +529,16 @@ def least(shape: Shape, known: dict[str, Any], name: str = "") -> Any:
             return {"timestamp": 0, "boolean": False}.get(shape.type_name, 1)
 
 
-NOT_SUPPORTED = {"keyspaces": {"RestoreTable", "UpdateKeyspace"}}
+NOT_SUPPORTED = {
+    "keyspaces": {"RestoreTable", "UpdateKeyspace"},
+    "application-autoscaling": {
+        "DeleteScheduledAction",
+        "DescribeScalingActivities",
+        "DescribeScheduledActions",
+        "GetPredictiveScalingForecast",
+        "PutScheduledAction",
+    },
+}
 
 
 @pytest.mark.parametrize("service", NOT_SUPPORTED)
@@ -537,11 +548,17 @@ def test_every_operation_of_the_model_is_answered_or_refused_in_its_words(
     client = client_of(service, control_plane)
     model = client.meta.service_model
     arn = f"arn:aws:cassandra:eu-west-1:111122223333:/keyspace/{keyspace}/"
-    known = {"keyspaceName": keyspace, "resourceArn": arn, "type": "int"}
+    known = {
+        "keyspaceName": keyspace,
+        "resourceArn": arn,
+        "type": "int",
+        "ServiceNamespace": "cassandra",
+        "ResourceARN": "arn:aws:application-autoscaling:eu-west-1:111122223333:scalable-target/none",
+    }
     refusals = {}
     # Deletions last: what the others name is still there.
     for operation in sorted(model.operation_names, key=lambda name: (name.startswith(("Delete", "Un")), name)):
-        if operation in {"DeleteKeyspace"}:
+        if operation == "DeleteKeyspace":
             known = {**known, "keyspaceName": "nowhere"}
         shapes = model.operation_model(operation)
         try:
@@ -572,3 +589,174 @@ def test_members_that_would_only_be_pretended_are_refused(client: Any, keyspace:
     regions = {"replicationStrategy": "MULTI_REGION", "regionList": ["eu-west-1", "eu-west-2"]}
     code, message = refused(client.create_keyspace, keyspaceName="multi", replicationSpecification=regions)
     assert (code, "not supported by local Keyspaces" in message) == ("ValidationException", True)
+
+
+@pytest.fixture
+def scaling_client(control_plane: KeyspacesControlPlane) -> Any:
+    return client_of("application-autoscaling", control_plane)
+
+
+@pytest.fixture
+def target(client: Any, keyspace: str) -> dict[str, str]:
+    """What names the write units of a provisioned table."""
+    client.create_table(
+        keyspaceName=keyspace, tableName="t", schemaDefinition=SCHEMA, capacitySpecification=PROVISIONED
+    )
+    return {
+        "ServiceNamespace": "cassandra",
+        "ResourceId": f"keyspace/{keyspace}/table/t",
+        "ScalableDimension": "cassandra:table:WriteCapacityUnits",
+    }
+
+
+def tracking(percent: float = 70.0, metric: str = "CassandraWriteCapacityUtilization") -> dict[str, Any]:
+    configuration = {"TargetValue": percent, "PredefinedMetricSpecification": {"PredefinedMetricType": metric}}
+    return {"PolicyType": "TargetTrackingScaling", "TargetTrackingScalingPolicyConfiguration": configuration}
+
+
+def test_a_scalable_target_is_registered_updated_and_deregistered_over_a_restart(
+    control_plane: KeyspacesControlPlane, scaling_client: Any, target: dict[str, str]
+) -> None:
+    arn = scaling_client.register_scalable_target(**target, MinCapacity=1, MaxCapacity=9)["ScalableTargetARN"]
+    suspended = {"DynamicScalingInSuspended": True}
+    again = scaling_client.register_scalable_target(**target, MaxCapacity=20, SuspendedState=suspended)
+    assert again["ScalableTargetARN"] == arn
+    scaling_client.put_scaling_policy(**target, PolicyName="p", **tracking())
+    control_plane.stop()
+    start(control_plane)
+    names = {"ServiceNamespace": "cassandra", "ResourceIds": [target["ResourceId"]]}
+    (found,) = scaling_client.describe_scalable_targets(**names)["ScalableTargets"]
+    assert (found["MinCapacity"], found["MaxCapacity"], found["ScalableTargetARN"]) == (1, 20, arn)
+    assert found["SuspendedState"]["DynamicScalingInSuspended"]
+    assert not found["SuspendedState"]["ScheduledScalingSuspended"]
+    assert datetime.now(UTC) - timedelta(minutes=5) < found["CreationTime"] <= datetime.now(UTC)
+    scaling_client.deregister_scalable_target(**target)
+    assert scaling_client.describe_scalable_targets(**names)["ScalableTargets"] == []
+    assert refused(scaling_client.deregister_scalable_target, **target)[0] == "ObjectNotFoundException"
+    scaling_client.register_scalable_target(**target, MinCapacity=1, MaxCapacity=9)
+    policies = scaling_client.describe_scaling_policies(ServiceNamespace="cassandra", ResourceId=target["ResourceId"])
+    assert policies["ScalingPolicies"] == []
+
+
+def test_a_policy_is_put_changed_and_deleted(scaling_client: Any, target: dict[str, str]) -> None:
+    assert refused(scaling_client.put_scaling_policy, **target, PolicyName="p", **tracking())[0] == (
+        "ObjectNotFoundException"
+    )
+    scaling_client.register_scalable_target(**target, MinCapacity=1, MaxCapacity=9)
+    arn = scaling_client.put_scaling_policy(**target, PolicyName="p", **tracking(50.0))["PolicyARN"]
+    assert arn.endswith(f"resource/cassandra/{target['ResourceId']}:policyName/p")
+    assert scaling_client.put_scaling_policy(**target, PolicyName="p", **tracking(60.0))["PolicyARN"] == arn
+    (found,) = scaling_client.describe_scaling_policies(**target)["ScalingPolicies"]
+    assert found["TargetTrackingScalingPolicyConfiguration"]["TargetValue"] == 60.0
+    code, message = refused(scaling_client.put_scaling_policy, **target, PolicyName="q", **tracking())
+    assert (code, "policy p tracks" in message) == ("ValidationException", True)
+    scaling_client.delete_scaling_policy(**target, PolicyName="p")
+    assert refused(scaling_client.delete_scaling_policy, **target, PolicyName="p")[0] == "ObjectNotFoundException"
+    assert scaling_client.describe_scaling_policies(**target)["ScalingPolicies"] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "answer"),
+    [
+        ({"ServiceNamespace": "dynamodb"}, ("ValidationException", "not supported by local Keyspaces")),
+        ({"ScalableDimension": "dynamodb:table:ReadCapacityUnits"}, ("ValidationException", "must be one of")),
+        ({"ResourceId": "table/t"}, ("ValidationException", "keyspace/KEYSPACE/table/TABLE")),
+        ({"MinCapacity": 10}, ("ValidationException", "from 10 to 9 units")),
+        ({"MinCapacity": 0}, ("ValidationException", "1 or more")),
+        ({"MaxCapacity": 40_001}, ("LimitExceededException", "at most 40000")),
+        ({"Tags": {f"k{number}": "v" for number in range(51)}}, ("ValidationException", "51 tags")),
+        ({"Tags": {"k": "v" * 257}}, ("ValidationException", "must be 256 or less")),
+    ],
+)
+def test_a_target_that_can_not_be_scaled_is_refused(
+    scaling_client: Any, target: dict[str, str], change: dict[str, Any], answer: tuple[str, str]
+) -> None:
+    asked = {**target, "MinCapacity": 1, "MaxCapacity": 9, **change}
+    found = refused(scaling_client.register_scalable_target, **asked)
+    assert (found[0], answer[1] in found[1]) == (answer[0], True), found
+    names = {"ServiceNamespace": "cassandra", "ResourceIds": [target["ResourceId"]]}
+    assert scaling_client.describe_scalable_targets(**names)["ScalableTargets"] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (tracking(19.0), "20 to 90"),
+        (tracking(metric="CassandraReadCapacityUtilization"), "does not go with cassandra:table:WriteCapacityUnits"),
+        ({"PolicyType": "StepScaling"}, "StepScaling is not supported by local Keyspaces"),
+        ({"PolicyType": "TargetTrackingScaling"}, "needs TargetTrackingScalingPolicyConfiguration"),
+    ],
+)
+def test_a_policy_that_keyspaces_would_not_take_is_refused(
+    scaling_client: Any, target: dict[str, str], change: dict[str, Any], message: str
+) -> None:
+    scaling_client.register_scalable_target(**target, MinCapacity=1, MaxCapacity=9)
+    code, found = refused(scaling_client.put_scaling_policy, **target, PolicyName="p", **change)
+    assert (code, message in found) == ("ValidationException", True), found
+    assert scaling_client.describe_scaling_policies(**target)["ScalingPolicies"] == []
+
+
+def test_an_on_demand_table_has_no_target_and_a_table_made_anew_none_of_the_old_ones(
+    client: Any, scaling_client: Any, keyspace: str, target: dict[str, str]
+) -> None:
+    name = {"keyspaceName": keyspace, "tableName": "t"}
+    scaling_client.register_scalable_target(**target, MinCapacity=1, MaxCapacity=9)
+    scaling_client.put_scaling_policy(**target, PolicyName="p", **tracking())
+    client.delete_table(**name)
+    client.create_table(**name, schemaDefinition=SCHEMA)
+    names = {"ServiceNamespace": "cassandra", "ResourceIds": [target["ResourceId"]]}
+    assert scaling_client.describe_scalable_targets(**names)["ScalableTargets"] == []
+    code, message = refused(scaling_client.register_scalable_target, **target, MinCapacity=1, MaxCapacity=9)
+    assert (code, "not PROVISIONED" in message) == ("ValidationException", True)
+    client.update_table(**name, capacitySpecification=PROVISIONED)
+    scaling_client.register_scalable_target(**target, MinCapacity=1, MaxCapacity=9)
+    assert scaling_client.describe_scaling_policies(**target)["ScalingPolicies"] == []
+
+
+def test_targets_and_policies_come_in_pages(
+    client: Any, scaling_client: Any, keyspace: str, target: dict[str, str]
+) -> None:
+    client.create_table(
+        keyspaceName=keyspace, tableName="u", schemaDefinition=SCHEMA, capacitySpecification=PROVISIONED
+    )
+    resources = [target["ResourceId"], f"keyspace/{keyspace}/table/u"]
+    for resource in resources:
+        for kind in ("Read", "Write"):
+            key = {
+                "ServiceNamespace": "cassandra",
+                "ResourceId": resource,
+                "ScalableDimension": f"cassandra:table:{kind}CapacityUnits",
+            }
+            scaling_client.register_scalable_target(**key, MinCapacity=1, MaxCapacity=9)
+            policy = tracking(metric=f"Cassandra{kind}CapacityUtilization")
+            scaling_client.put_scaling_policy(**key, PolicyName="p", **policy)
+    for operation, member in (("targets", "ScalableTargets"), ("policies", "ScalingPolicies")):
+        verb = "describe_scalable_targets" if operation == "targets" else "describe_scaling_policies"
+        paginator = scaling_client.get_paginator(verb)
+        pages = list(paginator.paginate(ServiceNamespace="cassandra", PaginationConfig={"PageSize": 3}))
+        found = [(each["ResourceId"], each["ScalableDimension"]) for page in pages for each in page[member]]
+        assert [len(page[member]) for page in pages] == [3, 1]
+        assert found == [
+            (resource, f"cassandra:table:{kind}CapacityUnits") for resource in resources for kind in ("Read", "Write")
+        ]
+    call = scaling_client.describe_scalable_targets
+    for token in ("nonsense!", "e30="):
+        assert refused(call, ServiceNamespace="cassandra", NextToken=token)[0] == "InvalidNextTokenException"
+    assert refused(call, ServiceNamespace="cassandra", MaxResults=51)[0] == "ValidationException"
+    key = {"ScalableDimension": target["ScalableDimension"]}
+    assert refused(call, ServiceNamespace="cassandra", **key)[0] == "ValidationException"
+
+
+def test_a_scalable_target_has_tags(scaling_client: Any, target: dict[str, str]) -> None:
+    limits = {"MinCapacity": 1, "MaxCapacity": 9}
+    arn = scaling_client.register_scalable_target(**target, **limits, Tags={"a": "1"})["ScalableTargetARN"]
+    scaling_client.tag_resource(ResourceARN=arn, Tags={"b": "2", "c": ""})
+    scaling_client.untag_resource(ResourceARN=arn, TagKeys=["a"])
+    assert scaling_client.list_tags_for_resource(ResourceARN=arn)["Tags"] == {"b": "2", "c": ""}
+    many = {f"k{number}": "v" for number in range(49)}
+    assert refused(scaling_client.tag_resource, ResourceARN=arn, Tags=many)[0] == "TooManyTagsException"
+    assert refused(scaling_client.register_scalable_target, **target, **limits, Tags={"d": "4"})[0] == (
+        "ValidationException"
+    )
+    scaling_client.deregister_scalable_target(**target)
+    assert refused(scaling_client.list_tags_for_resource, ResourceARN=arn)[0] == "ResourceNotFoundException"
