@@ -1,4 +1,4 @@
-"""`python -m rehearsal.keyspaces_control_plane`: serve the API over one local Keyspaces node until told to end."""
+"""`python -m rehearsal.keyspaces_control_plane`: serve the APIs over one local Keyspaces node until told to end."""
 
 from __future__ import annotations
 
@@ -10,9 +10,14 @@ import time
 from pathlib import Path
 
 from keyspaces_migration.clients import open_session
+from rehearsal.keyspaces_control_plane.account import Account
+from rehearsal.keyspaces_control_plane.backend import Backend
 from rehearsal.keyspaces_control_plane.live_schema import LiveSchema
-from rehearsal.keyspaces_control_plane.operations import Account, ControlPlane
+from rehearsal.keyspaces_control_plane.operations import keyspaces_api
 from rehearsal.keyspaces_control_plane.properties import PropertyStore
+from rehearsal.keyspaces_control_plane.scaling_operations import auto_scaling_api
+from rehearsal.keyspaces_control_plane.scaling_registry import Registry
+from rehearsal.keyspaces_control_plane.scaling_targets import ScalingStore
 from rehearsal.keyspaces_control_plane.server import ControlPlaneServer
 from rehearsal.local_keyspaces.contact import Contact
 
@@ -27,13 +32,15 @@ def main() -> None:
     # No metadata: DDL is followed in the system tables, which have it at once.
     settings = Contact.read(arguments.node).session_settings(request_timeout_s=REQUEST_TIMEOUT_S, schema_metadata=False)
     with open_session(settings) as session:
-        control_plane = ControlPlane(
+        backend = Backend(
             schema=LiveSchema(session),
             properties=PropertyStore(arguments.properties),
             account=Account(region=arguments.region, account_id=arguments.account_id),
             now_ms=lambda: time.time_ns() // 1_000_000,
         )
-        _serve(ControlPlaneServer(control_plane, address=arguments.address, port=arguments.port))
+        registry, lock = Registry(backend=backend, store=ScalingStore(arguments.properties)), threading.Lock()
+        apis = [keyspaces_api(backend, lock), auto_scaling_api(registry, lock)]
+        _serve(ControlPlaneServer(apis, address=arguments.address, port=arguments.port))
 
 
 def _serve(server: ControlPlaneServer) -> None:

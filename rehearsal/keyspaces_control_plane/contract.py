@@ -15,27 +15,31 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+# Patterns are Java's, which writes the characters beyond U+FFFF as a range of surrogate pairs.
+_JAVA = {r"\uD800\uDC00-\uDBFF\uDFFF": r"\U00010000-\U0010FFFF", r"\p{Print}": r"[\x20-\x7E]"}
+
+
 @cache
-def service_model() -> ServiceModel:
-    """The model of `keyspaces` that botocore ships."""
-    return botocore.session.get_session().get_service_model("keyspaces")
+def service_model(service: str) -> ServiceModel:
+    """The model of a service that botocore ships, by botocore's name of it."""
+    return botocore.session.get_session().get_service_model(service)
 
 
-def validate(operation: str, request: object) -> None:
+def validate(service: str, operation: str, request: object) -> None:
     """Hold a request against its operation's input shape.
 
     Raises:
         ValidationError: It breaks the shape; the message names every place.
     """
-    shape = service_model().operation_model(operation).input_shape
+    shape = service_model(service).operation_model(operation).input_shape
     found = list(_problems(shape, request, "request")) if shape is not None else []
     if found:
         raise ValidationError(f"{len(found)} validation error(s) detected: " + "; ".join(found))
 
 
-def error_codes(operation: str) -> frozenset[str]:
+def error_codes(service: str, operation: str) -> frozenset[str]:
     """The errors that the model lets an operation answer with."""
-    return frozenset(shape.name for shape in service_model().operation_model(operation).error_shapes)
+    return frozenset(shape.name for shape in service_model(service).operation_model(operation).error_shapes)
 
 
 def _problems(shape: Shape, value: object, path: str) -> Iterator[str]:
@@ -46,7 +50,7 @@ def _problems(shape: Shape, value: object, path: str) -> Iterator[str]:
     elif isinstance(shape, StringShape):
         yield from _string(shape, value, path)
     elif isinstance(shape, MapShape):
-        yield f"value at '{path}': this stand-in reads no maps"
+        yield from _map(shape, value, path)
     else:
         yield from _plain(shape, value, path)
 
@@ -74,6 +78,16 @@ def _list(shape: ListShape, value: object, path: str) -> Iterator[str]:
         yield from _problems(shape.member, element, f"{path}[{index}]")
 
 
+def _map(shape: MapShape, value: object, path: str) -> Iterator[str]:
+    if not isinstance(value, dict):
+        yield f"value {value!r} at '{path}' must be an object"
+        return
+    yield from _within(shape, len(value), path, "length")
+    for key, element in value.items():
+        yield from _problems(shape.key, key, f"{path}, a key")
+        yield from _problems(shape.value, element, f"{path}[{key}]")
+
+
 def _string(shape: StringShape, value: object, path: str) -> Iterator[str]:
     if not isinstance(value, str):
         yield f"value {value!r} at '{path}' must be a string"
@@ -82,8 +96,14 @@ def _string(shape: StringShape, value: object, path: str) -> Iterator[str]:
     if shape.enum and value not in shape.enum:
         yield f"value {value!r} at '{path}' must be one of {', '.join(shape.enum)}"
     pattern = shape.metadata.get("pattern")
-    if pattern and not re.fullmatch(pattern, value):
+    if pattern and not re.fullmatch(_python(pattern), value):
         yield f"value {value!r} at '{path}' must match {pattern}"
+
+
+def _python(pattern: str) -> str:
+    for java, python in _JAVA.items():
+        pattern = pattern.replace(java, python)
+    return pattern
 
 
 def _plain(shape: Shape, value: object, path: str) -> Iterator[str]:
@@ -93,7 +113,7 @@ def _plain(shape: Shape, value: object, path: str) -> Iterator[str]:
                 yield f"value {value!r} at '{path}' must be a whole number"
                 return
             yield from _within(shape, value, path, "value")
-        case "double" | "float":
+        case "double" | "float" | "timestamp":
             if isinstance(value, bool) or not isinstance(value, int | float):
                 yield f"value {value!r} at '{path}' must be a number"
         case "boolean":

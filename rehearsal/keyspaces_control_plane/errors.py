@@ -1,4 +1,4 @@
-"""The errors that the service model of `keyspaces` has, as exceptions."""
+"""The errors that the service models have, as exceptions."""
 
 from __future__ import annotations
 
@@ -38,3 +38,23 @@ class InternalServerError(ServiceError):
     """The stand-in or its Cassandra node failed; clients retry it."""
 
     http_status = 500
+
+
+class ObjectNotFoundError(ServiceError):
+    """Application Auto Scaling has no such scalable target or policy."""
+
+
+class InvalidNextTokenError(ServiceError):
+    """The token is none that Application Auto Scaling gave."""
+
+
+class TooManyTagsError(ServiceError):
+    """A scalable target would have more tags than it may."""
+
+
+class LimitExceededError(ServiceError):
+    """A limit of Application Auto Scaling would be exceeded."""
+
+
+class InternalServiceError(InternalServerError):
+    """InternalServerError, as Application Auto Scaling names it."""

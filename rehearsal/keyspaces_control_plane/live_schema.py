@@ -156,8 +156,8 @@ def is_system(keyspace: str) -> bool:
     return keyspace == "system" or keyspace.startswith("system_")
 
 
-def cql_type(column: Mapping[str, str]) -> str:
-    """The type of an API column as CQL text.
+def cql_type(column: Mapping[str, str], *, what: str = "column") -> str:
+    """The type of an API column, or of a type's field, as CQL text.
 
     Raises:
         ValidationError: It is no CQL type.
@@ -165,7 +165,7 @@ def cql_type(column: Mapping[str, str]) -> str:
     try:
         return str(parse_type(column["type"]))
     except CqlTypeError as error:
-        raise ValidationError(f"column {column['name']!r}: {error}") from None
+        raise ValidationError(f"{what} {column['name']!r}: {error}") from None
 
 
 def _order(key: Mapping[str, str]) -> str:

@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from rehearsal.keyspaces_control_plane.operations import Account
+from rehearsal.keyspaces_control_plane.account import Account
 from rehearsal.processes import NO_ANSWER, Child, Program
 
 if TYPE_CHECKING:

@@ -1,10 +1,11 @@
-"""What the node does not hold, kept in SQLite beside it: tags, and when a table was made."""
+"""What the node does not hold, kept in SQLite beside it: tags, auto scaling, and since when things are as they are."""
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -15,6 +16,14 @@ _SCHEMA = """
     CREATE TABLE IF NOT EXISTS creations (
         table_id TEXT PRIMARY KEY,
         created_ms INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE IF NOT EXISTS recoveries (
+        table_id TEXT PRIMARY KEY,
+        since_ms INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE IF NOT EXISTS auto_scaling (
+        table_id TEXT PRIMARY KEY,
+        specification TEXT NOT NULL
     ) STRICT;
     CREATE TABLE IF NOT EXISTS tags (
         arn TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (arn, key)
@@ -45,6 +54,38 @@ class PropertyStore:
         """Keep when a table was made."""
         with self._transaction() as connection:
             connection.execute("INSERT OR REPLACE INTO creations VALUES (?, ?)", (str(table_id), created_ms))
+
+    def recovery_since_ms(self, table_id: UUID, now_ms: int) -> int:
+        """Since when a table has point-in-time recovery, in ms since 1970: `now_ms` where that was not kept before."""
+        with self._transaction() as connection:
+            connection.execute("INSERT OR IGNORE INTO recoveries VALUES (?, ?)", (str(table_id), now_ms))
+            found = connection.execute(
+                "SELECT since_ms FROM recoveries WHERE table_id = ?", (str(table_id),)
+            ).fetchone()
+        return int(found[0])
+
+    def forget_recovery(self, table_id: UUID) -> None:
+        """A table has no point-in-time recovery any more."""
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM recoveries WHERE table_id = ?", (str(table_id),))
+
+    def auto_scaling(self, table_id: UUID) -> dict[str, Any] | None:
+        """The autoScalingSpecification of a table, or None."""
+        query = "SELECT specification FROM auto_scaling WHERE table_id = ?"
+        with self._transaction() as connection:
+            found = connection.execute(query, (str(table_id),)).fetchone()
+        return None if found is None else dict(json.loads(found[0]))
+
+    def put_auto_scaling(self, table_id: UUID, specification: Mapping[str, Any]) -> None:
+        """Keep the autoScalingSpecification of a table."""
+        row = (str(table_id), json.dumps(specification))
+        with self._transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO auto_scaling VALUES (?, ?)", row)
+
+    def forget_auto_scaling(self, table_id: UUID) -> None:
+        """A table scales by itself no more."""
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM auto_scaling WHERE table_id = ?", (str(table_id),))
 
     def tags(self, arn: str) -> dict[str, str]:
         """The tags of a resource, by key."""

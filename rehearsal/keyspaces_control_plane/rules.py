@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rehearsal.keyspaces_control_plane.api import NOT_SUPPORTED
 from rehearsal.keyspaces_control_plane.custom_properties import SPECIFICATIONS
 from rehearsal.keyspaces_control_plane.errors import ServiceQuotaExceededError, ValidationError
 from rehearsal.keyspaces_control_plane.live_schema import cql_type
@@ -16,8 +17,8 @@ MAX_KEYSPACES = 256
 MAX_TABLES = 256
 MAX_UNITS_OF_A_TABLE = 40_000
 
-CHANGES = ("addColumns", "defaultTimeToLive", *SPECIFICATIONS)
-NOT_BUILT = ("autoScalingSpecification", "replicaSpecifications", "cdcSpecification")
+CHANGES = ("addColumns", "defaultTimeToLive", *SPECIFICATIONS, "autoScalingSpecification")
+REFUSED = ("replicaSpecifications", "cdcSpecification")
 
 
 def check_definition(definition: Mapping[str, Any]) -> None:
@@ -66,26 +67,27 @@ def check_capacity(specification: Mapping[str, Any] | None) -> None:
         raise ServiceQuotaExceededError(f"{units}: a table has at most {MAX_UNITS_OF_A_TABLE} units of each kind")
 
 
-def the_one_change(request: Mapping[str, Any]) -> str:
+def the_changes(request: Mapping[str, Any]) -> list[str]:
     """Name the member of an UpdateTable request that is to change.
 
     "Note that you can only update one specific table setting per update operation" (API reference, UpdateTable).
+    Capacity and its auto scaling may come together, as in the Developer Guide's commands that turn auto scaling on.
 
     Raises:
-        ValidationError: There is none, or more than one, or this stand-in does not have it.
+        ValidationError: There is none, or more, or this stand-in does not have it.
     """
-    given = [name for name in (*CHANGES, *NOT_BUILT) if request.get(name) is not None]
-    if len(given) != 1:
+    refuse_what_is_not_supported(request)
+    given = [name for name in CHANGES if request.get(name) is not None]
+    if len(given) != 1 and given != ["capacitySpecification", "autoScalingSpecification"]:
         raise ValidationError(f"exactly one setting in a call, of {', '.join(CHANGES)}; found: {given or 'none'}")
-    refuse_what_is_not_built(request)
-    return given[0]
+    return given
 
 
-def refuse_what_is_not_built(request: Mapping[str, Any]) -> None:
+def refuse_what_is_not_supported(request: Mapping[str, Any]) -> None:
     """Refuse members that are valid at AWS and that this stand-in would only pretend to heed.
 
     Raises:
         ValidationError: One is there.
     """
-    if missing := [name for name in NOT_BUILT if request.get(name) is not None]:
-        raise ValidationError(f"local Keyspaces does not have: {', '.join(missing)}")
+    if found := [name for name in REFUSED if request.get(name) is not None]:
+        raise ValidationError(f"{NOT_SUPPORTED}: {', '.join(found)}")

@@ -14,10 +14,17 @@ from cassandra.cluster import NoHostAvailable
 from typing_extensions import override
 
 from rehearsal.keyspaces_control_plane.contract import error_codes, service_model
-from rehearsal.keyspaces_control_plane.errors import InternalServerError, ServiceError, ValidationError
+from rehearsal.keyspaces_control_plane.errors import (
+    InternalServerError,
+    InternalServiceError,
+    ServiceError,
+    ValidationError,
+)
 
 if TYPE_CHECKING:
-    from rehearsal.keyspaces_control_plane.operations import ControlPlane
+    from collections.abc import Iterable
+
+    from rehearsal.keyspaces_control_plane.api import Answer, Api
 
 log = logging.getLogger(__name__)
 
@@ -30,10 +37,10 @@ class ControlPlaneServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, control_plane: ControlPlane, *, address: str, port: int) -> None:
+    def __init__(self, apis: Iterable[Api], *, address: str, port: int) -> None:
         if not ipaddress.ip_address(address).is_loopback:
             raise ValueError(f"{address} is not a loopback address: the API checks no signatures")
-        self.control_plane = control_plane
+        self.apis = {service_model(api.service).metadata["targetPrefix"]: api for api in apis}
         super().__init__((address, port), _Handler)
 
     @property
@@ -47,33 +54,37 @@ class _Handler(BaseHTTPRequestHandler):
     server: ControlPlaneServer
 
     def do_POST(self) -> None:
-        operation = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
+        target = self.headers.get("X-Amz-Target", "")
         try:
-            status, answer = 200, self._answer(operation)
+            status, answer = 200, self._answer(target)
         except ServiceError as error:
             status, answer = error.http_status, {"__type": error.code, "message": str(error)}
-        log.info("%s %s %s", operation, status, answer.get("message", ""))
+        log.info("%s %s %s", target, status, answer.get("message", ""))
         self._send(status, answer)
 
     def do_GET(self) -> None:
         """Say that it is there, for those who wait for a start."""
-        self._send(200, {"service": "keyspaces", "operations": sorted(self.server.control_plane.operations)})
+        apis = self.server.apis.values()
+        self._send(200, {"services": {api.service: sorted(api.operations) for api in apis}})
 
-    def _answer(self, operation: str) -> dict[str, Any]:
+    def _answer(self, target: str) -> Answer:
         # Read before anything is refused: what is left of a body would be taken for the next request.
         request = self._request()
-        if operation not in service_model().operation_names:
-            raise ValidationError(f"X-Amz-Target {self.headers.get('X-Amz-Target')!r} names no operation of Keyspaces")
+        prefix, _, operation = target.rpartition(".")
+        api = self.server.apis.get(prefix)
+        if api is None or operation not in service_model(api.service).operation_names:
+            raise ValidationError(f"X-Amz-Target {target!r} names no operation of {', '.join(self.server.apis)}")
         try:
-            return self.server.control_plane.call(operation, request)
+            return api.call(operation, request)
         except ServiceError as error:
-            if error.code in error_codes(operation):
+            if error.code in error_codes(api.service, operation):
                 raise
             raise ValidationError(str(error)) from error
         except RequestValidationException as error:
             raise ValidationError(f"Cassandra refuses it: {error}") from error
         except (DriverException, NoHostAvailable) as error:
-            raise InternalServerError(f"the Cassandra node behind local Keyspaces: {error}") from error
+            failed = InternalServiceError if api.service == "application-autoscaling" else InternalServerError
+            raise failed(f"the Cassandra node behind local Keyspaces: {error}") from error
 
     def _request(self) -> dict[str, Any]:
         length = int(self.headers.get("Content-Length", 0))

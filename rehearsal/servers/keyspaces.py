@@ -11,7 +11,7 @@ from typing_extensions import override
 from keyspaces_migration.clients import open_session
 from rehearsal.cassandra.node import NodeTls
 from rehearsal.certificates import CA_FILE, KEYSTORE, kept_server_files, make_keystore
-from rehearsal.keyspaces_control_plane.operations import Account
+from rehearsal.keyspaces_control_plane.account import Account
 from rehearsal.keyspaces_control_plane.process import ControlPlaneSettings, KeyspacesControlPlane
 from rehearsal.local_keyspaces.credentials import Credentials
 from rehearsal.local_keyspaces.node import LocalKeyspacesNode, LocalKeyspacesSettings

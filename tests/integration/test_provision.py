@@ -19,7 +19,7 @@ from keyspaces_infra.changes import HOLDS_DATA
 from keyspaces_migration.clients import open_session
 from keyspaces_migration.config import Migration, load_migration
 from keyspaces_migration.parity import compare_schema
-from rehearsal.keyspaces_control_plane.operations import Account
+from rehearsal.keyspaces_control_plane.account import Account
 from rehearsal.keyspaces_control_plane.process import ControlPlaneSettings, KeyspacesControlPlane
 from rehearsal.ports import free_ports
 from rehearsal.processes import wait_until
