@@ -145,5 +145,6 @@ def test_the_guides_fixture_serves_another_projects_suite_and_leaves_nothing_beh
     environment = {**os.environ, "KEYSPACES_MIGRATION": str(ROOT)}
     done = subprocess.run(command, cwd=suite, env=environment, capture_output=True, text=True, check=False, timeout=240)
     assert "1 passed" in done.stdout, done.stdout + done.stderr
-    (home,) = scratch.glob("local-keyspaces*")
+    home = scratch / "local-keyspaces0"
+    assert (home / "target").is_dir()
     assert list(processes_of(home)) == []

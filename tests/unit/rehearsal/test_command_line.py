@@ -22,13 +22,15 @@ if TYPE_CHECKING:
 def test_json_about_parts_that_would_not_run_is_refused_on_standard_error_before_anything_starts(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], only: tuple[str, ...], advice: str
 ) -> None:
+    # A folder that no world takes: were the choice not refused first, the start would fail for this reason.
     home = tmp_path / "world"
+    home.mkdir()
+    (home / "not-ours").touch()
     parts = [word for part in only for word in ("--only", part)]
     assert main(["up", "--home", str(home), "--json", *parts]) == 1
     said = capsys.readouterr()
     assert said.out == ""
     assert advice in said.err
-    assert not home.exists()
 
 
 def test_json_about_the_whole_world_or_local_keyspaces_alone_is_fine() -> None:
