@@ -55,21 +55,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     # Reports have wide tables; where no terminal says how wide it is, 80 columns would cut them up.
     console = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=WIDTH)
+    # A program reads standard output then, and takes whatever stands there for JSON.
+    words = Console(stderr=True, highlight=False) if getattr(chosen, "json", False) else console
     try:
         with interruptible():
             return int(chosen.run(chosen, console))
     except KeyboardInterrupt:
-        console.print("taken down")
+        words.print("taken down")
         return INTERRUPTED
     except (WorldError, ValueError) as error:
-        console.print(f"[red]{escape(str(error))}[/]", soft_wrap=True)
+        words.print(f"[red]{escape(str(error))}[/]", soft_wrap=True)
         return 1
 
 
 def _settings(chosen: argparse.Namespace) -> WorldSettings:
+    ports = WorldPorts.free() if getattr(chosen, "free_ports", False) else WorldPorts()
     return WorldSettings(
         home=chosen.home,
-        ports=WorldPorts().choose(dict(chosen.port)),
+        ports=ports.choose(dict(chosen.port)),
         components=frozenset(chosen.only or Component),
         wipe=chosen.wipe,
         days=chosen.days,
@@ -114,10 +117,13 @@ def _screenshots(chosen: argparse.Namespace, console: Console) -> int:
 
 
 def _up(chosen: argparse.Namespace, console: Console) -> int:
+    settings = _settings(chosen)
+    if chosen.json:
+        require_addresses(settings.components)
     reporter = ConsoleReporter()
     began = time.monotonic()
     try:
-        with World(_settings(chosen), reporter=reporter) as world:
+        with World(settings, reporter=reporter) as world:
             reporter.close()
             if chosen.json:
                 console.file.write(
@@ -131,6 +137,19 @@ def _up(chosen: argparse.Namespace, console: Console) -> int:
     finally:
         reporter.close()
     return 0
+
+
+def require_addresses(started: frozenset[Component]) -> None:
+    """Check that what `addresses` names is started: a program would take the address of a part that does not run.
+
+    Raises:
+        ValueError: A part is not started; the message says how to start it.
+    """
+    if missing := [part.value for part in (Component.TARGET, Component.KEYSPACES) if part not in started]:
+        raise ValueError(
+            f"--json says where target and keyspaces are, and {' and '.join(missing)} would not be started. "
+            f"Add {' '.join(f'--only {part}' for part in missing)}, or leave --json out"
+        )
 
 
 def addresses(world: World) -> dict[str, str | int]:
@@ -251,6 +270,9 @@ def _parser() -> argparse.ArgumentParser:
         if name == "up":
             command.add_argument("--only", type=Component, action="append", metavar="PART", help="start only this part")
             command.add_argument("--json", action="store_true", help="say where the target is in one line of JSON")
+            command.add_argument(
+                "--free-ports", action="store_true", help="ports that nothing listens on now; --port goes before them"
+            )
     return parser
 
 
