@@ -51,15 +51,14 @@ _REPLACING = (
     "schemaDefinition.staticColumns",
 )
 _FILLED_IN = ("capacitySpecification", "comment", "encryptionSpecification", "pointInTimeRecovery", "region")
-_SETTINGS = (
-    "capacitySpecification",
-    "clientSideTimestamps",
-    "encryptionSpecification",
-    "pointInTimeRecovery",
-    "ttl",
-)
-# The API shows it, and pulumi_aws has no property for it.
-_OBSERVED = frozenset({"lastUpdateToPayPerRequestTimestamp"})
+# With the members that pulumi_aws has; the API shows more, such as when a table became on-demand.
+_SETTINGS = {
+    "capacitySpecification": ("throughputMode", "readCapacityUnits", "writeCapacityUnits"),
+    "clientSideTimestamps": ("status",),
+    "encryptionSpecification": ("type", "kmsKeyIdentifier"),
+    "pointInTimeRecovery": ("status",),
+    "ttl": ("status",),
+}
 _PARTS = ("columns", "partitionKeys", "clusteringKeys", "staticColumns")
 
 
@@ -126,7 +125,7 @@ class Table:
             "defaultTimeToLive": table["defaultTimeToLive"],
             "region": account.region,
             "tags": tags.read(account, table["resourceArn"]),
-            **{name: _without_observed(table[name]) for name in _SETTINGS if name in table},
+            **{name: _known(table[name], members) for name, members in _SETTINGS.items() if name in table},
         }
         outputs["tagsAll"] = outputs["tags"]
         return Found(outputs=outputs, inputs=_inputs(outputs, inputs))
@@ -160,8 +159,8 @@ def _mismatch(path: str, value: object, pattern: re.Pattern[str]) -> Iterator[Fa
         yield Failure(path=path, reason=f"{value!r} is not let through: pulumi_aws's pattern is {pattern.pattern}")
 
 
-def _without_observed(setting: Properties) -> Properties:
-    return {name: value for name, value in setting.items() if name not in _OBSERVED}
+def _known(setting: Properties, members: tuple[str, ...]) -> Properties:
+    return {name: setting[name] for name in members if name in setting}
 
 
 def _key(resource_id: str) -> dict[str, str]:
