@@ -171,10 +171,15 @@ def _key(resource_id: str) -> dict[str, str]:
 def _flat(inputs: Properties) -> Properties:
     flat = {name: value for name, value in inputs.items() if name != "schemaDefinition"}
     for part, value in (inputs.get("schemaDefinition") or {}).items():
-        # Sets in the real provider: put in order, so that only their content is compared.
+        # Sets in the real provider: put in order, so that only their content is compared. By names and not by text: a
+        # column's members come in whatever order protobuf's map gives them.
         is_set = part in ("columns", "staticColumns") and isinstance(value, list)
-        flat[f"schemaDefinition.{part}"] = sorted(value, key=str) if is_set else value
+        flat[f"schemaDefinition.{part}"] = sorted(value, key=_by_name) if is_set else value
     return {name: value for name, value in flat.items() if value not in ([], {}, None)}
+
+
+def _by_name(column: Properties) -> str:
+    return str(column.get("name"))
 
 
 def _columns(inputs: Properties) -> set[tuple[str, str]]:
