@@ -134,6 +134,9 @@ def node_settings(settings: LocalKeyspacesSettings) -> NodeSettings:
             **settings.overrides,
         },
         java_options=(
+            # Cassandra allocates the length that a value of a frame claims, up to 2 GB, before it looks. That must cost
+            # the client its request, and not everybody the node.
+            "-XX:-ExitOnOutOfMemoryError",
             f"-Dcassandra.custom_query_handler_class={HANDLER}",
             f"-Dlocal_keyspaces.home={settings.home.resolve()}",
             f"-Dlocal_keyspaces.region={settings.region}",

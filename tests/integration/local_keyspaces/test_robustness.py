@@ -189,9 +189,19 @@ def test_newer_protocol_versions_are_refused_as_a_driver_expects(local_keyspaces
 def test_frames_of_noise_end_at_most_their_own_connection(odd: Session, local_keyspaces: LocalKeyspacesNode) -> None:
     noise = random.Random(5)  # noqa: S311 - the same noise each time
     for _ in range(100):
-        # None that carry values: Cassandra allocates the length that a value claims, up to 2 GB, before it looks.
-        send(local_keyspaces, noise.choice([QUERY, PREPARE, 11, 200]), noise.randbytes(noise.randrange(60)))
+        send(local_keyspaces, noise.choice([QUERY, PREPARE, EXECUTE, BATCH, 11, 200]), noise.randbytes(noise.randrange(60)))
     assert still_serves(odd, local_keyspaces)
+
+
+def test_a_value_that_claims_two_gigabytes_ends_at_most_its_own_connection(
+    odd: Session, local_keyspaces: LocalKeyspacesNode
+) -> None:
+    claimed = struct.pack(">HBH", LOCAL_QUORUM, 1, 1) + struct.pack(">i", 2**31 - 1)
+    for _ in range(3):
+        send(local_keyspaces, QUERY, text("SELECT * FROM odd.t WHERE k = ?") + claimed)
+        assert still_serves(odd, local_keyspaces)
+    odd.execute("INSERT INTO odd.t (k, c, v) VALUES (9, 'after', 'it')")
+    assert odd.execute("SELECT v FROM odd.t WHERE k = 9 AND c = 'after'").one().v == "it"
 
 
 def test_frames_cut_short_end_at_most_their_own_connection(odd: Session, local_keyspaces: LocalKeyspacesNode) -> None:
