@@ -58,8 +58,8 @@ _SETTINGS = (
     "pointInTimeRecovery",
     "ttl",
 )
-# The API shows it, and pulumi_aws has no property for it.
-_OBSERVED = frozenset({"lastUpdateToPayPerRequestTimestamp"})
+# The API shows them, and pulumi_aws has no property for them.
+_OBSERVED = frozenset({"earliestRestorableTimestamp", "lastUpdateToPayPerRequestTimestamp"})
 _PARTS = ("columns", "partitionKeys", "clusteringKeys", "staticColumns")
 
 
