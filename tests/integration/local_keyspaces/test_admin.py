@@ -182,6 +182,8 @@ def test_a_skewed_clock_moves_the_window_of_timestamps(
         ("PUT", "/settings", '{"page_byte": 1}', "page_bytes"),
         ("PUT", "/settings", '{"page_bytes": "1"}', "an integer"),
         ("PUT", "/settings", '{"page_bytes": 0}', "from 1 to"),
+        ("PUT", "/settings", '{"burst_s": 7, "capacity": true, "page_bytes": 0}', "from 1 to"),
+        ("PUT", "/settings", '{"ddl_frozen": true, "ddl_delay_ms": -1}', "0 or more"),
         ("PUT", "/settings", '{"capacity": 1}', "true or false"),
         ("PUT", "/settings", '{"capacity": tru', "no JSON"),
         ("PUT", "/settings", "[]", "a JSON object"),

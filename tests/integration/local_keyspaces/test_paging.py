@@ -127,3 +127,24 @@ def test_a_page_reads_one_megabyte_at_most(session: Session, admin: LocalKeyspac
     found = pages(session, "SELECT c, v FROM paging.wide WHERE p = 1", 5000)
     assert [row.c for row in flat(found)] == list(range(30))
     assert [len(page) for page in found] == [11, 11, 8]
+
+
+@pytest.mark.usefixtures("rows")
+def test_the_pages_of_one_prepared_statement_do_not_mix(session: Session, admin: LocalKeyspacesAdmin) -> None:
+    admin.change_settings(page_bytes=1 << 20, capacity=False)
+    session.execute("CREATE TABLE paging.mixed (p int, c int, PRIMARY KEY (p, c))")
+    insert = session.prepare("INSERT INTO paging.mixed (p, c) VALUES (?, ?)")
+    sizes = {p: p % 12 for p in range(120)}
+    execute_concurrent_with_args(session, insert, [(p, c) for p, size in sizes.items() for c in range(size)])
+    select = session.prepare("SELECT p, c FROM paging.mixed WHERE p = ?")
+    select.fetch_size = 5
+    # What Cassandra knows of a prepared statement's columns is one object for all of its executions.
+    long = session.execute(select, (11,))
+    assert long.has_more_pages
+    for p, size in sizes.items():
+        assert session.execute(select, (p,)).has_more_pages is (size >= 5)
+    # The answers that were asked for together belong to different partitions, at different places.
+    for _ in range(5):
+        asked = [(p, session.execute_async(select, (p,))) for p in sizes]
+        for p, future in asked:
+            assert [(row.p, row.c) for row in future.result()] == [(p, c) for c in range(sizes[p])]

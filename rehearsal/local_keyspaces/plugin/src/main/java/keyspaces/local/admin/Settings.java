@@ -37,7 +37,7 @@ final class Settings {
     }
 
     /**
-     * Set some. Names and types are checked before anything is set.
+     * Set all of them, or none. For requests that were under way meanwhile, some may have held for a moment.
      *
      * @throws BadRequest with what is allowed
      */
@@ -46,10 +46,17 @@ final class Settings {
         Map<String, Object> values = new LinkedHashMap<>();
         for (String name : body.names())
             values.put(name, entries.get(name).type == Boolean.class ? (Object) body.flag(name) : (Object) body.number(name));
+        Map<String, Object> before = all();
         try {
-            values.forEach((name, value) -> entries.get(name).write.accept(value));
+            write(values);
         } catch (IllegalArgumentException error) {
+            before.keySet().retainAll(values.keySet());
+            write(before);
             throw new BadRequest(error.getMessage());
         }
+    }
+
+    private void write(Map<String, Object> values) {
+        values.forEach((name, value) -> entries.get(name).write.accept(value));
     }
 }

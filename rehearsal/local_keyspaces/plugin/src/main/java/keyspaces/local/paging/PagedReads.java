@@ -125,7 +125,8 @@ public final class PagedReads {
                 fetch = Math.max(fetch, Math.min(fetch * 2, budget.rows() * 2 + FIRST_FETCH));
             }
             boolean more = rows.size() < limit && (budget.usedUp() || !pager.isExhausted());
-            ResultSet result = new ResultSet(select.getResultMetadata(), rows);
+            // A copy: Cassandra keeps one for all executions of a statement, and the paging state is written into it.
+            ResultSet result = new ResultSet(select.getResultMetadata().copy(), rows);
             result.trim(limit);
             if (more) result.metadata.setHasMorePages(stopped());
             return new Read(new ResultMessage.Rows(result), budget.bytes());
