@@ -58,7 +58,7 @@ reference: setup ## write the migration file's JSON Schema and reference page an
 .PHONY: bench
 bench: setup ## run one benchmark: make bench NAME=parse
 	@test -n "$(NAME)" || { echo "name one: make bench NAME=… of: $$(cd benchmarks && ls *.py | sed 's/\.py//;s/_/-/g' | tr '\n' ' ')" >&2; exit 2; }
-	@$(PY) benchmarks/$(subst -,_,$(NAME)).py
+	@PYTHONPATH=. $(PY) benchmarks/$(subst -,_,$(NAME)).py
 
 .PHONY: screenshots
 screenshots: ## take the pictures in docs/ anew, in a real browser on the local world
