@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from botocore.stub import Stubber
 from google.protobuf import struct_pb2
 
 from rehearsal.pulumi_aws_provider.account import ConfigurationError, connect
@@ -109,6 +111,32 @@ def test_types_of_one_level_pass(cql_type: str) -> None:
 def test_what_pulumi_aws_does_not_let_through_is_refused(column: dict[str, str]) -> None:
     (path,) = failures(column)
     assert path.startswith("schemaDefinition.columns[3].")
+
+
+def test_a_table_is_read_without_the_times_that_the_api_adds_to_its_settings() -> None:
+    account = connect({"region": "eu-west-1", "endpoints": '[{"keyspaces": "http://127.0.0.1:1"}]'})
+    arn = "arn:aws:cassandra:eu-west-1:111122223333:/keyspace/k/table/t"
+    answer = {
+        "keyspaceName": "k",
+        "tableName": "t",
+        "resourceArn": arn,
+        "schemaDefinition": {"allColumns": [{"name": "a", "type": "int"}], "partitionKeys": [{"name": "a"}]},
+        "comment": {"message": ""},
+        "defaultTimeToLive": 0,
+        "capacitySpecification": {
+            "throughputMode": "PAY_PER_REQUEST",
+            "lastUpdateToPayPerRequestTimestamp": datetime.now(UTC),
+        },
+        "pointInTimeRecovery": {"status": "ENABLED", "earliestRestorableTimestamp": datetime.now(UTC)},
+    }
+    with Stubber(account.keyspaces) as service:
+        service.add_response("get_table", answer, {"keyspaceName": "k", "tableName": "t"})
+        service.add_response("list_tags_for_resource", {}, {"resourceArn": arn})
+        found = Table().read(account, "k/t", {})
+    assert found is not None
+    read = to_dict(to_struct(found.outputs))
+    assert read["pointInTimeRecovery"] == {"status": "ENABLED"}
+    assert read["capacitySpecification"] == {"throughputMode": "PAY_PER_REQUEST"}
 
 
 def failures(column: dict[str, str]) -> list[str]:
