@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING, Any, Self
 
@@ -157,6 +158,16 @@ class AirflowApi:
         answer = self.call("GET", path, params={"map_index": map_index, "full_content": True})
         return "\n".join(text for line in answer["content"] for text in _texts_of(line))
 
+    def run_ids(self, dag_id: str) -> list[str]:
+        """The DAG's runs, the oldest first."""
+        return [run["dag_run_id"] for run in self._pages(f"/dags/{dag_id}/dagRuns", "dag_runs", order_by="run_after")]
+
+    def returned(self, dag_id: str, run_id: str, task_id: str) -> Any:  # noqa: ANN401 - any JSON
+        """What a task returned."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/return_value"
+        value = self.call("GET", path, params={"deserialize": True})["value"]
+        return json.loads(value) if isinstance(value, str) else value
+
     def import_errors(self) -> dict[str, str]:
         """Stack trace by DAG file that could not be imported."""
         return {error["filename"]: error["stack_trace"] for error in self._pages("/importErrors", "import_errors")}
@@ -193,10 +204,10 @@ class AirflowApi:
         states = [f"{task['task_id']} {task['state'] or 'waiting'}" for task in self.task_instances(dag_id, run_id)]
         return ", ".join(states) or "no task yet"
 
-    def _pages(self, path: str, key: str) -> Iterator[dict[str, Any]]:
+    def _pages(self, path: str, key: str, **params: str) -> Iterator[dict[str, Any]]:
         offset = 0
         while True:
-            page = self.call("GET", path, params={"limit": PAGE, "offset": offset})
+            page = self.call("GET", path, params={"limit": PAGE, "offset": offset, **params})
             yield from page[key]
             offset += PAGE
             if offset >= page["total_entries"]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
@@ -107,13 +106,13 @@ class Rehearsal:
     def cut_over(self, api: AirflowApi) -> None:
         """All reads to the target, once readiness and the approvers allow it."""
         run_id = self._stage(api, "cutover")
-        self.cutover = f"{_xcom(api, _dag_id('cutover'), run_id, 'raise_share')['target_read_percent']} %"
+        self.cutover = f"{api.returned(_dag_id('cutover'), run_id, 'raise_share')['target_read_percent']} %"
         self.reporter.done(f"the application reads from the target: {self.world.application.ask('status')}")
 
     def roll_back(self, api: AirflowApi) -> None:
         """All reads back to the source."""
         run_id = self._stage(api, "rollback", conf={"confirm_migration": MIGRATION})
-        found = _xcom(api, _dag_id("rollback"), run_id, "lower_share")
+        found = api.returned(_dag_id("rollback"), run_id, "lower_share")
         self.rollback = "lossless" if found["lossless"] else f"at risk: {'; '.join(found['at_risk'])}"
 
     def audit_application(self) -> None:
@@ -151,20 +150,20 @@ class Rehearsal:
 
     def _check(self, api: AirflowApi) -> None:
         run_id = self._stage(api, "consistency_check")
-        found = _xcom(api, _dag_id("consistency_check"), run_id, "check")
+        found = api.returned(_dag_id("consistency_check"), run_id, "check")
         self.verdicts.append(found["verdict"])
         self.sampled_rows += found["rows_compared"]
         self.reporter.done(f"verdict {found['verdict']}, {found['rows_compared']:,} rows compared: {found['markdown']}")
 
     def _backfill(self, api: AirflowApi) -> None:
         run_id = self._stage(api, "historical_backfill")
-        found = _xcom(api, _dag_id("historical_backfill"), run_id, "verify")
+        found = api.returned(_dag_id("historical_backfill"), run_id, "verify")
         self.rows_by_table.update(found["tables"])
         self.reporter.done(f"{found['rows_backfilled']:,} rows were loaded; the report is kept: {found['report']}")
 
     def _assess(self, api: AirflowApi) -> None:
         run_id = self._stage(api, "assess")
-        reports = _xcom(api, _dag_id("assess"), run_id, "assess")
+        reports = api.returned(_dag_id("assess"), run_id, "assess")
         page = Path(reports["markdown"].removeprefix("file://"))
         self.console.print(Markdown(page.read_text(encoding="utf-8")))
         self.reporter.done(f"the report is kept: {page}")
@@ -225,13 +224,6 @@ def choices_of_this_terminal() -> Choices:
 
 def _dag_id(stage: str) -> str:
     return f"{MIGRATION}.{stage}"
-
-
-def _xcom(api: AirflowApi, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:
-    path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/return_value"
-    value = api.call("GET", path, params={"deserialize": False})["value"]
-    found: dict[str, Any] = json.loads(value) if isinstance(value, str) else value
-    return found
 
 
 def _why_failed(api: AirflowApi, dag_id: str, run_id: str) -> str:

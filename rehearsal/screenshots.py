@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page
 
-    from rehearsal.airflow_api import AirflowApi
     from rehearsal.world import World
 
 
@@ -27,7 +26,8 @@ def take(world: World, folder: Path) -> Iterator[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     url = world.airflow.url
     with world.airflow.api() as api:
-        runs = {stage: _newest_run(api, stage) for stage in ("assess", "provision", "consistency_check", "cutover")}
+        stages = ("assess", "provision", "consistency_check", "cutover")
+        runs = {stage: api.run_ids(f"{MIGRATION}.{stage}")[-1] for stage in stages}
     with airflow_page(url, user="admin", password=world.airflow.users["admin"]) as page:
         open_page(page, f"{url}/dags?tags=keyspaces-migration")
         page.get_by_text(f"{MIGRATION}.assess").first.wait_for()
@@ -45,11 +45,6 @@ def take(world: World, folder: Path) -> Iterator[Path]:
         page.get_by_text("flights_keyspaces").first.wait_for()
         yield _picture(page, folder / "connections.png")
         yield _connection_form(page, folder / "connection-form.png")
-
-
-def _newest_run(api: AirflowApi, stage: str) -> str:
-    (run, *_) = api.call("GET", f"/dags/{MIGRATION}.{stage}/dagRuns", params={"order_by": "-run_after"})["dag_runs"]
-    return str(run["dag_run_id"])
 
 
 def _task(url: str, stage: str, run_id: str, task_id: str) -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
+from rehearsal.keyspaces_control_plane.sqlite_file import SqliteFile
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Iterable, Mapping
     from uuid import UUID
 
 _SCHEMA = """
@@ -31,18 +30,10 @@ _SCHEMA = """
 """
 
 
-class PropertyStore:
-    """A SQLite file. Every call opens it anew: calls are few, and a handle would tie the store to a thread."""
+class PropertyStore(SqliteFile):
+    """What is kept of tables, and tags by ARN."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(self.path, timeout=30)) as connection, connection:
-            connection.executescript(_SCHEMA)
-            yield connection
+    schema = _SCHEMA
 
     def created_ms(self, table_id: UUID) -> int:
         """When the table with Cassandra's id `table_id` was made, in ms since 1970; 0 where the API did not make it."""

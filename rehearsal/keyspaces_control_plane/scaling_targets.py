@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rehearsal.keyspaces_control_plane.sqlite_file import SqliteFile
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Mapping
 
 _SCHEMA = """
     CREATE TABLE IF NOT EXISTS scalable_targets (
@@ -37,18 +36,10 @@ class TargetKey:
     dimension: str
 
 
-class ScalingStore:
-    """A SQLite file, opened anew by every call, as in PropertyStore. Values are shapes of the service model."""
+class ScalingStore(SqliteFile):
+    """Targets and policies. Values are shapes of the service model."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(self.path, timeout=30)) as connection, connection:
-            connection.executescript(_SCHEMA)
-            yield connection
+    schema = _SCHEMA
 
     def targets(self) -> list[tuple[TargetKey, str, dict[str, Any]]]:
         """Every scalable target with the id of the table that it was registered for, in order of the key."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+
+from typing_extensions import override
 
 from rehearsal.cassandra.jvm import Compiler
 from rehearsal.cassandra.node import START_TIMEOUT_S, CassandraNode, NodeSettings, NodeTls
@@ -79,6 +81,12 @@ class LocalKeyspacesNode(CassandraNode):
         self.local = settings
         self.name = f"local Keyspaces {settings.name}"
 
+    @override
+    def launch(self) -> None:
+        """Start the process only, with the plug-in, which is built first if need be."""
+        self.settings = replace(self.settings, class_path=(plugin_jar(),))
+        super().launch()
+
     @property
     def contact(self) -> Contact:
         """How clients reach it."""
@@ -114,7 +122,7 @@ class LocalKeyspacesNode(CassandraNode):
 
 
 def node_settings(settings: LocalKeyspacesSettings) -> NodeSettings:
-    """What the node under it is started with. Builds the plug-in if need be."""
+    """What the node under it is started with, the plug-in's jar apart."""
     return NodeSettings(
         home=settings.home,
         native_port=settings.native_port,
@@ -150,7 +158,6 @@ def node_settings(settings: LocalKeyspacesSettings) -> NodeSettings:
             ),
             *settings.java_options,
         ),
-        class_path=(plugin_jar(),),
         world=settings.world,
         log=settings.log,
     )

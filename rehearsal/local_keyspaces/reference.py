@@ -30,7 +30,6 @@ PROOFS = {
     Enforcer.CASSANDRA: "`test_robustness.py`",
     Enforcer.AUTHENTICATION: "`test_authentication.py`",
     Enforcer.CAPACITY: "`test_capacity.py`",
-    Enforcer.CONTROL_PLANE: "`test_keyspaces_control_plane.py`",
 }
 
 

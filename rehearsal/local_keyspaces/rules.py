@@ -19,7 +19,6 @@ class Enforcer(Enum):
     CASSANDRA = "Cassandra itself"
     CAPACITY = "the node's capacity"
     AUTHENTICATION = "the node's authentication"
-    CONTROL_PLANE = "the control plane"
     NOBODY = "not enforced"
 
 

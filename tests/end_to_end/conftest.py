@@ -1,6 +1,5 @@
 """One local world, Airflow included, for all end-to-end tests: a few days of the flights, on free ports."""
 
-import json
 import sys
 import time
 from collections.abc import Iterator
@@ -40,14 +39,11 @@ class Rehearsed:
 
     def run_id(self, stage: str) -> str:
         """The first run of a stage."""
-        (run, *_) = self.api.call("GET", f"/dags/flights.{stage}/dagRuns", params={"order_by": "run_after"})["dag_runs"]
-        return str(run["dag_run_id"])
+        return self.api.run_ids(f"flights.{stage}")[0]
 
     def returned(self, stage: str, task_id: str, *, run_id: str | None = None) -> Any:
         """What a task of a stage's run returned."""
-        path = f"/dags/flights.{stage}/dagRuns/{run_id or self.run_id(stage)}/taskInstances/{task_id}"
-        value = self.api.call("GET", f"{path}/xcomEntries/return_value", params={"deserialize": True})["value"]
-        return json.loads(value) if isinstance(value, str) else value
+        return self.api.returned(f"flights.{stage}", run_id or self.run_id(stage), task_id)
 
 
 @pytest.fixture(scope="session")

@@ -125,8 +125,7 @@ class CutoverRun:
 
 def newest_run(world: World, api: AirflowApi) -> CutoverRun:
     """The run that was triggered last."""
-    (run, *_) = api.call("GET", f"/dags/{DAG_ID}/dagRuns", params={"order_by": "-run_after"})["dag_runs"]
-    return CutoverRun(world, api, run["dag_run_id"])
+    return CutoverRun(world, api, api.run_ids(DAG_ID)[-1])
 
 
 def flag_in_force(world: World) -> FlagState:

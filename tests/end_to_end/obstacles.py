@@ -64,7 +64,7 @@ def check_spoilt_target(world: World, api: AirflowApi) -> SpoiltTarget:
             key=key,
             check_run_id=run_id,
             check_states={task["task_id"]: task["state"] for task in api.task_instances(CHECK, run_id)},
-            verdict=returned(api, run_id),
+            verdict=api.returned(CHECK, run_id, "check"),
             sensor_log=log,
             sensor_state=state,
             forced=force(run),
@@ -128,10 +128,3 @@ def spoilt(world: World) -> Iterator[Mapping[str, Any]]:
         session.execute(update, ("???", *row[:-1]))
         yield dict(zip(KEY, row[:-1], strict=True))
         session.execute(update, (row[-1], *row[:-1]))
-
-
-def returned(api: AirflowApi, run_id: str) -> dict[str, Any]:
-    """What the check of a run returned."""
-    path = f"/dags/{CHECK}/dagRuns/{run_id}/taskInstances/check/xcomEntries/return_value"
-    found: dict[str, Any] = api.call("GET", path, params={"deserialize": True})["value"]
-    return found

@@ -54,11 +54,6 @@ def control_plane(node: LocalKeyspacesNode, home: Path) -> KeyspacesControlPlane
     )
 
 
-def set_delay(session: Session, milliseconds: int) -> None:
-    """How long a change of the schema takes from now on."""
-    session.execute(f"UPDATE local_keyspaces.settings SET value = {milliseconds} WHERE name = 'ddl_delay_ms'")
-
-
 @pytest.fixture(scope="module")
 def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PulumiAwsProvider]:
     home = tmp_path_factory.mktemp("provider")
@@ -66,18 +61,17 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PulumiAwsProv
 
 
 @pytest.fixture
-def stack(
-    local_keyspaces: LocalKeyspacesNode, session: Session, provider: PulumiAwsProvider, tmp_path: Path
-) -> Iterator[Stack]:
-    set_delay(session, QUICK_MS)
+def stack(local_keyspaces: LocalKeyspacesNode, provider: PulumiAwsProvider, tmp_path: Path) -> Iterator[Stack]:
+    local_keyspaces.admin.change_settings(ddl_delay_ms=QUICK_MS)
     for started_plane in started(control_plane(local_keyspaces, tmp_path)):
         yield Stack(home=tmp_path, control_plane=started_plane, provider=provider)
+    local_keyspaces.admin.change_settings(ddl_delay_ms=0)
 
 
 @pytest.fixture
-def slow_stack(stack: Stack, session: Session) -> Stack:
+def slow_stack(stack: Stack, local_keyspaces: LocalKeyspacesNode) -> Stack:
     """Tables take seconds to become ACTIVE, as at AWS, so that an engine can be met in the middle."""
-    set_delay(session, SLOW_MS)
+    local_keyspaces.admin.change_settings(ddl_delay_ms=SLOW_MS)
     return stack
 
 
@@ -85,7 +79,6 @@ def slow_stack(stack: Stack, session: Session) -> Stack:
 def session(local_keyspaces: LocalKeyspacesNode) -> Iterator[Session]:
     with open_session(local_keyspaces.contact.session_settings()) as opened:
         yield opened
-        set_delay(opened, 0)
 
 
 @pytest.fixture

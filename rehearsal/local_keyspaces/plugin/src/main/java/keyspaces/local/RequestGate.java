@@ -8,7 +8,6 @@ import keyspaces.local.capacity.StoredRow;
 import keyspaces.local.capacity.Units;
 import keyspaces.local.faults.Faults;
 import keyspaces.local.paging.PagedReads;
-import org.apache.cassandra.cql3.CQLStatement;
 import org.apache.cassandra.cql3.QueryOptions;
 import org.apache.cassandra.cql3.statements.ModificationStatement;
 import org.apache.cassandra.cql3.statements.SelectStatement;
@@ -167,14 +166,6 @@ public final class RequestGate {
     public enum Operation {
         READ,
         WRITE,
-        DDL;
-
-        static Operation of(CQLStatement statement) {
-            if (statement instanceof SelectStatement) return READ;
-            return statement instanceof ModificationStatement
-                            || statement instanceof org.apache.cassandra.cql3.statements.BatchStatement
-                    ? WRITE
-                    : DDL;
-        }
+        DDL
     }
 }
