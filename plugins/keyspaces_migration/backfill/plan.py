@@ -12,7 +12,8 @@ from keyspaces_migration.backfill.history import History
 from keyspaces_migration.backfill.snapshot import BUCKETS, Snapshot, drop_snapshot, take_snapshot
 from keyspaces_migration.config import Migration
 from keyspaces_migration.config.sections import Engine
-from keyspaces_migration.config.tables import LoadOrder, Table, ThroughputMode
+from keyspaces_migration.config.tables import LoadOrder, Table
+from keyspaces_migration.config.throughput import ThroughputMode
 from keyspaces_migration.cql.types import ListOf
 from keyspaces_migration.ledger.backfill_records import BackfillTable, LoadMode, PlannedSplit
 from keyspaces_migration.ledger.backfills import BackfillLedger

@@ -1,13 +1,19 @@
 """The migration file: what one migration is, read and checked once, at the edge."""
 
+from keyspaces_migration.config.infrastructure import Alarms, Architecture, ComparisonLambda
 from keyspaces_migration.config.load import LoadedMigration, MigrationFolder, load_migration, read_folder
 from keyspaces_migration.config.migration import Migration
 from keyspaces_migration.config.notices import Notice, notices
 from keyspaces_migration.config.problems import MigrationFileError, Problem
 from keyspaces_migration.config.sections import Engine
-from keyspaces_migration.config.tables import LoadOrder, SortOrder, Table, TableType, ThroughputMode
+from keyspaces_migration.config.tables import LoadOrder, SortOrder, Table, TableType
+from keyspaces_migration.config.throughput import AutoScaling, Throughput, ThroughputMode
 
 __all__ = [
+    "Alarms",
+    "Architecture",
+    "AutoScaling",
+    "ComparisonLambda",
     "Engine",
     "LoadOrder",
     "LoadedMigration",
@@ -19,6 +25,7 @@ __all__ = [
     "SortOrder",
     "Table",
     "TableType",
+    "Throughput",
     "ThroughputMode",
     "load_migration",
     "notices",

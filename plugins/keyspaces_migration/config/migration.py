@@ -8,6 +8,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator
 
 from keyspaces_migration.config.floors import CONSISTENCY_LIMITS, CUTOVER_LIMITS, limit_violations
+from keyspaces_migration.config.infrastructure import Alarms, ComparisonLambda, Provisioning
 from keyspaces_migration.config.model import ByName, FileModel
 from keyspaces_migration.config.names import KeyspacesName, MigrationName, Owner
 from keyspaces_migration.config.problems import RuleError, Violation, broken
@@ -70,6 +71,12 @@ class Migration(FileModel):
     """How the daily check compares the stores."""
     cutover: Cutover = Cutover()
     """When reads may move to the target, and in which steps."""
+    provisioning: Provisioning = Provisioning()
+    """Where Pulumi keeps the state of what it made."""
+    comparison_lambda: ComparisonLambda | None = None
+    """The consistency check as a Lambda function; none is made without it."""
+    alarms: Alarms = Alarms()
+    """Who is told when an alarm goes off."""
     tags: ByName[TagKey, TagValue] = Field(default_factory=dict, max_length=MAX_TAGS)
     """Tags on every AWS resource, beside those that `provision` sets."""
     tables: ByName[KeyspacesName, Table] = Field(default_factory=dict, max_length=MAX_TABLES)
@@ -128,6 +135,10 @@ class Migration(FileModel):
     def table_type(self, table: str) -> TableType:
         """Return the value of the tag `Table-type` for a table of this migration."""
         return TableType.UNARCHIVED if table.endswith("_unarchived") else TableType.STANDARD
+
+    def encryption_key_arn(self, table: str) -> str | None:
+        """Return the KMS key that encrypts a table of this migration, or None for one that AWS owns."""
+        return self.tables[table].encryption_key_arn or self.target.encryption_key_arn
 
     def load_order(self, table: str) -> LoadOrder:
         """Return the order for a table of this migration: its own, or else the file's."""

@@ -85,6 +85,58 @@ ROLE_NAME = NameRule(
     allowed="the name of an IAM role, without its ARN",
     hints=(("^arn:", "give only what follows role/"),),
 )
+_ARN = "arn:aws[a-z-]*"
+ROLE_ARN = NameRule(
+    pattern=_ARN + r":iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]{1,512}",
+    allowed="the ARN of an IAM role, such as arn:aws:iam::123456789012:role/migrator",
+)
+KMS_KEY_ARN = NameRule(
+    pattern=_ARN + r":kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]{1,64}",
+    allowed="the ARN of a KMS key, such as arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+    hints=((":alias/", "an alias may come to mean another key: give the key itself"),),
+)
+TOPIC_ARN = NameRule(
+    pattern=_ARN + r":sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?",
+    allowed="the ARN of an SNS topic, such as arn:aws:sns:us-east-1:123456789012:on-call",
+)
+ALARM_ARN = NameRule(
+    pattern=_ARN + r":cloudwatch:[a-z0-9-]+:[0-9]{12}:alarm:[^\x00-\x1f]{1,255}",
+    allowed="the ARN of a CloudWatch alarm, such as arn:aws:cloudwatch:us-east-1:123456789012:alarm:orders-errors",
+)
+SECRET_ARN = NameRule(
+    pattern=_ARN + r":secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@!-]{1,519}",
+    allowed="the ARN of a Secrets Manager secret",
+)
+LAYER_ARN = NameRule(
+    pattern=_ARN + r":lambda:[a-z0-9-]+:[0-9]{12}:layer:[A-Za-z0-9_-]{1,140}:[0-9]+",
+    allowed="the ARN of a version of a Lambda layer, which ends in its number",
+)
+S3_OBJECT = NameRule(
+    pattern=r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^\s\x00?#]{1,1024}",
+    allowed="an object of S3, such as s3://bucket/comparison.zip",
+)
+IMAGE_URI = NameRule(
+    pattern=r"[A-Za-z0-9.-]+(:[0-9]+)?/[a-z0-9._/-]+(:[A-Za-z0-9._-]{1,128}|@sha256:[0-9a-f]{64})",
+    allowed="a container image with its tag or digest, such as "
+    "123456789012.dkr.ecr.us-east-1.amazonaws.com/comparison@sha256:...",
+)
+SUBNET_ID = NameRule(pattern="subnet-[0-9a-f]{8,17}", allowed="the id of a subnet, such as subnet-0a1b2c3d4e5f60718")
+SECURITY_GROUP_ID = NameRule(
+    pattern="sg-[0-9a-f]{8,17}", allowed="the id of a security group, such as sg-0a1b2c3d4e5f60718"
+)
+VARIABLE_NAME = NameRule(
+    pattern="[A-Za-z][A-Za-z0-9_]{1,127}",
+    allowed="the name of an environment variable: 2 to 128 letters, digits and underscores, the first a letter",
+)
+BACKEND_URL = NameRule(
+    pattern=r"(file:///|s3://|gs://|azblob://|https://)[^\s\x00@]+",
+    allowed="a backend of Pulumi, such as s3://bucket/prefix, https://api.pulumi.com or file:///folder",
+    hints=(("@", "secrets don't belong here: give the workers the backend's credentials"),),
+)
+SECRETS_PROVIDER = NameRule(
+    pattern=r"passphrase|default|(awskms|gcpkms|azurekeyvault|hashivault)://[^\s\x00]+",
+    allowed="passphrase, default (Pulumi Cloud's own), or a key such as awskms://alias/pulumi?region=us-east-1",
+)
 ENVIRONMENT_NAME = NameRule(
     pattern="[a-z][a-z0-9-]{0,31}",
     allowed="1 to 32 lower-case letters, digits and dashes, the first a letter",
@@ -106,4 +158,17 @@ AccountId = Annotated[str, _STRICT, AfterValidator(ACCOUNT_ID.check), ACCOUNT_ID
 RoleName = Annotated[str, _STRICT, AfterValidator(ROLE_NAME.check), ROLE_NAME.schema]
 EnvironmentName = Annotated[str, _STRICT, AfterValidator(ENVIRONMENT_NAME.check), ENVIRONMENT_NAME.schema]
 UserName = Annotated[str, _STRICT, AfterValidator(USER_NAME.check), USER_NAME.schema]
+RoleArn = Annotated[str, _STRICT, AfterValidator(ROLE_ARN.check), ROLE_ARN.schema]
+KmsKeyArn = Annotated[str, _STRICT, AfterValidator(KMS_KEY_ARN.check), KMS_KEY_ARN.schema]
+TopicArn = Annotated[str, _STRICT, AfterValidator(TOPIC_ARN.check), TOPIC_ARN.schema]
+AlarmArn = Annotated[str, _STRICT, AfterValidator(ALARM_ARN.check), ALARM_ARN.schema]
+SecretArn = Annotated[str, _STRICT, AfterValidator(SECRET_ARN.check), SECRET_ARN.schema]
+LayerArn = Annotated[str, _STRICT, AfterValidator(LAYER_ARN.check), LAYER_ARN.schema]
+S3Object = Annotated[str, _STRICT, AfterValidator(S3_OBJECT.check), S3_OBJECT.schema]
+ImageUri = Annotated[str, _STRICT, AfterValidator(IMAGE_URI.check), IMAGE_URI.schema]
+SubnetId = Annotated[str, _STRICT, AfterValidator(SUBNET_ID.check), SUBNET_ID.schema]
+SecurityGroupId = Annotated[str, _STRICT, AfterValidator(SECURITY_GROUP_ID.check), SECURITY_GROUP_ID.schema]
+VariableName = Annotated[str, _STRICT, AfterValidator(VARIABLE_NAME.check), VARIABLE_NAME.schema]
+BackendUrl = Annotated[str, _STRICT, AfterValidator(BACKEND_URL.check), BACKEND_URL.schema]
+SecretsProvider = Annotated[str, _STRICT, AfterValidator(SECRETS_PROVIDER.check), SECRETS_PROVIDER.schema]
 Owner = Annotated[str, _STRICT, AfterValidator(OWNER.check), OWNER.schema]

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from keyspaces_migration.config.migration import Migration
 from keyspaces_migration.config.problems import path_text
 from keyspaces_migration.config.table_rules import MAX_COLUMNS_WITH_TTL
-from keyspaces_migration.config.tables import Table, ThroughputMode
+from keyspaces_migration.config.tables import Table
+from keyspaces_migration.config.throughput import ThroughputMode
 
 # Quotas page of the Keyspaces Developer Guide. Service Quotas raises both, and a file can't know whether it did: so
 # going above them is worth a notice and no refusal.

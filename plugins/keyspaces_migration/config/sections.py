@@ -13,10 +13,13 @@ from keyspaces_migration.config.durations import Duration, format_duration
 from keyspaces_migration.config.model import FileModel
 from keyspaces_migration.config.names import (
     AccountId,
+    AlarmArn,
     ConnectionId,
     EnvironmentName,
     KeyspacesName,
+    KmsKeyArn,
     Region,
+    RoleArn,
     RoleName,
     UserName,
 )
@@ -25,6 +28,10 @@ from keyspaces_migration.config.tables import LoadOrder
 
 # FinalBakeTimeInMinutes of the AppConfig API.
 MAX_BAKE_TIME = timedelta(days=1)
+
+
+# An AppConfig environment has at most 5 monitors, and `provision` makes three of them.
+MAX_OWN_MONITORS = 2
 
 
 class Engine(StrEnum):
@@ -75,7 +82,18 @@ class Target(FileModel):
     account_id: AccountId
     """The AWS account, 12 digits in quotes; acting on any other account is refused."""
     role_name: RoleName | None = None
-    """The IAM role that is assumed in that account; without it, the connection's own rights are used."""
+    """The IAM role that `provision` assumes in that account; without it, the connection's own rights are used."""
+    via_roles: tuple[RoleArn, ...] = Field(default=(), max_length=4)
+    """IAM roles that are assumed before role_name, one after the other, such as one of a hub account."""
+    encryption_key_arn: KmsKeyArn | None = None
+    """The customer managed KMS key that encrypts every table; none: a key that AWS owns, at no charge."""
+
+    @model_validator(mode="after")
+    def _chain_ends_in_the_account(self) -> Self:
+        if self.via_roles and self.role_name is None:
+            allowed = "with via_roles, the role in account_id that the last of them may assume"
+            raise RuleError([Violation(("role_name",), "nothing", allowed)])
+        return self
 
 
 class Environment(FileModel):
@@ -200,6 +218,8 @@ class Cutover(FileModel):
     """How many shadow reads each step must have compared before it counts."""
     retire_after: Duration = timedelta(days=14)
     """How long the source is kept written to, and going back possible, after the last step."""
+    alarm_arns: tuple[AlarmArn, ...] = Field(default=(), max_length=MAX_OWN_MONITORS)
+    """CloudWatch alarms of your own, such as the application's error rate: any of them reverses a canary step."""
 
     @model_validator(mode="after")
     def _steps_ascend_to_all(self) -> Self:

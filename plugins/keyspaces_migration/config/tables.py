@@ -2,17 +2,21 @@
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
-from pydantic import ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema, model_validator
+from pydantic import Field, PlainSerializer, PlainValidator, StringConstraints, WithJsonSchema, model_validator
 
 from keyspaces_migration.config.columns import Column, ColumnInFile
 from keyspaces_migration.config.durations import Duration
 from keyspaces_migration.config.model import ByName, FileModel
-from keyspaces_migration.config.names import COLUMN_NAME, ColumnName, SnowflakeColumn, SnowflakeTable
-from keyspaces_migration.config.problems import RuleError, Violation, broken, near_miss
+from keyspaces_migration.config.names import COLUMN_NAME, ColumnName, KmsKeyArn, SnowflakeColumn, SnowflakeTable
+from keyspaces_migration.config.problems import RuleError, broken, near_miss
 from keyspaces_migration.config.table_rules import schema_violations, table_violations
+from keyspaces_migration.config.throughput import Throughput
 from keyspaces_migration.cql.types import CqlType
+
+# Comment of the Keyspaces API's CreateTable has no bound of its own; rows of system_schema have this one.
+MAX_COMMENT = 2_000
 
 
 class SortOrder(StrEnum):
@@ -20,13 +24,6 @@ class SortOrder(StrEnum):
 
     ASC = "ASC"
     DESC = "DESC"
-
-
-class ThroughputMode(StrEnum):
-    """How the capacity of a table is paid for."""
-
-    PAY_PER_REQUEST = "PAY_PER_REQUEST"
-    PROVISIONED = "PROVISIONED"
 
 
 class LoadOrder(StrEnum):
@@ -115,40 +112,6 @@ class Schema(FileModel):
         return tuple(column for column in self.columns if column.name not in others)
 
 
-def _units_exactly_when_provisioned(schema: dict[str, Any]) -> None:
-    no_units = {"properties": {"rcu": {"type": "null"}, "wcu": {"type": "null"}}}
-    units = {"properties": {"rcu": {"type": "integer"}, "wcu": {"type": "integer"}}, "required": ["rcu", "wcu"]}
-    schema["if"] = {"properties": {"mode": {"const": ThroughputMode.PROVISIONED.value}}, "required": ["mode"]}
-    schema |= {"then": units, "else": no_units}
-
-
-class Throughput(FileModel):
-    """The capacity of a table on Amazon Keyspaces."""
-
-    model_config = ConfigDict(json_schema_extra=_units_exactly_when_provisioned)
-
-    mode: ThroughputMode
-    """PAY_PER_REQUEST (on demand) or PROVISIONED."""
-    rcu: int | None = Field(default=None, ge=1)
-    """Read capacity units a second; only with PROVISIONED, and required there."""
-    wcu: int | None = Field(default=None, ge=1)
-    """Write capacity units a second; only with PROVISIONED, and required there."""
-
-    @model_validator(mode="after")
-    def _capacity_exactly_when_provisioned(self) -> Self:
-        violations = []
-        provisioned = self.mode is ThroughputMode.PROVISIONED
-        for name, units in (("rcu", self.rcu), ("wcu", self.wcu)):
-            if provisioned and units is None:
-                violations.append(Violation((name,), "nothing", "with mode PROVISIONED, units a second from 1 on"))
-            if not provisioned and units is not None:
-                hint = "leave it out, or say mode: PROVISIONED"
-                violations.append(Violation((name,), str(units), "with mode PAY_PER_REQUEST, no units", hint))
-        if violations:
-            raise RuleError(violations)
-        return self
-
-
 class History(FileModel):
     """Where a table's past is kept in Snowflake, and which of its columns is which."""
 
@@ -177,6 +140,10 @@ class Table(FileModel):
     """Where the past of the table is kept."""
     default_ttl: Duration | None = None
     """The table's default time to live, as on the source: a row written without one lives so long."""
+    comment: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=MAX_COMMENT)] | None = None
+    """The table's comment on Keyspaces. Changing it would make the table anew, so a plan that does is refused."""
+    encryption_key_arn: KmsKeyArn | None = None
+    """Overrides target.encryption_key_arn for this table."""
     order: LoadOrder | None = None
     """Overrides backfill.order for this table."""
 

@@ -24,6 +24,15 @@ NULLABLE = {
     "expiry_column",
     "default_ttl",
     "order",
+    "encryption_key_arn",
+    "backend",
+    "comparison_lambda",
+    "call_schedule",
+    "zip_version",
+    "reserved_concurrency",
+    "vpc",
+    "auto_scaling",
+    "comment",
 }
 OPTIONAL = NULLABLE | {
     "description",
@@ -47,9 +56,25 @@ OPTIONAL = NULLABLE | {
     "clustering_keys",
     "static_columns",
     "required",
+    "via_roles",
+    "alarm_arns",
+    "provisioning",
+    "secrets_provider",
+    "architecture",
+    "memory_mb",
+    "timeout",
+    "layers",
+    "environment_variables",
+    "secrets",
+    "max_event_age",
+    "max_retries",
+    "alarms",
+    "topic_arns",
+    "target_utilization_percent",
 }
+FREE_TEXT = {"description", "comment", "zip_version"}
 # Maps whose keys are the file's own names, so that another key is no unknown key but another name.
-NAMED = {"tables", "tags"}
+NAMED = {"tables", "tags", "environment_variables"}
 
 
 def at(content: Any, location: Location) -> Any:
@@ -117,9 +142,10 @@ def changed_values() -> Iterator[Change]:
     for location, value in places(GOOD):
         if not location:
             continue
-        is_free_text = location == ("description",) or location[0] == "tags"
+        is_free_text = location[-1] in FREE_TEXT or location[-2:-1] in {("tags",), ("environment_variables",)}
+        may_be_empty = is_free_text and location[-1] not in {"comment", "zip_version"}
         for kind, wrong in wrong_kinds(value):
-            if not (is_free_text and kind in {"an odd text", "nothing"}):
+            if not (is_free_text and kind == "an odd text") and not (may_be_empty and kind == "nothing"):
                 yield f"{kind} instead", location, text(location), changed(location, wrong)
         if location[-1] not in NULLABLE:
             yield "null instead", location, text(location), changed(location, None)

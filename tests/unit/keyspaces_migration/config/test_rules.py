@@ -301,6 +301,80 @@ BROKEN = {
         f"{TABLE}.throughput.rcu",
         "no units",
     ),
+    "scaling is for provisioned capacity": (
+        "tables.orders_unarchived.throughput.auto_scaling",
+        {"rcu": {"min": 1, "max": 2}, "wcu": {"min": 1, "max": 2}},
+        "tables.orders_unarchived.throughput.auto_scaling",
+        "scales by itself",
+    ),
+    "scaling goes from less to more": (
+        "tables.order_lines.throughput.auto_scaling.rcu",
+        {"min": 4000, "max": 3999},
+        f"{TABLE}.throughput.auto_scaling.rcu.max",
+        "at least min, which is 4000",
+    ),
+    "units begin within the scaling": (
+        "tables.order_lines.throughput.auto_scaling.wcu",
+        {"min": 1001, "max": 5000},
+        f"{TABLE}.throughput.wcu",
+        "1001 to 5000",
+    ),
+    "utilisation is Keyspaces' range": (
+        "tables.order_lines.throughput.auto_scaling.target_utilization_percent",
+        91,
+        f"{TABLE}.throughput.auto_scaling.target_utilization_percent",
+        "90",
+    ),
+    "key is no alias": (
+        "target.encryption_key_arn",
+        "arn:aws:kms:eu-central-1:012345678901:alias/mine",
+        "target.encryption_key_arn",
+        "another key",
+    ),
+    "chain of roles ends in the account": ("target.role_name", None, "target.role_name", "may assume"),
+    "role of a chain is an ARN": ("target.via_roles.0", "Deployer", "target.via_roles[0]", "arn:aws:iam"),
+    "own alarms leave room for provision's": (
+        "cutover.alarm_arns",
+        ["arn:aws:cloudwatch:eu-central-1:012345678901:alarm:a"] * 3,
+        "cutover.alarm_arns",
+        "at most 2",
+    ),
+    "backend holds no secret": (
+        "provisioning.backend",
+        "https://u:p@state.example",
+        "provisioning.backend",
+        "don't belong here",
+    ),
+    "secrets provider is Pulumi's": (
+        "provisioning.secrets_provider",
+        "none",
+        "provisioning.secrets_provider",
+        "awskms",
+    ),
+    "function has code": ("comparison_lambda.zip", None, "comparison_lambda.zip", "one of zip and image"),
+    "function has one code": (
+        "comparison_lambda.image",
+        "ecr.example/a:1",
+        "comparison_lambda",
+        "one of zip and image",
+    ),
+    "Zip is an object of S3": ("comparison_lambda.zip", "comparison.zip", "comparison_lambda.zip", "s3://bucket"),
+    "call ends within Lambda's limit": ("comparison_lambda.timeout", "PT16M", "comparison_lambda.timeout", "PT15M"),
+    "call waits a minute at least": (
+        "comparison_lambda.max_event_age",
+        "PT59S",
+        "comparison_lambda.max_event_age",
+        "PT1M to PT6H",
+    ),
+    "memory is within Lambda's limit": ("comparison_lambda.memory_mb", 127, "comparison_lambda.memory_mb", "128"),
+    "layers are five at most": (
+        "comparison_lambda.layers",
+        [f"arn:aws:lambda:eu-central-1:012345678901:layer:a:{version}" for version in range(1, 7)],
+        "comparison_lambda.layers",
+        "at most 5",
+    ),
+    "VPC has subnets": ("comparison_lambda.vpc.subnet_ids", [], "comparison_lambda.vpc.subnet_ids", "at least 1"),
+    "alarm tells a topic": ("alarms.topic_arns", ["me@example.com"], "alarms.topic_arns[0]", "SNS topic"),
     "units are 1 at least": ("tables.order_lines.throughput.wcu", 0, f"{TABLE}.throughput.wcu", "1"),
     "history table has three parts": (
         "tables.order_lines.history.table",
@@ -460,3 +534,18 @@ def test_all_problems_of_a_file_are_told_at_once(problems: Problems, content: Co
         "tables.order_lines.throughput.mode",
         "tables.orders_unarchived.schema.partition_keys[0]",
     ]
+
+
+def test_an_image_has_neither_layers_nor_an_objects_version(content: Content, problems: Problems) -> None:
+    put(content, "comparison_lambda.zip", None)
+    put(content, "comparison_lambda.image", "012345678901.dkr.ecr.eu-central-1.amazonaws.com/comparison:1")
+    assert [problem.path for problem in problems(content)] == [
+        "comparison_lambda.zip_version",
+        "comparison_lambda.layers",
+    ]
+
+
+def test_a_tables_own_key_goes_before_the_files(load: Load, content: Content) -> None:
+    migration = load(content)
+    assert str(migration.encryption_key_arn("order_lines")).endswith("abcd1234-12ab-34cd-56ef-1234567890ab")
+    assert migration.encryption_key_arn("orders_unarchived") == migration.target.encryption_key_arn

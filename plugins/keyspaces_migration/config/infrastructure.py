@@ -1,0 +1,126 @@
+"""The sections of the migration file about AWS resources beside the tables, and about how all are provisioned."""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from keyspaces_migration.config.cron import CronSchedule
+from keyspaces_migration.config.durations import Duration, format_duration
+from keyspaces_migration.config.model import ByName, FileModel
+from keyspaces_migration.config.names import (
+    BackendUrl,
+    ImageUri,
+    LayerArn,
+    S3Object,
+    SecretArn,
+    SecretsProvider,
+    SecurityGroupId,
+    SubnetId,
+    TopicArn,
+    VariableName,
+)
+from keyspaces_migration.config.problems import Location, RuleError, Violation
+
+# Limits of the Lambda API: Timeout, MaximumEventAgeInSeconds, number of layers.
+MAX_TIMEOUT = timedelta(minutes=15)
+MIN_EVENT_AGE, MAX_EVENT_AGE = timedelta(minutes=1), timedelta(hours=6)
+MAX_LAYERS = 5
+
+VariableValue = Annotated[str, StringConstraints(strict=True, max_length=4096)]
+
+
+class Provisioning(FileModel):
+    """Where Pulumi keeps the state of what it made."""
+
+    backend: BackendUrl | None = None
+    """Pulumi's backend. None: PULUMI_BACKEND_URL of the workers; without that, a folder under Airflow's home, which
+    only a disposable environment may use."""
+    secrets_provider: SecretsProvider = "passphrase"
+    """What encrypts secrets in the state, fixed when the stack is made: `passphrase` takes PULUMI_CONFIG_PASSPHRASE or
+    PULUMI_CONFIG_PASSPHRASE_FILE of the workers."""
+
+
+class Alarms(FileModel):
+    """Who is told when an alarm goes off."""
+
+    topic_arns: tuple[TopicArn, ...] = Field(default=(), max_length=5)
+    """SNS topics, at most 5: a CloudWatch alarm takes no more actions."""
+
+
+class Architecture(StrEnum):
+    """The processor that a Lambda function runs on."""
+
+    X86_64 = "x86_64"
+    ARM64 = "arm64"
+
+
+class Vpc(FileModel):
+    """Where in a VPC a Lambda function runs. It needs a way to the source, the target and the history from there."""
+
+    subnet_ids: tuple[SubnetId, ...] = Field(min_length=1, max_length=16)
+    """Subnets, in more than one Availability Zone."""
+    security_group_ids: tuple[SecurityGroupId, ...] = Field(min_length=1, max_length=5)
+    """Security groups."""
+
+
+class ComparisonLambda(FileModel):
+    """The consistency check as a Lambda function beside the DAG. Its code is a Zip in S3 or a container image."""
+
+    zip: S3Object | None = None
+    """The Zip; this or `image`."""
+    zip_version: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=1024)] | None = None
+    """The version of that S3 object: without it, new code under the same key is not noticed."""
+    image: ImageUri | None = None
+    """The container image in ECR, best by digest; this or `zip`."""
+    architecture: Architecture = Architecture.X86_64
+    """x86_64 or arm64; the code must be built for it."""
+    memory_mb: int = Field(default=1024, ge=128, le=10_240)
+    """Memory, which the share of processor time follows."""
+    timeout: Duration = MAX_TIMEOUT
+    """How long one call may take, PT1S to PT15M."""
+    reserved_concurrency: int | None = Field(default=None, ge=1)
+    """How many calls may run at a time; none: as many as the account has free."""
+    layers: tuple[LayerArn, ...] = Field(default=(), max_length=MAX_LAYERS)
+    """Layers under the Zip, in order; an image has none."""
+    vpc: Vpc | None = None
+    """The VPC that it runs in; none: AWS's own network, which reaches public addresses only."""
+    environment_variables: ByName[VariableName, VariableValue] = Field(default_factory=dict)
+    """Environment variables, no secrets among them."""
+    secrets: tuple[SecretArn, ...] = ()
+    """Secrets Manager secrets that it may read: the stores' addresses and credentials."""
+    call_schedule: CronSchedule | None = None
+    """When it is called by itself, UTC; none: only by the DAG."""
+    max_event_age: Duration = timedelta(hours=1)
+    """How long a call may wait before it goes to the dead letter queue, PT1M to PT6H."""
+    max_retries: int = Field(default=0, ge=0, le=2)
+    """How often a failed call is repeated before it goes to the dead letter queue."""
+
+    @model_validator(mode="after")
+    def _keeps_the_rules(self) -> Self:
+        if violations := [*self._code_violations(), *self._duration_violations()]:
+            raise RuleError(violations)
+        return self
+
+    def _code_violations(self) -> list[Violation]:
+        if (self.zip is None) == (self.image is None):
+            place, found = ("zip", "neither zip nor image") if self.zip is None else ("image", "zip and image")
+            return [Violation((place,), found, "one of zip and image: where the function's code is")]
+        if self.zip is not None:
+            return []
+        given = (("layers", bool(self.layers)), ("zip_version", self.zip_version is not None))
+        return [Violation((name,), name, "nothing with image: it belongs to a Zip") for name, there in given if there]
+
+    def _duration_violations(self) -> list[Violation]:
+        bounds: tuple[tuple[Location, timedelta, timedelta, timedelta], ...] = (
+            (("timeout",), self.timeout, timedelta(seconds=1), MAX_TIMEOUT),
+            (("max_event_age",), self.max_event_age, MIN_EVENT_AGE, MAX_EVENT_AGE),
+        )
+        return [
+            Violation(
+                place, format_duration(value), f"{format_duration(least)} to {format_duration(most)}, a limit of Lambda"
+            )
+            for place, value, least, most in bounds
+            if not least <= value <= most
+        ]
