@@ -355,7 +355,7 @@ BROKEN = {
     "function has one code": (
         "comparison_lambda.image",
         "ecr.example/a:1",
-        "comparison_lambda",
+        "comparison_lambda.image",
         "one of zip and image",
     ),
     "Zip is an object of S3": ("comparison_lambda.zip", "comparison.zip", "comparison_lambda.zip", "s3://bucket"),
