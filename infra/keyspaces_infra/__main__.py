@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any
 from keyspaces_infra.command import EngineCommand, find_engine
 from keyspaces_infra.engine import StackDriver
 from keyspaces_infra.errors import ExitCode, ProvisionError, RefusedError
-from keyspaces_infra.settings import StackSettings
+from keyspaces_infra.settings import PASSPHRASE, StackSettings
 from keyspaces_migration.config import Migration
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 _printing = threading.Lock()
 
@@ -48,19 +48,20 @@ def main(arguments: Sequence[str] | None = None) -> ExitCode:
 
 
 def _run(driver: StackDriver, options: argparse.Namespace) -> tuple[ExitCode, dict[str, Any]]:
-    match options.command:
-        case "preview":
-            preview = driver.preview(plan=options.plan)
-            code = ExitCode.REFUSED if preview.refused else ExitCode.DONE
-            return code, asdict(preview) | {"plan": options.plan}
-        case "up":
-            return ExitCode.DONE, asdict(driver.up(plan=options.plan, approved=options.digest))
-        case "refresh":
-            return ExitCode.DONE, asdict(driver.refresh())
-        case "recover":
-            return ExitCode.DONE, asdict(driver.recover())
-        case _:
-            return ExitCode.DONE, {"outputs": driver.outputs()}
+    if options.command == "preview":
+        preview = driver.preview(plan=options.plan)
+        code = ExitCode.REFUSED if preview.refused else ExitCode.DONE
+        return code, asdict(preview) | {"plan": options.plan}
+    operations: dict[str, Callable[[], dict[str, Any]]] = {
+        "up": lambda: asdict(driver.up(plan=options.plan, approved=options.digest)),
+        "drift": lambda: {"drift": [asdict(change) for change in driver.drift()]},
+        "preview-destroy": lambda: asdict(driver.preview_destroy()) | {"plan": None},
+        "destroy": lambda: asdict(driver.destroy(approved=options.digest)),
+        "refresh": lambda: asdict(driver.refresh()),
+        "recover": lambda: asdict(driver.recover()),
+        "outputs": lambda: {"outputs": driver.outputs()},
+    }
+    return ExitCode.DONE, operations[options.command]()
 
 
 def _settings(options: argparse.Namespace) -> StackSettings:
@@ -71,6 +72,9 @@ def _settings(options: argparse.Namespace) -> StackSettings:
         pulumi_home=options.pulumi_home.resolve(),
         backend_url=options.backend_url,
         engine=find_engine(os.environ),
+        secrets_provider=options.secrets_provider,
+        recovers=options.recover,
+        lock_wait_s=options.lock_wait_s,
         endpoints=dict(each.split("=", 1) for each in options.endpoint),
         environment=dict(os.environ),
     )
@@ -82,6 +86,9 @@ def _parser() -> argparse.ArgumentParser:
     for name, what in (
         ("preview", "say what would change, and write the plan"),
         ("up", "apply the plan that preview wrote, and nothing else"),
+        ("drift", "say what others have changed since the last update, changing neither AWS nor the state"),
+        ("preview-destroy", "say what destroy would delete; only where the file calls the environment disposable"),
+        ("destroy", "delete all that the stack made; only where the file calls the environment disposable"),
         ("refresh", "bring the state up to what is live"),
         ("recover", "take up what a killed engine left: its lock, and what it was making"),
         ("outputs", "show the outputs of the last update"),
@@ -90,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_stack(command)
         if name in ("preview", "up"):
             command.add_argument("--plan", type=Path, required=True, help="file of the engine's plan")
-        if name == "up":
+        if name in ("up", "destroy"):
             command.add_argument(
                 "--digest", required=True, help="the digest that was approved; anything else is refused"
             )
@@ -100,9 +107,20 @@ def _parser() -> argparse.ArgumentParser:
 def _add_stack(command: argparse.ArgumentParser) -> None:
     command.add_argument("--migration-json", type=Path, required=True, help="Migration.canonical_json() in a file")
     command.add_argument("--stack", required=True)
-    command.add_argument("--work-dir", type=Path, required=True, help="the same one for each call on a stack")
+    command.add_argument(
+        "--work-dir", type=Path, required=True, help="holds Pulumi.<stack>.yaml, the same one for each call on a stack"
+    )
     command.add_argument("--pulumi-home", type=Path, required=True)
     command.add_argument("--backend-url", required=True, help="file:///…, s3://…, https://…")
+    command.add_argument("--secrets-provider", default=PASSPHRASE, help="passphrase, default, awskms://…")
+    command.add_argument(
+        "--recover",
+        action="store_true",
+        help="take up what an engine left that is proven gone; only for a caller that alone works on the stack",
+    )
+    command.add_argument(
+        "--lock-wait-s", type=float, default=0.0, help="how long to wait for an engine that still runs on this machine"
+    )
     command.add_argument(
         "--endpoint", action="append", default=[], metavar="SERVICE=URL", type=_endpoint, help="of a stand-in of AWS"
     )

@@ -20,6 +20,8 @@ CLOUD_CONTROL_TYPE = "aws:cloudcontrol/resource:Resource"
 HOLDS_DATA = frozenset({KEYSPACE_TYPE, TABLE_TYPE, CLOUD_CONTROL_TYPE})
 """Resources whose deletion or replacement loses rows."""
 
+_WHAT = {KEYSPACE_TYPE: ("keyspace", "its rows"), "aws:sqs/queue:Queue": ("queue", "its letters")}
+_PROTECTED = ("resource", "what it holds")
 _UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"  # how the engine writes a string that is known only after `up`
 _STACK_TYPE = "pulumi:pulumi:Stack"
 
@@ -65,6 +67,7 @@ class Change:
             None when it is added.
         after: The same inputs as they will be; None when it is deleted.
         replace_keys: Properties because of which it would be made anew.
+        was_protected: Whether the state has it protected: what the new program says of that does not count.
     """
 
     op: Op
@@ -74,6 +77,7 @@ class Change:
     before: Mapping[str, Any] | None
     after: Mapping[str, Any] | None
     replace_keys: tuple[str, ...]
+    was_protected: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,12 +115,49 @@ def read_changes(events: Iterable[EngineEvent]) -> tuple[Change, ...]:
     return tuple(found[urn] for urn in sorted(found))
 
 
+def read_drift(events: Iterable[EngineEvent]) -> tuple[Change, ...]:
+    """Collect from the events of a refresh what others have changed since the last update, in the order of URNs.
+
+    Only inputs count: what AWS itself moves, such as a status, is no drift. `before` is what the state had, `after`
+    what is live. The engine says so in the outputs' events alone.
+    """
+    found = {}
+    for event in events:
+        step = event.res_outputs_event
+        if step is None or step.metadata.type.startswith("pulumi:"):
+            continue
+        change = _drift(step.metadata)
+        if change is not None:
+            found[change.urn] = change
+    return tuple(found[urn] for urn in sorted(found))
+
+
+def _drift(step: StepEventMetadata) -> Change | None:
+    kind = str(getattr(step.op, "value", step.op))
+    gone = kind == "delete"
+    if not gone and kind not in ("update", "refresh"):
+        return None
+    before, after = _differing(step, gone=gone)
+    if before == after:
+        return None
+    return Change(
+        op=Op.DELETE if gone else Op.CHANGE,
+        urn=step.urn,
+        type=step.type,
+        name=name_of(step.urn),
+        before=before,
+        after=after,
+        replace_keys=(),
+        was_protected=bool(step.old and step.old.protect),
+    )
+
+
 def refuse(changes: Iterable[Change]) -> tuple[Refusal, ...]:
     """Find the changes that would lose data: a keyspace or a table deleted or made anew, or a column dropped."""
     return tuple(
         Refusal(urn=change.urn, type=change.type, name=change.name, reason=reason)
         for change in changes
-        if change.type in HOLDS_DATA and (reason := _reason(change)) is not None
+        if (change.type in HOLDS_DATA or change.was_protected) and (reason := _reason(change)) is not None
     )
 
 
@@ -137,24 +178,30 @@ def _change(step: StepEventMetadata) -> Change | None:
         return None
     if kind not in _OPS:
         raise UnknownStepError(f"step {kind!r} for {step.urn}")
-    before = _inputs(step.old.inputs if step.old else None)
-    after = _inputs(step.new.inputs if step.new else None)
     op = _OPS[kind]
-    if op is Op.DELETE:
-        after = None
-    if before is not None and after is not None:
-        differing = sorted(key for key in {*before, *after} if before.get(key) != after.get(key))
-        before = {key: before[key] for key in differing if key in before}
-        after = {key: after[key] for key in differing if key in after}
+    before, after = _differing(step, gone=op is Op.DELETE)
     return Change(
         op=op,
         urn=step.urn,
         type=step.type,
-        name=step.urn.rpartition("::")[2],
+        name=name_of(step.urn),
         before=before,
         after=after,
         replace_keys=_replace_keys(step) if op is Op.REPLACE else (),
+        was_protected=bool(step.old and step.old.protect),
     )
+
+
+def _differing(step: StepEventMetadata, *, gone: bool) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
+    """The inputs before and after, of those that are in both states only what differs."""
+    before = readable_inputs(step.old.inputs if step.old else None)
+    after = None if gone else readable_inputs(step.new.inputs if step.new else None)
+    if before is None or after is None:
+        return before, after
+    differing = sorted(key for key in {*before, *after} if before.get(key) != after.get(key))
+    return {key: before[key] for key in differing if key in before}, {
+        key: after[key] for key in differing if key in after
+    }
 
 
 def _replace_keys(step: StepEventMetadata) -> tuple[str, ...]:
@@ -167,7 +214,12 @@ def _replace_keys(step: StepEventMetadata) -> tuple[str, ...]:
     return tuple(exact or sorted(step.keys or ()))
 
 
-def _inputs(inputs: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def name_of(urn: str) -> str:
+    """The name that the program gave a resource."""
+    return urn.rpartition("::")[2]
+
+
+def readable_inputs(inputs: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Inputs by path: the members of an object one level down each for themselves, as a whole schema says too much."""
     if inputs is None:
         return None
@@ -199,17 +251,18 @@ def _readable(value: object) -> Any:  # noqa: ANN401 - JSON
 
 
 def _reason(change: Change) -> str | None:
-    what = "keyspace" if change.type == KEYSPACE_TYPE else "table"
+    what, content = _WHAT.get(change.type, ("table", "its rows") if change.type in HOLDS_DATA else _PROTECTED)
     if change.op is Op.DELETE:
         return (
-            f"the migration file no longer names this {what}, so it would be deleted with its rows. Put it back; "
+            f"the migration file no longer asks for this {what}, so it would be deleted with {content}. Put it back; "
             "deleting it is for a person, by hand"
         )
     if change.op is Op.REPLACE:
         because = ", ".join(change.replace_keys) or "a change that can't be made in place"
+        elsewhere = ", or migrate into a table of another name" if what == "table" else ""
         return (
-            f"the {what} would be deleted and made anew, without its rows, because of {because}. Change the file back, "
-            "or migrate into a table of another name"
+            f"the {what} would be deleted and made anew, without {content}, because of {because}. Change the file back"
+            f"{elsewhere}"
         )
     if lost := _lost_columns(change):
         return (

@@ -8,16 +8,24 @@ from typing import TYPE_CHECKING, Any
 
 from pulumi import automation
 
-from keyspaces_infra.changes import Change, Refusal, digest, read_changes, refuse
-from keyspaces_infra.errors import InterruptedStackError, PlanChangedError, ProvisionError, RefusedError
+from keyspaces_infra.changes import Change, Refusal, digest, read_changes, read_drift, refuse
+from keyspaces_infra.clients import AccountClients
+from keyspaces_infra.destruction import destroyed_by, unprotected
+from keyspaces_infra.errors import (
+    InterruptedStackError,
+    NotDisposableError,
+    PlanChangedError,
+    ProvisionError,
+    RefusedError,
+)
 from keyspaces_infra.failures import translate
-from keyspaces_infra.locks import read_locks
-from keyspaces_infra.recovery import remove_dead, take_up
+from keyspaces_infra.locks import lock_store
+from keyspaces_infra.recovery import Locks, describe, take_up
 from keyspaces_infra.settings import PROJECT
 from keyspaces_infra.workspace import open_stack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from pulumi.automation.events import EngineEvent
@@ -33,39 +41,55 @@ class Preview:
     Attributes:
         changes: Every resource that it would change.
         refused: Those of them that are never applied.
+        drift: What others have changed in AWS since the last update; the plan takes it back.
         digest: What an approval of this plan is about; None without a plan file, or where something is refused.
     """
 
     changes: tuple[Change, ...]
     refused: tuple[Refusal, ...]
+    drift: tuple[Change, ...]
     digest: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Applied:
-    """What an update or a refresh has done; `outputs` are the stack's, secret ones left out."""
+    """What an update, a refresh or a destruction has done; `outputs` are the stack's, secret ones left out."""
 
     changes: tuple[Change, ...]
     outputs: dict[str, Any]
 
 
 class StackDriver:
-    """One stack. Every method is one operation of the engine, which blocks until it has ended."""
+    """One stack. Every method is one operation, which blocks until the engine has ended.
 
-    def __init__(self, settings: StackSettings, *, command: EngineCommand, on_line: Callable[[str], object]) -> None:
+    Each first clears the way: it waits for an engine that still runs on this machine, and, where the settings allow it,
+    takes up what a killed one has left.
+    """
+
+    def __init__(
+        self,
+        settings: StackSettings,
+        *,
+        command: EngineCommand,
+        on_line: Callable[[str], object],
+        client: Callable[[str], Any] | None = None,
+    ) -> None:
         self.settings = settings
         self.command = command
         self.on_line = on_line
+        self._client = client or AccountClients(settings)
 
     def preview(self, *, plan: Path | None) -> Preview:
-        """Say what an update would change, and keep the engine's plan in a file that `up` is held to.
+        """Look at what is live, say what an update would change, and keep the engine's plan, which `up` is held to.
+
+        Nothing is changed in AWS. The state is brought up to what is live.
 
         Raises:
             ProvisionError: The engine could not say.
         """
-        stack = self._stack()
-        self._refuse_interrupted(stack)
-        return self._preview(stack, plan)
+        stack = self._free_stack()
+        drift = self._refresh(stack)
+        return self._preview(stack, plan, drift=drift)
 
     def up(self, *, plan: Path, approved: str) -> Applied:
         """Apply a plan, after looking once more that it is what was approved and loses nothing.
@@ -81,12 +105,12 @@ class StackDriver:
         """
         if not plan.is_file():
             raise PlanChangedError(f"there is no plan at {plan}: run preview first, with the same --plan")
-        stack = self._stack()
-        self._refuse_interrupted(stack)
-        now = self._preview(stack, None)
+        stack = self._free_stack()
+        self._refresh(stack)
+        now = self._preview(stack, None, drift=())
         if now.refused:
             raise RefusedError(now.refused)
-        found = self._digest(plan, now.changes)
+        found = self._digest(plan.read_bytes(), now.changes)
         if found != approved:
             raise PlanChangedError(
                 f"the plan has the digest {found} now, and {approved} was approved: the migration file, the stack or "
@@ -94,10 +118,20 @@ class StackDriver:
             )
         events: list[EngineEvent] = []
         with self._engine_errors(events):
-            result = stack.up(
-                plan=str(plan), on_output=self.on_line, on_error=self.on_line, on_event=events.append, color="never"
-            )
+            result = stack.up(plan=str(plan), on_event=events.append, **self._streams)
         return Applied(changes=read_changes(events), outputs=_shown(result.outputs))
+
+    def drift(self) -> tuple[Change, ...]:
+        """Say what others have changed in AWS since the last update. Neither AWS nor the state is changed.
+
+        Raises:
+            ProvisionError: The engine could not look.
+        """
+        stack = self._free_stack()
+        events: list[EngineEvent] = []
+        with self._engine_errors(events):
+            stack.preview_refresh(run_program=True, on_event=events.append, **self._streams)
+        return read_drift(events)
 
     def refresh(self) -> Applied:
         """Bring the state up to what is live; the difference from the file shows in the next preview.
@@ -105,29 +139,56 @@ class StackDriver:
         Raises:
             ProvisionError: The engine could not look.
         """
-        stack = self._stack()
-        self._refuse_interrupted(stack)
-        events: list[EngineEvent] = []
-        with self._engine_errors(events):
-            stack.refresh(on_output=self.on_line, on_error=self.on_line, on_event=events.append, color="never")
-        return Applied(changes=read_changes(events), outputs=self.outputs())
+        drift = self._refresh(self._free_stack())
+        return Applied(changes=drift, outputs=self.outputs())
 
     def recover(self) -> Applied:
-        """Take up what an engine that was killed has left: its lock, and what it was making.
+        """Take up what an engine that was killed has left, its lock and what it was making, and refresh.
 
         Raises:
             StackLockedError: The lock's holder is not proven dead.
             ProvisionError: The engine could not look.
         """
-        settings = self.settings
-        remove_dead(read_locks(backend_url=settings.backend_url, project=PROJECT, stack=settings.stack))
+        self._clear_locks(recovers=True)
         stack = self._stack()
+        self._take_up(stack)
+        return Applied(changes=self._refresh(stack), outputs=self.outputs())
+
+    def preview_destroy(self) -> Preview:
+        """Say what `destroy` would delete: everything that the stack has made. Only in a disposable environment.
+
+        Raises:
+            NotDisposableError: The file does not call the environment disposable.
+            ProvisionError: The engine could not look.
+        """
+        self._require_disposable()
+        stack = self._free_stack()
+        drift = self._refresh(stack)
+        changes = destroyed_by(self._export(stack).deployment or {})
+        return Preview(changes=changes, refused=(), drift=drift, digest=self._digest(b"", changes))
+
+    def destroy(self, *, approved: str) -> Applied:
+        """Delete everything that the stack has made, the rows in it too. Only in a disposable environment.
+
+        Raises:
+            NotDisposableError: The file does not call the environment disposable.
+            PlanChangedError: The stack holds something else than what was approved.
+            ProvisionError: The engine or AWS failed.
+        """
+        now = self.preview_destroy()
+        if now.digest != approved:
+            raise PlanChangedError(
+                f"what would be destroyed has the digest {now.digest} now, and {approved} was approved: look anew"
+            )
+        stack = self._stack()
+        exported = self._export(stack)
         with self._engine_errors([]):
-            exported = stack.export_stack()
-            if exported.deployment:
-                deployment = take_up(exported.deployment)
-                stack.import_stack(automation.Deployment(version=exported.version, deployment=deployment))
-        return self.refresh()
+            deployment = unprotected(exported.deployment or {})
+            stack.import_stack(automation.Deployment(version=exported.version, deployment=deployment))
+        events: list[EngineEvent] = []
+        with self._engine_errors(events):
+            stack.destroy(run_program=True, on_event=events.append, **self._streams)
+        return Applied(changes=read_changes(events), outputs={})
 
     def outputs(self) -> dict[str, Any]:
         """The outputs of the last update, secret ones left out."""
@@ -135,18 +196,12 @@ class StackDriver:
         with self._engine_errors([]):
             return _shown(stack.outputs())
 
-    def _preview(self, stack: automation.Stack, plan: Path | None) -> Preview:
+    def _preview(self, stack: automation.Stack, plan: Path | None, *, drift: tuple[Change, ...]) -> Preview:
         events: list[EngineEvent] = []
         failure: ProvisionError | None = None
         try:
             with self._engine_errors(events):
-                stack.preview(
-                    plan=None if plan is None else str(plan),
-                    on_output=self.on_line,
-                    on_error=self.on_line,
-                    on_event=events.append,
-                    color="never",
-                )
+                stack.preview(plan=None if plan is None else str(plan), on_event=events.append, **self._streams)
         except ProvisionError as error:
             failure = error
         changes = read_changes(events)
@@ -154,28 +209,70 @@ class StackDriver:
         # The engine fails a preview that touches what is protected. Its steps up to there say what it was about.
         if failure is not None and not refused:
             raise failure
-        kept = None if plan is None or refused else self._digest(plan, changes)
-        return Preview(changes=changes, refused=refused, digest=kept)
+        kept = None if plan is None or refused else self._digest(plan.read_bytes(), changes)
+        return Preview(changes=changes, refused=refused, drift=drift, digest=kept)
 
-    def _digest(self, plan: Path, changes: tuple[Change, ...]) -> str:
+    def _refresh(self, stack: automation.Stack) -> tuple[Change, ...]:
+        events: list[EngineEvent] = []
+        with self._engine_errors(events):
+            # With the program's provider, not the state's: its role, or a stand-in's address, may have changed since.
+            stack.refresh(run_program=True, on_event=events.append, **self._streams)
+        return read_drift(events)
+
+    def _digest(self, plan: bytes, changes: tuple[Change, ...]) -> str:
         migration_digest = self.settings.migration.digest
-        return digest(
-            stack=self.settings.stack, migration_digest=migration_digest, plan=plan.read_bytes(), changes=changes
+        return digest(stack=self.settings.stack, migration_digest=migration_digest, plan=plan, changes=changes)
+
+    def _free_stack(self) -> automation.Stack:
+        """The stack, when no engine works on it and nothing is left half done."""
+        self._clear_locks(recovers=self.settings.recovers)
+        stack = self._stack()
+        pending = (self._export(stack).deployment or {}).get("pending_operations") or ()
+        if pending and not self.settings.recovers:
+            raise InterruptedStackError(
+                f"an engine was killed on stack {self.settings.stack} while it was at: {describe(pending)}. Whether "
+                "AWS has done it is not known to the state: run `python -m keyspaces_infra recover …`, then preview"
+            )
+        if pending:
+            self.on_line(f"an engine was killed while it was at: {describe(pending)}. Looking what AWS has of it")
+            self._take_up(stack)
+        return stack
+
+    def _clear_locks(self, *, recovers: bool) -> None:
+        settings = self.settings
+        store = lock_store(
+            backend_url=settings.backend_url, project=PROJECT, stack=settings.stack, environment=settings.environment
         )
+        locks = Locks(store, stack=settings.stack, on_line=self.on_line, interrupted=lambda: self.command.interrupted)
+        locks.clear(recovers=recovers, wait_s=settings.lock_wait_s)
+
+    def _take_up(self, stack: automation.Stack) -> None:
+        exported = self._export(stack)
+        if not (exported.deployment or {}).get("pending_operations"):
+            return
+        deployment = take_up(exported.deployment or {}, client=self._client)
+        with self._engine_errors([]):
+            stack.import_stack(automation.Deployment(version=exported.version, deployment=deployment))
+
+    def _require_disposable(self) -> None:
+        migration = self.settings.migration
+        if not migration.environment.disposable:
+            raise NotDisposableError(
+                f"environment {migration.environment.name} of {migration.name} is not disposable, so nothing in it is "
+                "destroyed. Where it may be lost with all rows, say environment.disposable: true in the migration file"
+            )
 
     def _stack(self) -> automation.Stack:
         with self._engine_errors([]):
             return open_stack(self.settings, self.command)
 
-    def _refuse_interrupted(self, stack: automation.Stack) -> None:
+    def _export(self, stack: automation.Stack) -> automation.Deployment:
         with self._engine_errors([]):
-            pending = _pending(stack)
-        if pending:
-            doing = ", ".join(f"{each['type']} {each['resource']['urn'].rpartition('::')[2]}" for each in pending)
-            raise InterruptedStackError(
-                f"an engine was killed on stack {self.settings.stack} while it was at: {doing}. Whether AWS has done "
-                "it is not known to the state: run `python -m keyspaces_infra recover …`, then preview"
-            )
+            return stack.export_stack()
+
+    @property
+    def _streams(self) -> dict[str, Any]:
+        return {"on_output": self.on_line, "on_error": self.on_line, "color": "never"}
 
     @contextmanager
     def _engine_errors(self, events: Sequence[EngineEvent]) -> Iterator[None]:
@@ -183,11 +280,6 @@ class StackDriver:
             yield
         except automation.CommandError as error:
             raise translate(error, events, settings=self.settings, interrupted=self.command.interrupted) from error
-
-
-def _pending(stack: automation.Stack) -> Sequence[Mapping[str, Any]]:
-    """What an engine was doing when it was killed."""
-    return (stack.export_stack().deployment or {}).get("pending_operations") or ()
 
 
 def _shown(outputs: automation.OutputMap) -> dict[str, Any]:

@@ -24,6 +24,9 @@ class ExitCode(IntEnum):
     WRONG_PASSPHRASE = 14
     CANCELLED = 15
     NO_ENGINE = 16
+    QUOTA = 17
+    CREDENTIALS = 18
+    NOT_DISPOSABLE = 19
     ENGINE_FAILED = 20
 
 
@@ -68,6 +71,10 @@ class InterruptedStackError(ProvisionError):
     exit_code = ExitCode.INTERRUPTED
 
 
+class AmbiguousError(InterruptedStackError):
+    """What a killed engine was making can't be told from other resources of the same name. Delete the superfluous."""
+
+
 class WrongPassphraseError(ProvisionError):
     """The passphrase is missing, or not the one that the stack was made with."""
 
@@ -84,6 +91,24 @@ class NoEngineError(ProvisionError):
     """There is no Pulumi CLI of the pinned version."""
 
     exit_code = ExitCode.NO_ENGINE
+
+
+class QuotaExceededError(ProvisionError):
+    """AWS refused something for a quota of the account. Have it raised; what was made stays, and is not made again."""
+
+    exit_code = ExitCode.QUOTA
+
+
+class CredentialsError(ProvisionError):
+    """AWS takes the credentials no more, or they don't allow what was asked. Renew or extend them, and run again."""
+
+    exit_code = ExitCode.CREDENTIALS
+
+
+class NotDisposableError(ProvisionError):
+    """The migration file does not call this environment disposable, so nothing in it is destroyed."""
+
+    exit_code = ExitCode.NOT_DISPOSABLE
 
 
 class EngineFailedError(ProvisionError):

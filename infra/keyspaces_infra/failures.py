@@ -8,14 +8,14 @@ from pulumi import automation
 
 from keyspaces_infra.errors import (
     CancelledError,
+    CredentialsError,
     EngineFailedError,
     PlanChangedError,
     ProvisionError,
+    QuotaExceededError,
     StackLockedError,
     WrongPassphraseError,
 )
-from keyspaces_infra.locks import read_locks
-from keyspaces_infra.settings import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,6 +27,18 @@ if TYPE_CHECKING:
 _PLAN = "violates plan"
 _WRONG_KEY = "incorrect passphrase"
 _TAIL_LINES = 40
+_CREDENTIALS = (
+    "ExpiredToken",
+    "InvalidClientTokenId",
+    "UnrecognizedClient",
+    "InvalidSignatureException",
+    "SignatureDoesNotMatch",
+    "AccessDenied",
+    "is not authorized to perform",
+    "no valid credential sources",
+    "not a valid role",
+)
+_QUOTA = ("ServiceQuotaExceeded", "LimitExceeded", "QuotaExceeded", "TooManyRequestsForAccount")
 
 
 def translate(
@@ -44,23 +56,23 @@ def translate(
     if interrupted:
         return CancelledError("told to stop: the engine let what was in flight end. Running again goes on from there")
     if isinstance(error, automation.ConcurrentUpdateError):
-        return _locked(settings)
+        return StackLockedError(
+            f"stack {settings.stack} was locked just now by another engine: wait for it, then run again"
+        )
     if _WRONG_KEY in text:
         return WrongPassphraseError(f"stack {settings.stack} was made with another passphrase than the one given")
     if _PLAN in text:
         return PlanChangedError(f"the engine would do something that the plan does not have:\n{_tail(text)}")
-    return EngineFailedError("\n".join(_complaints(events)) or _tail(text))
+    return _refused_by_aws("\n".join(_complaints(events)) or _tail(text))
 
 
-def _locked(settings: StackSettings) -> StackLockedError:
-    locks = read_locks(backend_url=settings.backend_url, project=PROJECT, stack=settings.stack)
-    holders = "\n".join(f"  {lock}" for lock in locks) or "  (who holds it can't be read from this backend)"
-    todo = (
-        "That run was killed. `python -m keyspaces_infra recover …` removes its lock and takes up what it was making"
-        if locks and all(lock.is_dead for lock in locks)
-        else "Wait for it. Only when it is certain that no engine works on the stack: `pulumi cancel`"
-    )
-    return StackLockedError(f"stack {settings.stack} is locked by\n{holders}\n{todo}")
+def _refused_by_aws(complaint: str) -> ProvisionError:
+    """What the engine, the provider or AWS said; the codes are those of AWS's APIs, which providers hand on."""
+    if any(code in complaint for code in _CREDENTIALS):
+        return CredentialsError(complaint)
+    if any(code in complaint for code in _QUOTA):
+        return QuotaExceededError(complaint)
+    return EngineFailedError(complaint)
 
 
 def _complaints(events: Iterable[EngineEvent]) -> Iterable[str]:

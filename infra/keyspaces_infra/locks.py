@@ -1,27 +1,36 @@
-"""Locks of a stack in a backend of files: who holds one, and whether that process is still there."""
+"""Locks of a stack in its backend: who holds one, and whether that engine is proven gone."""
 
 from __future__ import annotations
 
 import json
-import os
 import socket
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import psutil
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_CLOCK_SLACK_S = 2.0
+"""The lock's time and a process's start are taken from two clocks of one machine, to the second or finer."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lock:
-    """A lock file of the backend.
+    """A lock of the backend.
 
     Attributes:
-        path: The file.
-        pid: Process that wrote it.
+        key: Where the backend keeps it: a file's path, or an object's key.
+        pid: Process of the engine that wrote it.
         host: Machine of that process.
         since: When it was written, in the engine's own words.
     """
 
-    path: Path
+    key: str
     pid: int
     host: str
     since: str
@@ -33,39 +42,147 @@ class Lock:
 
     @property
     def is_dead(self) -> bool:
-        """Whether its process is proven gone: written here, and nothing runs under its id."""
-        return self.is_here and not _runs(self.pid)
+        """Whether its engine is proven gone: written here, and nothing runs under its id, or something begun later."""
+        if not self.is_here:
+            return False
+        try:
+            began = psutil.Process(self.pid).create_time()
+        except psutil.NoSuchProcess:
+            return True
+        since = _moment(self.since)
+        return since is not None and began > since + _CLOCK_SLACK_S
 
     def __str__(self) -> str:
         """For a message."""
         state = "is gone" if self.is_dead else "still runs" if self.is_here else "can't be looked for from this machine"
-        return f"process {self.pid} on {self.host} since {self.since}, which {state} ({self.path})"
+        return f"process {self.pid} on {self.host} since {self.since}, which {state} ({self.key})"
 
 
-def read_locks(*, backend_url: str, project: str, stack: str) -> tuple[Lock, ...]:
-    """Read the locks of one stack. Empty for a backend that is no folder: its locks can't be read from here."""
-    parts = urlsplit(backend_url)
-    if parts.scheme != "file":
+class LockStore(Protocol):
+    """The locks of one stack."""
+
+    def read(self) -> tuple[Lock, ...]:
+        """Every lock of the stack."""
+
+    def remove(self, lock: Lock) -> None:
+        """Remove one; gone already is removed."""
+
+
+class UnreadableLocks:
+    """A backend whose locks can't be read from here: it keeps them itself (Pulumi Cloud), or is not known."""
+
+    def read(self) -> tuple[Lock, ...]:
+        """None that can be seen."""
         return ()
-    folder = Path(unquote(parts.path)) / ".pulumi" / "locks"
-    return tuple(_read(path) for path in sorted(folder.glob(f"*/{project}/{stack}/*.json")))
+
+    def remove(self, lock: Lock) -> None:
+        """There is none to remove."""
+        raise AssertionError(f"no lock was read, so none can be removed: {lock}")
 
 
-def _read(path: Path) -> Lock:
-    content = json.loads(path.read_text(encoding="utf-8"))
+class FolderLocks:
+    """Locks of a backend that is a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def read(self) -> tuple[Lock, ...]:
+        """Read every lock file; one that is removed meanwhile is no lock."""
+        found = []
+        for path in sorted(self._folder.glob("*.json")):
+            try:
+                found.append(_lock(str(path), path.read_bytes()))
+            except FileNotFoundError:
+                continue
+        return tuple(found)
+
+    def remove(self, lock: Lock) -> None:
+        """Remove its file."""
+        Path(lock.key).unlink(missing_ok=True)
+
+
+class BucketLocks:
+    """Locks of a backend in S3."""
+
+    def __init__(self, client: Any, *, bucket: str, prefix: str) -> None:  # noqa: ANN401 - boto3's client has no type
+        self._client = client
+        self._bucket = bucket
+        self._prefix = prefix
+
+    def read(self) -> tuple[Lock, ...]:
+        """Read every lock object; one that is removed meanwhile is no lock."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._prefix)
+        found = []
+        for key in sorted(each["Key"] for page in pages for each in page.get("Contents", ())):
+            try:
+                content = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+            except self._client.exceptions.NoSuchKey:
+                continue
+            found.append(_lock(key, content))
+        return tuple(found)
+
+    def remove(self, lock: Lock) -> None:
+        """Remove its object."""
+        self._client.delete_object(Bucket=self._bucket, Key=lock.key)
+
+
+def lock_store(*, backend_url: str, project: str, stack: str, environment: Mapping[str, str]) -> LockStore:
+    """The locks of one stack, where they can be read.
+
+    The layout is that of the engine's own backends (pulumi/pulumi, pkg/backend/diy): locks of a stack lie under
+    `.pulumi/locks/organization/<project>/<stack>/`.
+
+    Args:
+        backend_url: As the engine is given it.
+        project: Pulumi's project.
+        stack: The stack.
+        environment: Of the engine: credentials and Region for S3.
+    """
+    parts = urlsplit(backend_url)
+    inside = f".pulumi/locks/organization/{project}/{stack}/"
+    if parts.scheme == "file":
+        return FolderLocks(Path(unquote(parts.path)) / inside)
+    if parts.scheme == "s3":
+        prefix = parts.path.strip("/")
+        client = _s3_client(parse_qs(parts.query), environment)
+        return BucketLocks(client, bucket=parts.netloc, prefix=f"{prefix}/{inside}" if prefix else inside)
+    return UnreadableLocks()
+
+
+def _s3_client(query: Mapping[str, list[str]], environment: Mapping[str, str]) -> Any:  # noqa: ANN401 - boto3's client
+    import boto3  # noqa: PLC0415 - takes half a second, and only this backend needs it
+    from botocore.config import Config  # noqa: PLC0415
+
+    def first(name: str) -> str | None:
+        return query.get(name, [None])[0]
+
+    endpoint = first("endpoint")
+    if endpoint is not None and "://" not in endpoint:
+        endpoint = f"{'http' if first('disableSSL') == 'true' else 'https'}://{endpoint}"
+    by_path = "true" in (first("s3ForcePathStyle"), first("use_path_style"))
+    settings = Config(s3={"addressing_style": "path" if by_path else "auto"})
+    session = boto3.Session(
+        aws_access_key_id=environment.get("AWS_ACCESS_KEY_ID"),
+        aws_secret_access_key=environment.get("AWS_SECRET_ACCESS_KEY"),
+        aws_session_token=environment.get("AWS_SESSION_TOKEN"),
+        region_name=first("region") or environment.get("AWS_REGION"),
+    )
+    return session.client("s3", endpoint_url=endpoint, config=settings)
+
+
+def _lock(key: str, content: bytes) -> Lock:
+    said = json.loads(content)
     return Lock(
-        path=path,
-        pid=int(content.get("pid", 0)),
-        host=str(content.get("hostname", "")),
-        since=str(content.get("timestamp", "an unknown time")),
+        key=key,
+        pid=int(said.get("pid", 0)),
+        host=str(said.get("hostname", "")),
+        since=str(said.get("timestamp", "an unknown time")),
     )
 
 
-def _runs(pid: int) -> bool:
+def _moment(text: str) -> float | None:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

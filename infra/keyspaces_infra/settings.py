@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from keyspaces_migration.config import Migration
 
 PROJECT = "keyspaces-migration"
+PASSPHRASE = "passphrase"  # noqa: S105 - the name of a secrets provider
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +27,13 @@ class StackSettings:
         pulumi_home: Folder of the CLI's own files (plugins, credentials).
         backend_url: Where states are kept: `file:///…`, `s3://…`, `https://api.pulumi.com`.
         engine: The CLI.
+        secrets_provider: What encrypts the secrets of a stack that is made now: `passphrase`, `default`, `awskms://…`.
+        recovers: Whether the caller may take up what an engine left that is proven gone. Only one who holds the stack
+            alone may: two that recover at once would remove each other's lock.
+        lock_wait_s: How long to wait for an engine that still runs on this machine.
         endpoints: Address by service of a stand-in of AWS; empty for AWS itself.
-        environment: Variables for the engine. It needs PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE.
+        environment: Variables for the engine. With `passphrase` it needs PULUMI_CONFIG_PASSPHRASE or
+            PULUMI_CONFIG_PASSPHRASE_FILE.
     """
 
     migration: Migration
@@ -36,5 +42,8 @@ class StackSettings:
     pulumi_home: Path
     backend_url: str
     engine: Path
+    secrets_provider: str = PASSPHRASE
+    recovers: bool = False
+    lock_wait_s: float = 0.0
     endpoints: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)

@@ -11,7 +11,7 @@ from pulumi import automation
 
 from keyspaces_infra.errors import WrongPassphraseError
 from keyspaces_infra.program import declare
-from keyspaces_infra.settings import PROJECT, StackSettings
+from keyspaces_infra.settings import PASSPHRASE, PROJECT, StackSettings
 
 if TYPE_CHECKING:
     from keyspaces_infra.command import EngineCommand
@@ -23,10 +23,11 @@ def open_stack(settings: StackSettings, command: EngineCommand) -> automation.St
     """Select the stack, or make it where the backend has none of its name.
 
     Raises:
-        WrongPassphraseError: The environment has none.
+        WrongPassphraseError: The stack's secrets need one, and the environment has none.
         automation.CommandError: The CLI failed.
     """
-    if not any(settings.environment.get(name) for name in _PASSPHRASES):
+    needs_passphrase = settings.secrets_provider == PASSPHRASE
+    if needs_passphrase and not any(settings.environment.get(name) for name in _PASSPHRASES):
         raise WrongPassphraseError(f"set {' or '.join(_PASSPHRASES)}: the stack's secrets are encrypted with it")
     settings.work_dir.mkdir(parents=True, exist_ok=True)
     settings.pulumi_home.mkdir(parents=True, exist_ok=True)
@@ -41,6 +42,7 @@ def open_stack(settings: StackSettings, command: EngineCommand) -> automation.St
             work_dir=str(settings.work_dir),
             pulumi_home=str(settings.pulumi_home),
             pulumi_command=command,
+            secrets_provider=settings.secrets_provider,
             env_vars={**settings.environment, "PULUMI_BACKEND_URL": settings.backend_url},
             project_settings=automation.ProjectSettings(
                 name=PROJECT, runtime="python", backend=automation.ProjectBackend(url=settings.backend_url)

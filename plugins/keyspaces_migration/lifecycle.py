@@ -21,6 +21,8 @@ class Stage(StrEnum):
     CUTOVER = "cutover"
     ROLLBACK = "rollback"
     RETIRE = "retire"
+    DRIFT = "drift"
+    DESTROY = "destroy"
 
 
 class Milestone(StrEnum):
@@ -38,6 +40,7 @@ class Milestone(StrEnum):
     CUTOVER_FINISHED = "cutover_finished"
     ROLLED_BACK = "rolled_back"
     RETIRED = "retired"
+    DESTROYED = "destroyed"
 
 
 class OutOfOrderError(MigrationError):
@@ -63,6 +66,9 @@ _REQUIRES: dict[Stage, tuple[Milestone, ...]] = {
     Stage.CUTOVER: (Milestone.DUAL_WRITES_STARTED, Milestone.BACKFILL_COMPLETE),
     Stage.ROLLBACK: (),
     Stage.RETIRE: (Milestone.CUTOVER_FINISHED,),
+    Stage.DRIFT: (Milestone.PROVISIONED,),
+    # What a provision that failed half-way has made is there without its milestone.
+    Stage.DESTROY: (Milestone.ASSESSED,),
 }
 
 # Once the target leads, another load from the history or another barrier would write old data over new.
@@ -76,10 +82,13 @@ _CLOSED_BY: dict[Stage, tuple[Milestone, ...]] = {
     Stage.RETIRE: (Milestone.RETIRED,),
 }
 
-# A new barrier makes what was loaded before it incomplete; a rollback takes the cutover back.
-_WITHDRAWS: dict[Milestone, Milestone] = {
-    Milestone.DUAL_WRITES_STARTED: Milestone.BACKFILL_COMPLETE,
-    Milestone.ROLLED_BACK: Milestone.CUTOVER_FINISHED,
+# A new barrier makes what was loaded before it incomplete; a rollback takes the cutover back; with the target goes all
+# that stood on it.
+_WITHDRAWS: dict[Milestone, frozenset[Milestone]] = {
+    Milestone.DUAL_WRITES_STARTED: frozenset({Milestone.BACKFILL_COMPLETE}),
+    Milestone.ROLLED_BACK: frozenset({Milestone.CUTOVER_FINISHED}),
+    Milestone.DESTROYED: frozenset(Milestone) - {Milestone.ASSESSED},
+    Milestone.PROVISIONED: frozenset({Milestone.DESTROYED}),
 }
 
 
@@ -92,7 +101,7 @@ def standing(milestones: Iterable[Milestone]) -> frozenset[Milestone]:
     """The milestones that still hold, of those reached, given in the order in which they were reached."""
     held: set[Milestone] = set()
     for milestone in milestones:
-        held.discard(_WITHDRAWS.get(milestone, milestone))
+        held -= _WITHDRAWS.get(milestone, frozenset())
         held.add(milestone)
     return frozenset(held)
 

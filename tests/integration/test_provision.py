@@ -140,7 +140,7 @@ def test_tables_are_made_changed_in_place_and_never_replaced_or_deleted(
     )
     refused(stack, turned, "weather", "replace", "schemaDefinition.clusteringKeys")
     dropped = edited(content, add_columns, lambda t: t.pop("departures"))
-    refused(stack, dropped, "departures", "delete", "no longer names this table")
+    refused(stack, dropped, "departures", "delete", "no longer asks for this table")
     narrower = edited(content)
     assert {each["name"] for each in stack.run("preview", narrower).last["refused"]} == {"weather", "planes"}
     assert live(session, wider) == []
@@ -189,7 +189,9 @@ def everything_is_protected(stack: Stack) -> None:
     assert all(each.get("protect") for each in holding)
 
 
-def test_a_table_changed_by_hand_is_seen_after_a_refresh(stack: Stack, content: dict[str, Any]) -> None:
+def test_a_table_changed_by_hand_is_drift_and_the_next_plan_takes_it_back(
+    stack: Stack, content: dict[str, Any]
+) -> None:
     migration = edited(content, lambda tables: [tables.pop(each) for each in ("planes", "departures", "weather")])
     assert stack.provision(migration).code == 0
     stack.client().update_table(
@@ -197,8 +199,14 @@ def test_a_table_changed_by_hand_is_seen_after_a_refresh(stack: Stack, content: 
         tableName="flights_unarchived",
         capacitySpecification={"throughputMode": "PAY_PER_REQUEST"},
     )
-    assert stack.run("refresh", migration).code == 0
-    (change,) = stack.run("preview", migration).last["changes"]
+    (drift,) = stack.run("drift", migration).last["drift"]
+    assert (drift["name"], drift["before"]["capacitySpecification.throughputMode"]) == (
+        "flights_unarchived",
+        "PROVISIONED",
+    )
+    preview = stack.run("preview", migration)
+    assert preview.last["drift"] == [drift]
+    (change,) = preview.last["changes"]
     assert (change["name"], change["op"]) == ("flights_unarchived", "change")
     assert change["before"]["capacitySpecification.throughputMode"] == "PAY_PER_REQUEST"
     assert change["after"]["capacitySpecification.throughputMode"] == "PROVISIONED"
@@ -240,12 +248,14 @@ def test_a_killed_engine_is_recognised_and_what_it_was_making_is_taken_up(
     assert (killed.code, killed.last["error"]) == (13, "InterruptedStackError")
 
     later = slow_stack.run("preview", migration)
-    assert (later.code, later.last["error"]) == (13, "InterruptedStackError")
-    assert "creating" in later.last["message"]
+    assert (later.code, later.last["error"]) == (12, "StackLockedError")
     assert "recover" in later.last["message"]
 
-    assert slow_stack.run("recover", migration).code == 0
-    assert slow_stack.provision(migration).code == 0
+    preview = slow_stack.run("preview", migration, "--recover")
+    assert preview.code == 0, preview
+    assert any("removing the lock" in line for line in preview.lines)
+    assert any("was at: creating" in line for line in preview.lines)
+    assert slow_stack.run("up", migration, "--digest", preview.last["digest"]).code == 0
     assert live(session, migration) == []
     assert slow_stack.run("preview", migration).last["changes"] == []
 

@@ -9,26 +9,40 @@ import pulumi_aws as aws
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from keyspaces_migration.config import Migration
+    from keyspaces_migration.config import Migration, Target
+
+
+def role_chain(target: Target) -> tuple[str, ...]:
+    """The ARNs of the roles that are assumed, one after the other; the last is in the target's account."""
+    if target.role_name is None:
+        return ()
+    return (*target.via_roles, f"arn:aws:iam::{target.account_id}:role/{target.role_name}")
+
+
+def default_tags(migration: Migration) -> dict[str, str]:
+    """The tags of every resource of a migration: the file's own, and what says which migration it belongs to."""
+    return {**migration.tags, "Project": migration.name, "Environment": migration.environment.name}
 
 
 def account_provider(migration: Migration, *, endpoints: Mapping[str, str]) -> aws.Provider:
     """Make the provider of the migration's account.
 
     Args:
-        migration: Names the Region, the account, and the role that is assumed in it.
+        migration: Names the Region, the account, and the roles that are assumed.
         endpoints: Address by service, such as `{"keyspaces": "http://127.0.0.1:9170"}`, for a stand-in of AWS. A
             stand-in has no STS to ask for the account, so these checks of the provider are off then, and only then.
     """
     target = migration.target
-    role = f"arn:aws:iam::{target.account_id}:role/{target.role_name}" if target.role_name else None
     stand_in = bool(endpoints)
+    roles = () if stand_in else role_chain(target)
     return aws.Provider(
         "account",
         region=target.region,
         allowed_account_ids=None if stand_in else [target.account_id],
-        assume_roles=None if stand_in or role is None else [aws.ProviderAssumeRoleArgs(role_arn=role)],
+        assume_roles=[aws.ProviderAssumeRoleArgs(role_arn=role) for role in roles] or None,
+        default_tags=aws.ProviderDefaultTagsArgs(tags=default_tags(migration)),
         endpoints=[aws.ProviderEndpointArgs(**endpoints)] if stand_in else None,
+        s3_use_path_style=stand_in or None,
         skip_credentials_validation=stand_in,
         skip_metadata_api_check=stand_in,
         skip_requesting_account_id=stand_in,

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 import pulumi_aws as aws
 
+from keyspaces_infra.components.account import default_tags
+from keyspaces_infra.components.auto_scaling import scale_table
 from keyspaces_infra.errors import TableNotExpressibleError
 from keyspaces_migration.config import ThroughputMode
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from keyspaces_migration.config import Migration, Table
 
 _ENABLED = "ENABLED"
+_CUSTOMER_KEY = "CUSTOMER_MANAGED_KMS_KEY"
 
 
 class KeyspacesTables(pulumi.ComponentResource):
@@ -35,32 +38,43 @@ class KeyspacesTables(pulumi.ComponentResource):
         keyspace = aws.keyspaces.Keyspace(
             migration.target.keyspace,
             name=migration.target.keyspace,
-            tags=_tags(migration, kind="keyspace"),
+            tags={"Type": "keyspace"},
             opts=options,
         )
         for name, table in migration.tables.items():
-            if all(column.fits_pulumi_aws for column in table.schema_.columns):
-                _table(migration, name, table, keyspace=keyspace.name, options=options)
-            else:
-                _cloud_control_table(migration, name, table, keyspace=keyspace.name, options=options)
+            fits = all(column.fits_pulumi_aws for column in table.schema_.columns)
+            make = _table if fits else _cloud_control_table
+            made = make(migration, name, table, keyspace=keyspace.name, options=_table_options(table, options))
+            if table.throughput.auto_scaling is not None:
+                scale_table(
+                    name,
+                    keyspace=migration.target.keyspace,
+                    scaling=table.throughput.auto_scaling,
+                    options=pulumi.ResourceOptions(parent=made),
+                )
         self.keyspace_arn = keyspace.arn
         self.table_names = sorted(migration.tables)
         self.register_outputs({"keyspace_arn": self.keyspace_arn, "table_names": self.table_names})
 
 
-def _tags(migration: Migration, *, kind: str, table: str | None = None) -> dict[str, str]:
-    own = {"Project": migration.name, "Environment": migration.environment.name, "Type": kind}
-    if table is not None:
-        own["Table-type"] = migration.table_type(table).value
-    return {**migration.tags, **own}
+def _tags(migration: Migration, table: str) -> dict[str, str]:
+    return {"Type": "table", "Table-type": migration.table_type(table).value}
+
+
+def _table_options(table: Table, options: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
+    """Units that auto scaling has moved are left as they are."""
+    if table.throughput.auto_scaling is None:
+        return options
+    units = ["capacitySpecification.readCapacityUnits", "capacitySpecification.writeCapacityUnits"]
+    return pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(ignore_changes=units))
 
 
 def _table(
     migration: Migration, name: str, table: Table, *, keyspace: pulumi.Output[str], options: pulumi.ResourceOptions
-) -> None:
-    # No comment: changing one makes the table anew (terraform-provider-aws, keyspaces/table.go).
+) -> pulumi.Resource:
     schema, keyspaces = table.schema_, aws.keyspaces
-    keyspaces.Table(
+    key = migration.encryption_key_arn(name)
+    return keyspaces.Table(
         name,
         keyspace_name=keyspace,
         table_name=name,
@@ -86,29 +100,44 @@ def _table(
         client_side_timestamps=keyspaces.TableClientSideTimestampsArgs(status=_ENABLED),
         point_in_time_recovery=keyspaces.TablePointInTimeRecoveryArgs(status=_ENABLED),
         ttl=keyspaces.TableTtlArgs(status=_ENABLED),
+        encryption_specification=None
+        if key is None
+        else keyspaces.TableEncryptionSpecificationArgs(type=_CUSTOMER_KEY, kms_key_identifier=key),
+        # Changing it makes the table anew (terraform-provider-aws, keyspaces/table.go), which the gate refuses.
+        comment=None if table.comment is None else keyspaces.TableCommentArgs(message=table.comment),
         default_time_to_live=table.default_ttl_s,
-        tags=_tags(migration, kind="table", table=name),
+        tags=_tags(migration, name),
         opts=options,
     )
 
 
 def _cloud_control_table(
     migration: Migration, name: str, table: Table, *, keyspace: pulumi.Output[str], options: pulumi.ResourceOptions
-) -> None:
+) -> pulumi.Resource:
     """A table with a type that the Keyspaces resource's own check does not let through (docs/adr/0008)."""
+    _require_expressible(name, table)
+    state = _cloud_formation(migration, name, table)
+    return aws.cloudcontrol.Resource(
+        name,
+        type_name="AWS::Cassandra::Table",
+        desired_state=keyspace.apply(lambda given: json.dumps({"KeyspaceName": given, **state}, sort_keys=True)),
+        opts=options,
+    )
+
+
+def _require_expressible(name: str, table: Table) -> None:
     if table.schema_.static_columns:
         raise TableNotExpressibleError(
             f"table {name}: pulumi_aws refuses the type of {_refused_columns(table)}, and AWS::Cassandra::Table, which "
             f"takes it, knows no static columns ({', '.join(table.schema_.static_columns)}). Give those columns a type "
             "with one level of angle brackets, or store them as text or blob"
         )
-    state = _cloud_formation(migration, name, table)
-    aws.cloudcontrol.Resource(
-        name,
-        type_name="AWS::Cassandra::Table",
-        desired_state=keyspace.apply(lambda given: json.dumps({"KeyspaceName": given, **state}, sort_keys=True)),
-        opts=options,
-    )
+    if table.comment is not None or table.throughput.auto_scaling is not None:
+        what = "comment" if table.comment is not None else "throughput.auto_scaling"
+        raise TableNotExpressibleError(
+            f"table {name}: pulumi_aws refuses the type of {_refused_columns(table)}, and AWS::Cassandra::Table, "
+            f"which takes it, is made without {what} here. Leave it out, or give those columns another type"
+        )
 
 
 def _refused_columns(table: Table) -> str:
@@ -132,10 +161,14 @@ def _cloud_formation(migration: Migration, name: str, table: Table) -> dict[str,
         "BillingMode": _billing_mode(table),
         "ClientSideTimestampsEnabled": True,
         "PointInTimeRecoveryEnabled": True,
+        # The provider's default tags don't reach inside this resource.
         "Tags": [
-            {"Key": key, "Value": value} for key, value in sorted(_tags(migration, kind="table", table=name).items())
+            {"Key": key, "Value": value}
+            for key, value in sorted({**default_tags(migration), **_tags(migration, name)}.items())
         ],
     }
+    if (key := migration.encryption_key_arn(name)) is not None:
+        state["EncryptionSpecification"] = {"EncryptionType": _CUSTOMER_KEY, "KmsKeyIdentifier": key}
     if table.default_ttl_s is not None:
         state["DefaultTimeToLive"] = table.default_ttl_s
     return state

@@ -5,7 +5,7 @@ from keyspaces_migration.config.load import LoadedMigration, MigrationFolder, lo
 from keyspaces_migration.config.migration import Migration
 from keyspaces_migration.config.notices import Notice, notices
 from keyspaces_migration.config.problems import MigrationFileError, Problem
-from keyspaces_migration.config.sections import Engine
+from keyspaces_migration.config.sections import Engine, Target
 from keyspaces_migration.config.tables import LoadOrder, SortOrder, Table, TableType
 from keyspaces_migration.config.throughput import AutoScaling, Throughput, ThroughputMode
 
@@ -25,6 +25,7 @@ __all__ = [
     "SortOrder",
     "Table",
     "TableType",
+    "Target",
     "Throughput",
     "ThroughputMode",
     "load_migration",

@@ -20,7 +20,7 @@ from keyspaces_migration.ledger.backfill_records import (
     TableProgress,
 )
 from keyspaces_migration.ledger.database import insert_once
-from keyspaces_migration.ledger.errors import LedgerError, RunNotRecordedError
+from keyspaces_migration.ledger.errors import LeaseLostError, RunNotRecordedError
 from keyspaces_migration.ledger.repository import Ledger
 from keyspaces_migration.ledger.revision import require_current_schema
 
@@ -29,10 +29,6 @@ _letters = schema.dead_letters.c
 _TABLE_COLUMNS = [_tables[field.name] for field in fields(BackfillTable)]
 _SPLIT_COLUMNS = [_splits[field.name] for field in fields(PlannedSplit)]
 _COUNTS = [field.name for field in fields(SplitCounts)]
-
-
-class LeaseLostError(LedgerError):
-    """Another worker has the split by now: stop writing it; what was written is written the same again."""
 
 
 class BackfillLedger:

@@ -29,3 +29,7 @@ class RunNotRecordedError(LedgerError):
 
 class RecordDamagedError(LedgerError):
     """A record contradicts itself, as when a configuration does not have the digest stored beside it."""
+
+
+class LeaseLostError(LedgerError):
+    """A lease ended, and another took what it was on: whoever held it must not go on as if it still did."""

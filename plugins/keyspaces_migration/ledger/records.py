@@ -17,6 +17,8 @@ class ReportKind(StrEnum):
     BACKFILL = "backfill"
     EVIDENCE = "evidence"
     PROVISION_PLAN = "provision_plan"
+    STACK_OUTPUTS = "stack_outputs"
+    DRIFT = "drift"
 
 
 @dataclass(frozen=True, kw_only=True)

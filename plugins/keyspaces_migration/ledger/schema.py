@@ -13,7 +13,7 @@ from keyspaces_migration.lifecycle import Milestone, Stage
 
 # The ledger may share a database with others that Alembic looks after, Airflow's among them.
 VERSION_TABLE = "ledger_schema_version"
-HEAD = "r0005_flag"
+HEAD = "r0006_provisioning"
 
 metadata = sa.MetaData(
     naming_convention={
@@ -291,5 +291,31 @@ flag_changes = sa.Table(
     sa.Column("target_read_percent", sa.Integer, nullable=False),
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.Column("requested_at", UtcTimestamp, nullable=False),
+    _of_a_recorded_run(),
+)
+
+# One row a stack, so that the database decides who has it. It outlives no run: a lease that ended is anybody's.
+stack_leases = sa.Table(
+    "stack_leases",
+    metadata,
+    sa.Column("stack", sa.Text, primary_key=True),
+    sa.Column("holder", sa.Text, nullable=False),
+    sa.Column("dag_id", sa.Text, nullable=False),
+    sa.Column("run_id", sa.Text, nullable=False),
+    sa.Column("host", sa.Text, nullable=False),
+    sa.Column("taken_at", UtcTimestamp, nullable=False),
+    sa.Column("lease_until", UtcTimestamp, nullable=False),
+    _of_a_recorded_run(),
+)
+
+drift_looks = sa.Table(
+    "drift_looks",
+    metadata,
+    _id(),
+    sa.Column("dag_id", sa.Text, nullable=False),
+    sa.Column("run_id", sa.Text, nullable=False),
+    # Resources that are not as the last update left them.
+    sa.Column("drifted", sa.Integer, nullable=False),
+    sa.Column("looked_at", UtcTimestamp, nullable=False),
     _of_a_recorded_run(),
 )

@@ -14,6 +14,7 @@ from keyspaces_infra.changes import (
     UnknownStepError,
     digest,
     read_changes,
+    read_drift,
     refuse,
 )
 
@@ -129,3 +130,29 @@ def test_the_digest_changes_with_everything_that_was_approved() -> None:
     digests = {digest(**base), *(digest(**base | other) for other in others)}
     assert len(digests) == 5
     assert digest(**base) == digest(**base)
+
+
+def test_what_the_state_protects_is_refused_whatever_the_new_program_says() -> None:
+    old, new = {**state(), "protect": True}, {**state(), "protect": False}
+    (refusal,) = refuse(read_changes([step("replace", kind="aws:sqs/queue:Queue", old=old, new=new)]))
+    assert "its letters" in refusal.reason
+    assert refuse(read_changes([step("replace", kind="aws:sqs/queue:Queue", old=state(), new=state())])) == ()
+
+
+def looked(op: str, *, kind: str = TABLE_TYPE, **metadata: Any) -> EngineEvent:
+    content = {"op": op, "urn": f"urn:pulumi:test::p::{kind}::t", "type": kind, "provider": "", **metadata}
+    return EngineEvent.from_json({"sequence": 1, "timestamp": 1, "resOutputsEvent": {"metadata": content}})
+
+
+def test_drift_is_what_a_refresh_found_in_the_inputs() -> None:
+    old, new = state(ttl={"status": "ENABLED"}, name="t"), state(ttl={"status": "DISABLED"}, name="t")
+    (drift,) = read_drift([looked("update", old=old, new=new)])
+    assert (drift.op, drift.before, drift.after) == (Op.CHANGE, {"ttl.status": "ENABLED"}, {"ttl.status": "DISABLED"})
+    (gone,) = read_drift([looked("delete", old=old)])
+    assert (gone.op, gone.after) == (Op.DELETE, None)
+
+
+def test_what_aws_moves_by_itself_is_no_drift() -> None:
+    old, new = {**state(name="t"), "outputs": {"status": "UPDATING"}}, {**state(name="t"), "outputs": {}}
+    assert read_drift([looked("update", old=old, new=new), looked("same", old=old, new=new)]) == ()
+    assert read_drift([step("refresh", old=old)]) == ()

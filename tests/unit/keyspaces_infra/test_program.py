@@ -84,9 +84,49 @@ def test_provisioned_units_and_descending_keys_are_handed_on() -> None:
 def test_tags_are_the_files_and_the_four_of_the_design() -> None:
     asked = asked_for(edited()).asked
     shared = {"CostCentre": "rehearsal", "Project": "flights", "Environment": "rehearsal"}
-    assert asked[(KEYSPACE_TYPE, "flights")].inputs["tags"] == {**shared, "Type": "keyspace"}
+    assert json.loads(asked[("pulumi:providers:aws", "account")].inputs["defaultTags"]) == {"tags": shared}
+    assert asked[(KEYSPACE_TYPE, "flights")].inputs["tags"] == {"Type": "keyspace"}
     for name, kind in (("flights_unarchived", "unarchived"), ("weather", "standard")):
-        assert asked[(TABLE_TYPE, name)].inputs["tags"] == {**shared, "Type": "table", "Table-type": kind}
+        assert asked[(TABLE_TYPE, name)].inputs["tags"] == {"Type": "table", "Table-type": kind}
+    state = json.loads(asked[(CLOUD_CONTROL_TYPE, "planes")].inputs["desiredState"])
+    own = {tag["Key"]: tag["Value"] for tag in state["Tags"]}
+    assert own == {**shared, "Type": "table", "Table-type": "standard"}
+
+
+def test_a_tables_comment_and_key_are_handed_on() -> None:
+    key = "arn:aws:kms:us-east-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+
+    def edit(whole: dict[str, Any]) -> None:
+        whole["target"]["encryption_key_arn"] = key
+        whole["tables"]["weather"] |= {"comment": "Hourly.", "encryption_key_arn": key.replace("1234abcd", "abcd1234")}
+
+    asked = asked_for(edited(edit)).asked
+    weather = asked[(TABLE_TYPE, "weather")].inputs
+    assert weather["comment"] == {"message": "Hourly."}
+    assert weather["encryptionSpecification"]["kmsKeyIdentifier"] == key.replace("1234abcd", "abcd1234")
+    departures = asked[(TABLE_TYPE, "departures")].inputs
+    assert departures["encryptionSpecification"] == {"type": "CUSTOMER_MANAGED_KMS_KEY", "kmsKeyIdentifier": key}
+    state = json.loads(asked[(CLOUD_CONTROL_TYPE, "planes")].inputs["desiredState"])
+    assert state["EncryptionSpecification"] == {"EncryptionType": "CUSTOMER_MANAGED_KMS_KEY", "KmsKeyIdentifier": key}
+
+
+def test_a_scaled_table_has_a_target_and_a_policy_for_reads_and_for_writes() -> None:
+    scaling = {"rcu": {"min": 100, "max": 5000}, "wcu": {"min": 200, "max": 6000}, "target_utilization_percent": 60}
+
+    def edit(whole: dict[str, Any]) -> None:
+        whole["tables"]["flights_unarchived"]["throughput"]["auto_scaling"] = scaling
+
+    asked = asked_for(edited(edit)).asked
+    for kind, between in (("Read", (100, 5000)), ("Write", (200, 6000))):
+        name = f"flights_unarchived-{kind.lower()}"
+        target = asked[("aws:appautoscaling/target:Target", name)].inputs
+        assert (target["minCapacity"], target["maxCapacity"]) == between
+        assert target["resourceId"] == "keyspace/flights/table/flights_unarchived"
+        assert target["scalableDimension"] == f"cassandra:table:{kind}CapacityUnits"
+        policy = asked[("aws:appautoscaling/policy:Policy", name)].inputs
+        aim = policy["targetTrackingScalingPolicyConfiguration"]
+        assert aim["targetValue"] == 60
+        assert aim["predefinedMetricSpecification"] == {"predefinedMetricType": f"Cassandra{kind}CapacityUtilization"}
 
 
 def test_a_type_that_the_keyspaces_resource_refuses_goes_through_cloud_control() -> None:
@@ -113,12 +153,16 @@ def test_a_table_that_no_resource_can_make_is_refused_by_name() -> None:
 
 def test_the_provider_acts_on_the_files_account_alone_and_assumes_its_role() -> None:
     def edit(whole: dict[str, Any]) -> None:
-        whole["target"] |= {"account_id": "123456789012", "role_name": "migrator"}
+        hub = "arn:aws:iam::210987654321:role/hub"
+        whole["target"] |= {"account_id": "123456789012", "role_name": "migrator", "via_roles": [hub]}
 
     provider = asked_for(edited(edit)).asked[("pulumi:providers:aws", "account")].inputs
     assert provider["region"] == "us-east-1"
     assert json.loads(provider["allowedAccountIds"]) == ["123456789012"]
-    assert json.loads(provider["assumeRoles"]) == [{"roleArn": "arn:aws:iam::123456789012:role/migrator"}]
+    assert [each["roleArn"] for each in json.loads(provider["assumeRoles"])] == [
+        "arn:aws:iam::210987654321:role/hub",
+        "arn:aws:iam::123456789012:role/migrator",
+    ]
     assert "endpoints" not in provider
     assert provider["skipCredentialsValidation"] == "false"
 

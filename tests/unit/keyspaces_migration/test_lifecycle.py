@@ -101,8 +101,8 @@ def test_a_stage_that_is_repeated_keeps_what_was_reached() -> None:
     assert standing([*LIVE, M.ASSESSED, M.PROVISIONED]) == frozenset(LIVE)
 
 
-def test_after_retire_only_provisioning_and_assessing_stay_open() -> None:
-    for stage in set(Stage) - {Stage.ASSESS, Stage.PROVISION, Stage.ROLLBACK}:
+def test_after_retire_nothing_that_moves_rows_or_reads_is_open() -> None:
+    for stage in set(Stage) - {Stage.ASSESS, Stage.PROVISION, Stage.ROLLBACK, Stage.DRIFT, Stage.DESTROY}:
         refused(stage, [*CUT_OVER, M.RETIRED])
     refuse_out_of_order(Stage.PROVISION, [*CUT_OVER, M.RETIRED], migration="flights")
 
@@ -111,3 +111,13 @@ def test_importing_the_lifecycle_brings_no_database_library() -> None:
     heavy = "{'sqlalchemy', 'alembic', 'airflow', 'cassandra'} & set(sys.modules)"
     command = f"import sys, keyspaces_migration.lifecycle; sys.exit(str({heavy}) if {heavy} else 0)"
     assert subprocess.run([sys.executable, "-c", command], check=False, timeout=60).returncode == 0
+
+
+def test_with_the_target_goes_all_that_stood_on_it() -> None:
+    assert standing([*CUT_OVER, M.DESTROYED]) == {M.ASSESSED, M.DESTROYED}
+    assert next_stages([*CUT_OVER, M.DESTROYED]) == (Stage.PROVISION,)
+    assert standing([*CUT_OVER, M.DESTROYED, M.PROVISIONED]) == {M.ASSESSED, M.PROVISIONED}
+
+
+def test_drift_is_looked_for_once_there_is_something_to_look_at() -> None:
+    assert refused(Stage.DRIFT, [M.ASSESSED]).missing == (M.PROVISIONED,)
