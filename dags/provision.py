@@ -3,9 +3,11 @@
 `preview` asks Pulumi's engine what is missing and shows it as a plan. Where something would change, approvers see the
 plan at `approve_1` … and type the migration's name; `apply` verifies their answers in Airflow's own record, previews
 once more, and applies exactly what was approved. A plan that would delete or replace a keyspace or a table is refused,
-whoever approves. Then it waits until every table is ACTIVE and compares the live schema with the file.
+whoever approves. Then it waits until every table is ACTIVE, compares the live schema with the file, and keeps the
+stack's outputs: names and addresses of the queue, the flag and the comparison Lambda.
 
-Run it again after a change of the file. When nothing changes, nobody is asked.
+Run it again after a change of the file, or when `drift` is red: what others have changed is part of the plan. When
+nothing changes, nobody is asked. A run that finds another at work waits for it; what a killed one has left is taken up.
 
 Next: `historical_backfill` or `start_dual_writes`.
 """
@@ -21,9 +23,10 @@ from keyspaces_provider.operators.provision import (
     ApprovalNeededOperator,
     CompareSchemaOperator,
     PreviewOperator,
-    TablesActiveSensor,
 )
 from keyspaces_provider.operators.run import RecordRunOperator
+from keyspaces_provider.operators.stack import OutputsOperator
+from keyspaces_provider.sensors.keyspaces import TablesActiveSensor
 from keyspaces_provider.stages import READ_ONLY_RETRIES, LoadedMigration, Stage, stage_dag, valid_migrations
 
 
@@ -53,12 +56,13 @@ def provision(loaded: LoadedMigration) -> DAG:
         active = TablesActiveSensor(
             task_id="tables_active",
             ledger_conn_id=ledger,
-            poke_interval=timedelta(seconds=10),
+            look_every=timedelta(seconds=10),
             timeout=timedelta(hours=1),
             **READ_ONLY_RETRIES,
         )
         compare = CompareSchemaOperator(task_id="compare_schema", ledger_conn_id=ledger, **READ_ONLY_RETRIES)
-        record >> preview >> needed >> gates >> apply >> active >> compare
+        outputs = OutputsOperator(task_id="outputs", ledger_conn_id=ledger, **READ_ONLY_RETRIES)
+        record >> preview >> needed >> gates >> apply >> active >> compare >> outputs
         needed >> apply
     return dag
 

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from keyspaces_infra.settings import StackSettings
 
 _VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-_ENDPOINT_NAMES = {"lambda": "lambda_"}
 
 
 class AccountClients:
@@ -25,11 +24,8 @@ class AccountClients:
     def __call__(self, service: str) -> Any:  # noqa: ANN401 - boto3's clients have no type of their own
         """A client of a service, at the stand-in's address where there is one. Errors are boto3's."""
         self._session = self._session or self._assume()
-        return self._session.client(service, endpoint_url=self._endpoint(service))  # type: ignore[call-overload]
-
-    def _endpoint(self, service: str) -> str | None:
-        endpoints = self._settings.endpoints
-        return endpoints.get(service) or endpoints.get(_ENDPOINT_NAMES.get(service, service))
+        endpoint = self._settings.endpoints.get(service)
+        return self._session.client(service, endpoint_url=endpoint)  # type: ignore[call-overload]
 
     def _assume(self) -> boto3.Session:
         settings = self._settings

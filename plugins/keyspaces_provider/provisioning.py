@@ -11,17 +11,36 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from keyspaces_migration.provisioning import DriverDefectError, ProvisionStoppedError, error_of
 
 if TYPE_CHECKING:
-    from keyspaces_migration.config import Migration
+    from keyspaces_provider.stack_files import StackFiles
+    from keyspaces_provider.stack_lease import LeaseKeeper
 
 DRIVER = (sys.executable, "-m", "keyspaces_infra")
 LOOK_S = 0.2
 TAIL_CHARACTERS = 4000
 REFUSED = 10
+LOCK_WAIT_S = 900.0
+"""How long the driver waits for an engine that still runs on its machine."""
+
+SERVICES = {
+    "keyspaces": "keyspaces",
+    "appautoscaling": "application-autoscaling",
+    "appconfig": "appconfig",
+    "cloudwatch": "cloudwatch",
+    "iam": "iam",
+    "kms": "kms",
+    "lambda": "lambda",
+    "logs": "logs",
+    "s3": "s3",
+    "scheduler": "scheduler",
+    "sns": "sns",
+    "sqs": "sqs",
+    "sts": "sts",
+}
+"""The services that the program uses, by their names as endpoints of pulumi_aws; the values are AWS's own names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,55 +56,22 @@ class Account:
     endpoints: Mapping[str, str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class StackFolder:
-    """What the driver keeps between tasks: the stack's salt, the plan, and the state where no backend is named.
-
-    Every task of a run must see the same folder. It lies under Airflow's home, so this form is for workers that share
-    one machine or one volume.
-    """
-
-    base: Path
-    run: str
-
-    @property
-    def plan(self) -> Path:
-        """The engine's plan of this run."""
-        return self.run_folder / "plan.json"
-
-    @property
-    def run_folder(self) -> Path:
-        """What belongs to this run alone."""
-        return self.base / "runs" / self.run
-
-    def options(self, migration: "Migration", *, environment: Mapping[str, str]) -> list[str]:
-        """The driver's options that say which stack it is and where its files are."""
-        options = {
-            "--migration-json": self.run_folder / "migration.json",
-            "--stack": f"{migration.name}-{migration.environment.name}",
-            "--work-dir": self.base / "work",
-            "--pulumi-home": self.base / "pulumi-home",
-            "--backend-url": environment.get("PULUMI_BACKEND_URL") or f"file://{quote(str(self.base / 'state'))}",
-        }
-        return [str(part) for pair in options.items() for part in pair]
-
-
 class Driver:
-    """One call of the driver at a time, followed to its end.
+    """One call of the driver at a time, followed to its end, with the stack held in the ledger meanwhile.
 
     Args:
-        folder: Where the stack's files are.
-        migration: What the stack is to hold.
+        files: Where the stack's files are.
         account: Credentials and endpoints.
+        lease: Holds the stack.
         program: The command that is called; tests give another.
     """
 
     def __init__(
-        self, *, folder: StackFolder, migration: "Migration", account: Account, program: tuple[str, ...] = DRIVER
+        self, *, files: "StackFiles", account: Account, lease: "LeaseKeeper", program: tuple[str, ...] = DRIVER
     ) -> None:
-        self.folder = folder
-        self.migration = migration
+        self.files = files
         self.account = account
+        self.lease = lease
         self.program = program
         self._process: subprocess.Popen[bytes] | None = None
         self._stopped = threading.Event()
@@ -96,7 +82,7 @@ class Driver:
         Raises:
             ProvisionError: as the driver's exit code says.
         """
-        return self._call("preview", "--plan", str(self.folder.plan), on_line=on_line)
+        return self._call("preview", "--plan", str(self.files.plan), on_line=on_line)
 
     def up(self, *, digest: str, on_line: Callable[[str], object]) -> dict[str, Any]:
         """Apply the plan of this run's preview if it has the digest `digest` still.
@@ -104,7 +90,39 @@ class Driver:
         Raises:
             ProvisionError: as the driver's exit code says.
         """
-        return self._call("up", "--plan", str(self.folder.plan), "--digest", digest, on_line=on_line)
+        return self._call("up", "--plan", str(self.files.plan), "--digest", digest, on_line=on_line)
+
+    def drift(self, *, on_line: Callable[[str], object]) -> dict[str, Any]:
+        """Look for what others have changed.
+
+        Raises:
+            ProvisionError: as the driver's exit code says.
+        """
+        return self._call("drift", on_line=on_line)
+
+    def outputs(self, *, on_line: Callable[[str], object]) -> dict[str, Any]:
+        """Read the stack's outputs.
+
+        Raises:
+            ProvisionError: as the driver's exit code says.
+        """
+        return self._call("outputs", on_line=on_line)
+
+    def preview_destroy(self, *, on_line: Callable[[str], object]) -> dict[str, Any]:
+        """Say what a destruction would delete.
+
+        Raises:
+            ProvisionError: as the driver's exit code says.
+        """
+        return self._call("preview-destroy", on_line=on_line)
+
+    def destroy(self, *, digest: str, on_line: Callable[[str], object]) -> dict[str, Any]:
+        """Delete all that the stack made, if it has the digest `digest` still.
+
+        Raises:
+            ProvisionError: as the driver's exit code says.
+        """
+        return self._call("destroy", "--digest", digest, on_line=on_line)
 
     def stop(self) -> None:
         """Ask the running call to end: once, and the driver alone, as a second signal would leave the stack locked.
@@ -119,13 +137,21 @@ class Driver:
             process.send_signal(signal.SIGTERM)
 
     def _call(self, operation: str, *arguments: str, on_line: Callable[[str], object]) -> dict[str, Any]:
+        self.lease.take(stopped=self._stopped, on_line=on_line)
+        try:
+            return self._held_call(operation, *arguments, on_line=on_line)
+        finally:
+            # A driver that outlives this task works on: the lease then ends by itself, and the next run waits for it.
+            if self._process is None or self._process.poll() is not None:
+                self.lease.release(on_line=on_line)
+
+    def _held_call(self, operation: str, *arguments: str, on_line: Callable[[str], object]) -> dict[str, Any]:
         if self._stopped.is_set():
             raise ProvisionStoppedError("told to stop before the driver was started: nothing was changed")
+        self.files.fetch()
         command = self._command(operation, *arguments)
         on_line(f"$ {shlex.join(command)}")
-        self.folder.run_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._write_migration()
-        output = self.folder.run_folder / f"{operation}.jsonl"
+        output = self.files.run_folder / f"{operation}.jsonl"
         # To files, not pipes: the driver must be able to finish when this process is killed before it.
         with output.open("wb") as out, output.with_suffix(".stderr").open("wb") as errors:
             self._process = subprocess.Popen(  # noqa: S603 - the driver, with arguments of ours and no shell
@@ -138,13 +164,16 @@ class Driver:
             )
             if self._stopped.is_set():
                 self._process.send_signal(signal.SIGTERM)
-        last = _follow(self._process, output, on_line=on_line)
+        last = _follow(self._process, output, on_line=on_line, each_look=lambda: self.lease.keep(on_line=on_line))
+        self.files.keep()
         return _outcome(self._process.returncode, last, errors=output.with_suffix(".stderr"))
 
     def _command(self, operation: str, *arguments: str) -> list[str]:
         endpoints = [f"--endpoint={service}={url}" for service, url in self.account.endpoints.items()]
-        options = self.folder.options(self.migration, environment=os.environ)
-        return [*self.program, operation, *options, *endpoints, *arguments]
+        options = self.files.options(environment=os.environ)
+        # The lease is ours: whatever lock is left is of an engine that no task of ours drives any more.
+        ours = ["--recover", "--lock-wait-s", str(LOCK_WAIT_S)]
+        return [*self.program, operation, *options, *ours, *endpoints, *arguments]
 
     def _environment(self) -> dict[str, str]:
         """This process's environment less Airflow's own settings and secrets, with the account's credentials."""
@@ -154,17 +183,21 @@ class Driver:
         path = os.pathsep.join(part for part in (core, os.environ.get("PYTHONPATH")) if part)
         return {**inherited, **self.account.environment, "PYTHONPATH": path}
 
-    def _write_migration(self) -> None:
-        (self.folder.run_folder / "migration.json").write_text(self.migration.canonical_json(), encoding="utf-8")
 
-
-def _follow(process: subprocess.Popen[bytes], output: Path, *, on_line: Callable[[str], object]) -> dict[str, Any]:
+def _follow(
+    process: subprocess.Popen[bytes],
+    output: Path,
+    *,
+    on_line: Callable[[str], object],
+    each_look: Callable[[], object],
+) -> dict[str, Any]:
     """Hand on the engine's lines until the process has ended, and return its last word, or nothing."""
     last: dict[str, Any] = {}
     with output.open(encoding="utf-8", errors="replace") as stream:
         lines = _lines(stream)
         ended = False
         while not ended:
+            each_look()
             ended = _has_ended(process)  # looked at before reading, so that nothing written last is missed
             for line in lines:
                 if line is None:
@@ -221,24 +254,17 @@ def _tail(path: Path) -> str:
     return path.read_text(encoding="utf-8", errors="replace")[-TAIL_CHARACTERS:].strip()
 
 
-def stack_folder(migration: "Migration", *, run_id: str) -> StackFolder:
-    """The stack's folder of a migration, under Airflow's home."""
-    from airflow.configuration import AIRFLOW_HOME
-
-    return StackFolder(base=Path(AIRFLOW_HOME) / "pulumi" / migration.name, run=quote(run_id, safe=""))
-
-
 def account_of(conn_id: str, *, region: str) -> Account:
     """Credentials and endpoints of the Airflow connection `conn_id` of type `aws`."""
     from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 
     hook: Any = AwsBaseHook(aws_conn_id=conn_id, client_type="keyspaces", region_name=region)
     credentials = hook.get_credentials(region_name=region)
-    endpoint = hook.conn_config.get_service_endpoint_url("keyspaces")
+    found = {name: hook.conn_config.get_service_endpoint_url(service) for name, service in SERVICES.items()}
     environment = {"AWS_ACCESS_KEY_ID": credentials.access_key, "AWS_SECRET_ACCESS_KEY": credentials.secret_key}
     if credentials.token:
         environment["AWS_SESSION_TOKEN"] = credentials.token
     return Account(
         environment={**environment, "AWS_REGION": region, "AWS_DEFAULT_REGION": region},
-        endpoints={"keyspaces": endpoint} if endpoint else {},
+        endpoints={name: url for name, url in found.items() if url},
     )

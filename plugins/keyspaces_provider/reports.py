@@ -58,8 +58,8 @@ class RunFolder:
         return str(path)
 
 
-def run_folder(migration: "Migration", *, stage: "Stage", run_id: str) -> RunFolder:
-    """The report folder of one run of one stage of `migration`.
+def reports_base(migration: "Migration") -> "ObjectStoragePath":
+    """Where all reports of `migration` are kept.
 
     A relative `reports.path` lies under Airflow's home; the migration file allows it in disposable environments alone.
     """
@@ -67,9 +67,9 @@ def run_folder(migration: "Migration", *, stage: "Stage", run_id: str) -> RunFol
     from airflow.sdk import ObjectStoragePath
 
     path = migration.reports.path
-    return RunFolder(
-        base=ObjectStoragePath(f"file://{AIRFLOW_HOME}/{path}" if migration.reports.is_relative else path),
-        migration=migration.name,
-        stage=stage,
-        run_id=run_id,
-    )
+    return ObjectStoragePath(f"file://{AIRFLOW_HOME}/{path}" if migration.reports.is_relative else path)
+
+
+def run_folder(migration: "Migration", *, stage: "Stage", run_id: str) -> RunFolder:
+    """The report folder of one run of one stage of `migration`."""
+    return RunFolder(base=reports_base(migration), migration=migration.name, stage=stage, run_id=run_id)

@@ -38,7 +38,8 @@ from keyspaces_migration.clients import SessionSettings, open_session
 from keyspaces_migration.config import Migration, load_migration
 from keyspaces_migration.ledger import RunConfiguration, open_ledger
 from keyspaces_migration.ledger.backfill_records import LoadMode
-from keyspaces_migration.ledger.backfills import BackfillLedger, LeaseLostError
+from keyspaces_migration.ledger.backfills import BackfillLedger
+from keyspaces_migration.ledger.errors import LeaseLostError
 from keyspaces_migration.ledger.schema import backfill_splits
 from keyspaces_migration.lifecycle import Stage
 from rehearsal.data import history as sample_history

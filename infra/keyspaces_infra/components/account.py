@@ -41,10 +41,16 @@ def account_provider(migration: Migration, *, endpoints: Mapping[str, str]) -> a
         allowed_account_ids=None if stand_in else [target.account_id],
         assume_roles=[aws.ProviderAssumeRoleArgs(role_arn=role) for role in roles] or None,
         default_tags=aws.ProviderDefaultTagsArgs(tags=default_tags(migration)),
-        endpoints=[aws.ProviderEndpointArgs(**endpoints)] if stand_in else None,
+        endpoints=[_endpoints(endpoints)] if stand_in else None,
         s3_use_path_style=stand_in or None,
         skip_credentials_validation=stand_in,
         skip_metadata_api_check=stand_in,
         skip_requesting_account_id=stand_in,
         skip_region_validation=stand_in,
     )
+
+
+def _endpoints(endpoints: Mapping[str, str]) -> aws.ProviderEndpointArgs:
+    # Python keeps the word for itself.
+    named = {"lambda_" if service == "lambda" else service: url for service, url in endpoints.items()}
+    return aws.ProviderEndpointArgs(**named)

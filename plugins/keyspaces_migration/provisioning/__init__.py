@@ -1,39 +1,53 @@
 """What the driver of the target's infrastructure says, read strictly, and what it means for the person who runs it."""
 
 from keyspaces_migration.provisioning.errors import (
+    BackendMissingError,
+    CredentialsError,
+    DriftError,
     DriverDefectError,
     EngineFailedError,
     EngineMissingError,
+    NotDisposableError,
     PassphraseError,
     PlanChangedError,
     PlanRefusedError,
     ProvisionError,
     ProvisionStoppedError,
+    QuotaExceededError,
     SchemaNotAsFileError,
+    StackFilesError,
     StackInterruptedError,
     StackLockedError,
     error_of,
 )
-from keyspaces_migration.provisioning.page import parity_page, plan_page
-from keyspaces_migration.provisioning.plan import Change, Plan, Refusal, read_plan
+from keyspaces_migration.provisioning.page import drift_page, parity_page, plan_page
+from keyspaces_migration.provisioning.plan import Change, Plan, Refusal, read_drift, read_plan
 
 __all__ = [
+    "BackendMissingError",
     "Change",
+    "CredentialsError",
+    "DriftError",
     "DriverDefectError",
     "EngineFailedError",
     "EngineMissingError",
+    "NotDisposableError",
     "PassphraseError",
     "Plan",
     "PlanChangedError",
     "PlanRefusedError",
     "ProvisionError",
     "ProvisionStoppedError",
+    "QuotaExceededError",
     "Refusal",
     "SchemaNotAsFileError",
+    "StackFilesError",
     "StackInterruptedError",
     "StackLockedError",
+    "drift_page",
     "error_of",
     "parity_page",
     "plan_page",
+    "read_drift",
     "read_plan",
 ]

@@ -38,6 +38,30 @@ class EngineMissingError(ProvisionError):
     """The worker has no Pulumi CLI of the pinned version."""
 
 
+class QuotaExceededError(ProvisionError):
+    """AWS refused for a quota of the account; what was made stays."""
+
+
+class CredentialsError(ProvisionError):
+    """AWS takes the credentials no more, or they don't allow what was asked."""
+
+
+class NotDisposableError(ProvisionError):
+    """The migration file does not call the environment disposable."""
+
+
+class BackendMissingError(ProvisionError):
+    """Nothing says where Pulumi keeps the state."""
+
+
+class StackFilesError(ProvisionError):
+    """The stack's configuration or the run's plan could not be read or kept where every worker sees them."""
+
+
+class DriftError(ProvisionError):
+    """What is live is not what the last update left."""
+
+
 class EngineFailedError(ProvisionError):
     """The engine or AWS refused."""
 
@@ -56,16 +80,22 @@ _MEANING: Mapping[int, tuple[type[ProvisionError], str]] = MappingProxyType(
         10: (PlanRefusedError, "Change the migration file and trigger a new run."),
         11: (PlanChangedError, "Trigger a new run: it previews and asks for approval anew."),
         12: (StackLockedError, "When nothing works on the stack any more, trigger a new run."),
-        13: (
-            StackInterruptedError,
-            "On the worker, run the log's first command with `recover` as its operation, less --plan and --digest.",
-        ),
+        13: (StackInterruptedError, "When that is settled, trigger a new run: it takes up what is left by itself."),
         14: (
             PassphraseError,
             "Give the workers the stack's PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE.",
         ),
         15: (ProvisionStoppedError, "Trigger a new run: it goes on from what is there."),
         16: (EngineMissingError, "Install it on the workers: tools/install-pulumi.sh."),
+        17: (
+            QuotaExceededError,
+            "Have the quota raised in Service Quotas, then trigger a new run: it makes what is missing.",
+        ),
+        18: (
+            CredentialsError,
+            "Renew the credentials of the Airflow connection, or the rights of its role, then trigger a new run.",
+        ),
+        19: (NotDisposableError, "Nothing was changed."),
         20: (EngineFailedError, "Settle what the engine says, then trigger a new run."),
     }
 )

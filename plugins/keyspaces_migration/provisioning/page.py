@@ -1,34 +1,60 @@
-"""A plan and a comparison of schemas as Markdown for the people who decide on them."""
+"""A plan, drift and a comparison of schemas as Markdown for the people who decide on them."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from keyspaces_migration.config import Migration
 from keyspaces_migration.parity import SchemaDifference
 from keyspaces_migration.provisioning.plan import Change, Plan
 
 _MARKS = {"add": "+", "change": "~", "replace": "-/+", "delete": "-"}
+_UNKNOWN = "(known after apply)"
+_MOST_PATHS = 6
 
 
 def plan_page(plan: Plan, *, migration: Migration) -> str:
-    """What would change in the target, resource by resource, every differing input in full."""
-    target = migration.target
-    place = f"Keyspace `{target.keyspace}` in account `{target.account_id}`, Region `{target.region}`"
+    """What would change in the target: a table of every resource, then each differing input in full."""
+    destroys = plan.command == "preview-destroy"
     lines = [
-        f"# Provision plan of {migration.name}",
+        f"# {'Destruction' if destroys else 'Provision plan'} of {migration.name}",
         "",
-        f"{place}, environment `{migration.environment.name}`, stack `{plan.stack}`.",
+        f"{_place(migration)}, environment `{migration.environment.name}`, stack `{plan.stack}`.",
         "",
         _summary(plan),
     ]
     if plan.refused:
         lines += ["", "## Refused", "", "Nothing will be changed, because the plan would lose data.", ""]
         lines += [f"- **{refusal.name}**: {refusal.reason}" for refusal in plan.refused]
-    for change in plan.changes:
-        lines += ["", *_change(change)]
+    if plan.drift:
+        lines += ["", "## Changed by others since the last update", ""]
+        lines += ["The first value is what the update left, the second what is live.", "", *_table(plan.drift)]
+    if plan.changes:
+        lines += ["", "## What changes", "", *_table(plan.changes)]
+    if unknown := _unknown(plan.changes):
+        lines += [
+            "",
+            "## Not known yet",
+            "",
+            "AWS decides on these while the plan is applied; nobody can approve them now:",
+        ]
+        lines += ["", *(f"- {name}: {', '.join(f'`{path}`' for path in paths)}" for name, paths in unknown)]
+    if not destroys:
+        for change in plan.changes:
+            lines += ["", *_detail(change)]
     lines += ["", f"Migration file: `sha256:{migration.digest}`"]
     if plan.digest is not None:
         lines.append(f"Plan: `sha256:{plan.digest}`")
+    return "\n".join(lines) + "\n"
+
+
+def drift_page(drift: Sequence[Change], *, migration: Migration) -> str:
+    """What is live and not what the last update left."""
+    lines = [f"# Drift of {migration.name}", "", f"{_place(migration)}.", ""]
+    if not drift:
+        return "\n".join([*lines, "Everything is as the last update left it."]) + "\n"
+    lines += ["Changed by others since the last update. `-` is what it left, `+` what is live.", "", *_table(drift)]
+    for change in drift:
+        lines += ["", *_detail(change)]
     return "\n".join(lines) + "\n"
 
 
@@ -40,26 +66,61 @@ def parity_page(differences: Iterable[SchemaDifference], *, migration: Migration
     return "\n".join([f"# Live schema of {migration.name} in `{migration.target.keyspace}`", "", *verdict]) + "\n"
 
 
+def _place(migration: Migration) -> str:
+    target = migration.target
+    return f"Keyspace `{target.keyspace}` in account `{target.account_id}`, Region `{target.region}`"
+
+
 def _summary(plan: Plan) -> str:
     counts = plan.counts()
     return ", ".join(f"{op}: {counts[op]}" for op in _MARKS if op in counts) or "Nothing changes."
 
 
-def _change(change: Change) -> Iterable[str]:
-    yield f"## {_MARKS[change.op]} {change.op} {change.name}"
+def _table(changes: Iterable[Change]) -> Iterable[str]:
+    yield "| | change | resource | type | what |"
+    yield "| --- | --- | --- | --- | --- |"
+    for change in changes:
+        kind = change.type.rpartition(":")[2]
+        yield f"| `{_MARKS[change.op]}` | {change.op} | {change.name} | {kind} | {_in_short(change)} |"
+
+
+def _in_short(change: Change) -> str:
+    """What a person looks for first: which inputs differ, or why it would be made anew."""
+    if change.replace_keys:
+        return f"because of {_listed(change.replace_keys)}"
+    return _listed(_paths(change)) if change.op == "change" else ""
+
+
+def _listed(paths: Sequence[str]) -> str:
+    more = f" and {len(paths) - _MOST_PATHS} more" if len(paths) > _MOST_PATHS else ""
+    return ", ".join(f"`{path}`" for path in paths[:_MOST_PATHS]) + more
+
+
+def _unknown(changes: Iterable[Change]) -> list[tuple[str, list[str]]]:
+    found = [
+        (change.name, [path for path, value in (change.after or {}).items() if _UNKNOWN in json.dumps(value)])
+        for change in changes
+    ]
+    return [(name, paths) for name, paths in found if paths]
+
+
+def _detail(change: Change) -> Iterable[str]:
+    yield f"### {_MARKS[change.op]} {change.name}"
     yield ""
     yield f"`{change.type}`"
-    if change.replace_keys:
-        yield f"because of {', '.join(f'`{key}`' for key in change.replace_keys)}"
-    yield ""
-    paths = sorted({*(change.before or {}), *(change.after or {})})
+    paths = _paths(change)
     if not paths:
         return
+    yield ""
     yield "```diff"
     for path in paths:
         yield from _line("-", path, change.before)
         yield from _line("+", path, change.after)
     yield "```"
+
+
+def _paths(change: Change) -> list[str]:
+    return sorted({*(change.before or {}), *(change.after or {})})
 
 
 def _line(mark: str, path: str, inputs: Mapping[str, object] | None) -> Iterable[str]:

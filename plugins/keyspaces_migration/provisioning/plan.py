@@ -23,6 +23,7 @@ class Change(_Said):
         before: Inputs that differ, as they are, by path; None when it is added.
         after: The same inputs as they will be; None when it is deleted.
         replace_keys: Properties because of which it would be made anew.
+        was_protected: Whether the stack protects it against deletion.
     """
 
     op: Literal["add", "change", "replace", "delete"]
@@ -32,6 +33,16 @@ class Change(_Said):
     before: dict[str, Any] | None
     after: dict[str, Any] | None
     replace_keys: list[str]
+    was_protected: bool
+
+
+class Drift(_Said):
+    """What others have changed since the last update: `before` is what it left, `after` what is live."""
+
+    kind: Literal["result"]
+    command: Literal["drift"]
+    stack: str
+    drift: list[Change]
 
 
 class Refusal(_Said):
@@ -48,21 +59,23 @@ class Plan(_Said):
 
     Attributes:
         kind: Always `result`.
-        command: Always `preview`.
+        command: What was previewed: an update, or a destruction.
         stack: The stack.
         changes: Every resource that it would change, Pulumi's own included.
         refused: Those of them that are never applied.
+        drift: What others have changed since the last update; `changes` take it back.
         digest: SHA-256, in hexadecimal, that ties an approval to the plan; None where something is refused.
-        plan: The engine's plan file.
+        plan: The engine's plan file; None for a destruction.
     """
 
     kind: Literal["result"]
-    command: Literal["preview"]
+    command: Literal["preview", "preview-destroy"]
     stack: str
     changes: list[Change]
     refused: list[Refusal]
+    drift: list[Change]
     digest: str | None
-    plan: str
+    plan: str | None
 
     def counts(self) -> dict[str, int]:
         """Number of resources by what happens to them."""
@@ -82,3 +95,15 @@ def read_plan(result: object) -> Plan:
     if plan.digest is None and not plan.refused:
         raise DriverDefectError("the driver's preview has neither a digest nor a refusal")
     return plan
+
+
+def read_drift(result: object) -> list[Change]:
+    """Read the last line of a look for drift.
+
+    Raises:
+        DriverDefectError: it is not what this release understands.
+    """
+    try:
+        return Drift.model_validate(result).drift
+    except ValidationError as error:
+        raise DriverDefectError(f"what the driver says of drift is not understood: {error}") from error

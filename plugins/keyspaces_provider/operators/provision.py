@@ -1,15 +1,15 @@
 """The target's infrastructure as tasks: preview, apply what was approved, wait, compare with the file."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseBranchOperator, BaseOperator, BaseSensorOperator
+from airflow.sdk import BaseBranchOperator, BaseOperator
 
 from keyspaces_migration.lifecycle import Milestone
 from keyspaces_provider.approvals import gate_ids, require_approval
 from keyspaces_provider.evidence import Evidence
-from keyspaces_provider.provisioning import Driver, account_of, stack_folder
+from keyspaces_provider.operators.stack import DrivesStack
 from keyspaces_provider.run import MigrationRun, recorded_run
 
 if TYPE_CHECKING:
@@ -20,34 +20,8 @@ if TYPE_CHECKING:
 APPROVAL_COUNTS_FOR = timedelta(hours=24)
 """A plan that was approved longer ago is previewed anew."""
 
-STILL_COMING = frozenset({"CREATING", "UPDATING"})
 
-
-class _DrivesStack(BaseOperator):
-    """What both operators share that call the driver."""
-
-    def __init__(self, *, ledger_conn_id: str, **kwargs: Any) -> None:  # noqa: ANN401 - BaseOperator's own
-        super().__init__(**kwargs)
-        self.ledger_conn_id = ledger_conn_id
-        self._driver: Driver | None = None
-
-    def on_kill(self) -> None:
-        """Ask the engine to end cleanly."""
-        if self._driver is not None:
-            self._driver.stop()
-
-    def _driver_of(self, run: MigrationRun) -> Driver:
-        migration = run.migration
-        account = account_of(migration.connections.aws, region=migration.target.region)
-        folder = stack_folder(migration, run_id=run.run_id)
-        self._driver = Driver(folder=folder, migration=migration, account=account)
-        return self._driver
-
-    def _show(self, line: str) -> None:
-        self.log.info("%s", line)
-
-
-class PreviewOperator(_DrivesStack):
+class PreviewOperator(DrivesStack):
     """Previews what the target lacks, keeps the plan for `apply`, and keeps it as evidence for the approvers.
 
     It changes nothing in AWS. A plan that would delete or replace a keyspace or a table fails the task.
@@ -72,7 +46,7 @@ class PreviewOperator(_DrivesStack):
         from keyspaces_migration.provisioning import error_of, plan_page, read_plan
 
         run = recorded_run(context, ledger_conn_id=self.ledger_conn_id)
-        plan = read_plan(self._driver_of(run).preview(on_line=self._show))
+        plan = read_plan(self.driver_of(run).preview(on_line=self.show))
         page = plan_page(plan, migration=run.migration)
         self.log.info("%s", page)
         kept = run.keep_report(
@@ -81,7 +55,8 @@ class PreviewOperator(_DrivesStack):
         if plan.refused:
             reasons = "\n".join(f"  {refusal.name}: {refusal.reason}" for refusal in plan.refused)
             raise error_of(exit_code=10, message=f"the plan would lose data, so nothing will be done:\n{reasons}")
-        run.keep_evidence(evidence_of(plan, run=run, page=page))
+        title = f"Apply the provision plan of {run.migration.name}"
+        run.keep_evidence(plan_evidence(plan, run=run, title=title, page=page))
         return {"changes": plan.counts(), "plan_digest": plan.digest, "report": kept}
 
 
@@ -111,7 +86,7 @@ class ApprovalNeededOperator(BaseBranchOperator):
         return list(gate_ids(run.migration)) if run.evidence().facts["changes"] else [self.otherwise]
 
 
-class ApplyOperator(_DrivesStack):
+class ApplyOperator(DrivesStack):
     """Applies the plan that was approved, and nothing else.
 
     The approval is verified in the same call that acts. The driver previews once more, and refuses if the result is
@@ -142,54 +117,15 @@ class ApplyOperator(_DrivesStack):
         if not evidence.facts["changes"]:
             self.log.info("The preview of this run found nothing to change: nothing is done.")
             return {"changed": 0, "approved_by": []}
-        driver = self._driver_of(run)
+        driver = self.driver_of(run)
         approval = require_approval(
             run, task_id=self.task_id, evidence_digest=evidence.digest, valid_for=APPROVAL_COUNTS_FOR
         )
         self.log.info("Approved by %s at %s", ", ".join(approval.approved_by), approval.approved_at.isoformat())
-        result = driver.up(digest=evidence.facts["plan_digest"], on_line=self._show)
+        result = driver.up(digest=evidence.facts["plan_digest"], on_line=self.show)
         if result["command"] != "up" or "changes" not in result:
             raise error_of(exit_code=1, message=f"it did not say what it changed: {result}")
         return {"changed": len(result["changes"]), "approved_by": list(approval.approved_by)}
-
-
-class TablesActiveSensor(BaseSensorOperator):
-    """Waits until Amazon Keyspaces calls every table of the migration ACTIVE.
-
-    Args:
-        ledger_conn_id: Airflow connection of the ledger.
-    """
-
-    template_fields: Sequence[str] = ()
-
-    def __init__(self, *, ledger_conn_id: str, **kwargs: Any) -> None:  # noqa: ANN401 - BaseOperator's own
-        super().__init__(mode="reschedule", **kwargs)
-        self.ledger_conn_id = ledger_conn_id
-
-    def poke(self, context: "Context") -> bool:
-        """Look once.
-
-        Raises:
-            EngineFailedError: a table is in a state that it does not leave for ACTIVE by itself.
-            ClientError: AWS refused, or has no such table.
-        """
-        from keyspaces_migration.provisioning import EngineFailedError
-
-        migration = recorded_run(context, ledger_conn_id=self.ledger_conn_id).migration
-        client = _keyspaces(migration.connections.aws, region=migration.target.region)
-        keyspace = migration.target.keyspace
-        found = {
-            table: str(client.get_table(keyspaceName=keyspace, tableName=table)["status"]) for table in migration.tables
-        }
-        missing = {table: status for table, status in found.items() if status != "ACTIVE"}
-        if stuck := {table: status for table, status in missing.items() if status not in STILL_COMING}:
-            raise EngineFailedError(
-                f"tables of keyspace {keyspace} will not become ACTIVE: {stuck}. Look at them in AWS"
-            )
-        self.log.info(
-            "%s of %s tables are ACTIVE; not yet: %s", len(found) - len(missing), len(found), missing or "none"
-        )
-        return not missing
 
 
 class CompareSchemaOperator(BaseOperator):
@@ -239,11 +175,11 @@ class CompareSchemaOperator(BaseOperator):
         return {"report": kept}
 
 
-def evidence_of(plan: "Plan", *, run: MigrationRun, page: str) -> Evidence:
-    """What stands behind applying a plan; its digest covers the plan's, which covers every change in it."""
+def plan_evidence(plan: "Plan", *, run: MigrationRun, title: str, page: str) -> Evidence:
+    """What stands behind carrying out a plan; its digest covers the plan's, which covers every change in it."""
     migration = run.migration
     return Evidence(
-        title=f"Apply the provision plan of {migration.name}",
+        title=title,
         facts={
             "stage": run.stage.value,
             "migration": migration.name,
@@ -254,9 +190,3 @@ def evidence_of(plan: "Plan", *, run: MigrationRun, page: str) -> Evidence:
         },
         page=page,
     )
-
-
-def _keyspaces(conn_id: str, *, region: str) -> Any:  # noqa: ANN401 - a client of boto3 has no type of its own
-    from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
-
-    return AwsBaseHook(aws_conn_id=conn_id, client_type="keyspaces", region_name=region).get_conn()

@@ -1,6 +1,7 @@
 """What Airflow makes of dags/: one DAG a stage and valid migration file, and one import error for the others."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,8 @@ STAGES = {
     "assess",
     "consistency_check",
     "cutover",
+    "destroy",
+    "drift",
     "historical_backfill",
     "provision",
     "rollback",
@@ -54,6 +57,18 @@ def test_a_dag_started_by_hand_can_be_triggered_without_unpausing_it_first(dags_
     by_hand = [dag for dag in load(dags_folder).dags.values() if not dag.timetable.can_be_scheduled]
     assert by_hand
     assert [dag.dag_id for dag in by_hand if dag.is_paused_upon_creation is not False] == []
+
+
+def test_only_a_disposable_environment_can_be_destroyed(dags_folder: Path, second_migration: Path) -> None:
+    kept = second_migration.read_text().replace("disposable: true", "disposable: false")
+    kept = kept.replace("path: reports", "path: /reports").replace("settle_time: PT5S", "settle_time: PT30S")
+    second_migration.write_text(re.sub(r"\ncutover:\n(  .*\n)+", "\n", kept))
+    bag = load(dags_folder)
+    assert bag.import_errors == {}
+    assert "flights.destroy" in bag.dags
+    assert {name for name in bag.dags if name.startswith("trains.")} == {
+        f"trains.{stage}" for stage in STAGES - {"destroy"}
+    }
 
 
 def test_a_bad_file_takes_away_its_own_dags_alone_and_is_named_once(dags_folder: Path, second_migration: Path) -> None:

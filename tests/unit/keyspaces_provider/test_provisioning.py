@@ -6,25 +6,35 @@ import signal
 import sys
 import textwrap
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Timer
+from threading import Event, Timer
 from typing import Any
 
 import psutil
 import pytest
 
-from keyspaces_migration.config import load_migration
+from keyspaces_migration.config import Migration, load_migration
 from keyspaces_migration.errors import MigrationError
 from keyspaces_migration.provisioning import (
+    BackendMissingError,
+    CredentialsError,
     DriverDefectError,
     EngineMissingError,
+    NotDisposableError,
     PassphraseError,
     PlanChangedError,
     ProvisionStoppedError,
+    QuotaExceededError,
+    StackFilesError,
     StackInterruptedError,
     StackLockedError,
 )
-from keyspaces_provider.provisioning import Account, Driver, StackFolder
+from keyspaces_provider.provisioning import Account, Driver
+from keyspaces_provider.stack_files import stack_files
+from keyspaces_provider.stack_lease import LeaseKeeper
+from tests.unit.keyspaces_provider.recorded import a_recorded_run
 
 MIGRATION = load_migration(Path(__file__).parents[3] / "dags/migrations/flights.yaml")
 SECRET = "s3cret-key"
@@ -36,15 +46,22 @@ def say(**line):
 """
 
 
-def driver(tmp_path: Path, body: str) -> Driver:
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("airflow.configuration.AIRFLOW_HOME", str(tmp_path / "home"))
+
+
+def driver(tmp_path: Path, body: str, *, wait_s: float = 0.0) -> Driver:
     program = tmp_path / "driver.py"
     program.write_text(PRELUDE + textwrap.dedent(body))
+    run = a_recorded_run(MIGRATION, ledger=tmp_path / "ledger.db")
+    files = stack_files(run)
     return Driver(
-        folder=StackFolder(base=tmp_path / "stack", run="run-1"),
-        migration=MIGRATION,
+        files=files,
         account=Account(
             environment={"AWS_SECRET_ACCESS_KEY": SECRET}, endpoints={"keyspaces": "http://127.0.0.1:9170"}
         ),
+        lease=LeaseKeeper(run, stack=files.stack, wait_s=wait_s),
         program=(sys.executable, str(program)),
     )
 
@@ -84,6 +101,7 @@ def test_each_call_is_given_the_recorded_file_and_the_same_stack_and_folders(tmp
     assert preview[0] == "preview"
     assert up == ["up", *preview[1:], "--digest", "d1gest"]
     options = dict(zip(preview[1::2], preview[2::2], strict=False))
+    assert "--recover" in preview
     assert options["--stack"] == "flights-rehearsal"
     assert Path(options["--migration-json"]).read_text() == MIGRATION.canonical_json()
     assert "--endpoint=keyspaces=http://127.0.0.1:9170" in preview
@@ -108,10 +126,13 @@ def test_the_driver_gets_credentials_by_its_environment_and_nothing_of_airflows(
     [
         (11, PlanChangedError, "asks for approval anew"),
         (12, StackLockedError, "trigger a new run"),
-        (13, StackInterruptedError, "recover"),
+        (13, StackInterruptedError, "takes up what is left"),
         (14, PassphraseError, "PULUMI_CONFIG_PASSPHRASE_FILE"),
         (15, ProvisionStoppedError, "goes on from what is there"),
         (16, EngineMissingError, "install-pulumi.sh"),
+        (17, QuotaExceededError, "quota raised"),
+        (18, CredentialsError, "Renew the credentials"),
+        (19, NotDisposableError, "Nothing was changed"),
         (77, DriverDefectError, "exit code 77"),
     ],
 )
@@ -206,3 +227,91 @@ def _wait_for(path: Path) -> None:
 
 def _drivers(folder: Path) -> list[Any]:
     return [process for process in psutil.process_iter() if str(folder) in " ".join(process.cmdline())]
+
+
+def test_two_tasks_never_work_on_one_stack(tmp_path: Path) -> None:
+    """The second waits for the first; one that may not wait is told who is at work."""
+    go_on, begun = tmp_path / "go-on", tmp_path / "begun"
+    body = f"""
+    Path({str(begun)!r}).touch()
+    while not Path({str(go_on)!r}).exists():
+        time.sleep(0.01)
+    say(kind="result", command="preview")
+    """
+    first, second, third = (driver(tmp_path, body, wait_s=wait_s) for wait_s in (0, 60, 0))
+    with ThreadPoolExecutor(2) as pool:
+        working = pool.submit(first.preview, on_line=silent)
+        _wait_for(begun)
+        with pytest.raises(StackLockedError, match=r"run run-1 of flights\.provision on"):
+            third.preview(on_line=silent)
+        said: list[str] = []
+
+        def hear(line: str) -> None:
+            said.append(line)
+            go_on.touch()
+
+        waiting = pool.submit(second.preview, on_line=hear)
+        assert working.result(30) == waiting.result(30)
+    assert said[0].startswith("waiting: stack flights-rehearsal is worked on")
+
+
+def test_a_stop_ends_the_wait_for_the_stack(tmp_path: Path) -> None:
+    first, second = (driver(tmp_path, "", wait_s=60) for _ in range(2))
+    first.lease.take(stopped=Event(), on_line=silent)
+    with pytest.raises(ProvisionStoppedError, match="waiting for the stack"):
+        second.preview(on_line=lambda line: second.stop() if "waiting" in line else None)
+
+
+def test_a_call_that_ended_gives_the_stack_back_even_when_it_failed(tmp_path: Path) -> None:
+    with pytest.raises(DriverDefectError):
+        driver(tmp_path, "1 / 0").preview(on_line=silent)
+    assert driver(tmp_path, 'say(kind="result")').preview(on_line=silent) == {"kind": "result"}
+
+
+def test_the_plan_and_the_stacks_salt_reach_a_worker_with_another_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = edited(lambda whole: whole["reports"].update(path=str(tmp_path / "shared")))
+    run = a_recorded_run(shared, ledger=tmp_path / "ledger.db")
+    here = stack_files(run)
+    here.fetch()
+    here.plan.write_text("the plan")
+    here.configuration.write_text("encryptionsalt: v1:abc")
+    here.keep()
+    monkeypatch.setattr("airflow.configuration.AIRFLOW_HOME", str(tmp_path / "another-home"))
+    there = stack_files(run)
+    assert there.plan != here.plan
+    there.fetch()
+    assert there.plan.read_text() == "the plan"
+    assert there.configuration.read_text() == "encryptionsalt: v1:abc"
+
+
+def test_a_salt_that_was_made_twice_is_not_overwritten(tmp_path: Path) -> None:
+    run = a_recorded_run(MIGRATION, ledger=tmp_path / "ledger.db")
+    files = stack_files(run)
+    files.fetch()
+    files.configuration.write_text("encryptionsalt: v1:first")
+    files.keep()
+    files.configuration.write_text("encryptionsalt: v1:second")
+    with pytest.raises(StackFilesError, match="made twice"):
+        files.keep()
+    assert files.shared_configuration.read_text() == "encryptionsalt: v1:first"
+
+
+def test_a_state_that_matters_needs_a_backend(tmp_path: Path) -> None:
+    def edit(whole: dict[str, Any]) -> None:
+        whole["environment"]["disposable"] = False
+        whole["reports"]["path"] = str(tmp_path / "shared")
+        whole["consistency"] = {}
+        whole["cutover"] = {}
+
+    run = a_recorded_run(edited(edit), ledger=tmp_path / "ledger.db")
+    with pytest.raises(BackendMissingError, match=r"provisioning\.backend"):
+        stack_files(run).options(environment={})
+    assert "s3://workers" in stack_files(run).options(environment={"PULUMI_BACKEND_URL": "s3://workers"})
+
+
+def edited(edit: Callable[[dict[str, Any]], object]) -> Migration:
+    whole = MIGRATION.model_dump(mode="json", by_alias=True)
+    edit(whole)
+    return Migration.model_validate_json(json.dumps(whole))

@@ -12,7 +12,8 @@ import sqlalchemy as sa
 
 from keyspaces_migration.ledger import RunNotRecordedError
 from keyspaces_migration.ledger.backfill_records import BackfillTable, DeadLetter, LoadMode, PlannedSplit, SplitCounts
-from keyspaces_migration.ledger.backfills import BackfillLedger, LeaseLostError
+from keyspaces_migration.ledger.backfills import BackfillLedger
+from keyspaces_migration.ledger.errors import LeaseLostError
 from keyspaces_migration.lifecycle import Stage
 
 if TYPE_CHECKING:

@@ -5,7 +5,14 @@ import pytest
 
 from keyspaces_migration.config import load_migration
 from keyspaces_migration.parity import DifferenceKind, SchemaDifference
-from keyspaces_migration.provisioning import DriverDefectError, parity_page, plan_page, read_plan
+from keyspaces_migration.provisioning import (
+    DriverDefectError,
+    drift_page,
+    parity_page,
+    plan_page,
+    read_drift,
+    read_plan,
+)
 
 MIGRATION = load_migration(Path(__file__).parents[4] / "dags/migrations/flights.yaml")
 CHANGE = {
@@ -16,6 +23,7 @@ CHANGE = {
     "before": {"schemaDefinition.columns": ["a"]},
     "after": {"schemaDefinition.columns": ["a", "ü"], "tags.x": "y"},
     "replace_keys": [],
+    "was_protected": True,
 }
 
 
@@ -26,6 +34,7 @@ def said(**changed: Any) -> dict[str, Any]:
         "stack": "flights-rehearsal",
         "changes": [CHANGE],
         "refused": [],
+        "drift": [],
         "digest": "ab12",
         "plan": "/x/plan.json",
         **changed,
@@ -60,6 +69,41 @@ def test_the_page_shows_every_input_that_differs_before_and_after() -> None:
     assert "`flights-rehearsal`" in page
     assert f"sha256:{MIGRATION.digest}" in page
     assert "sha256:ab12" in page
+
+
+def test_the_page_begins_with_a_table_of_all_that_changes() -> None:
+    added = {**CHANGE, "op": "add", "name": "letters", "type": "aws:sqs/queue:Queue", "before": None}
+    page = plan_page(read_plan(said(changes=[added, CHANGE])), migration=MIGRATION)
+    assert "| `+` | add | letters | Queue |  |" in page
+    assert "| `~` | change | planes | Table | `schemaDefinition.columns`, `tags.x` |" in page
+
+
+def test_the_page_says_what_is_known_only_later() -> None:
+    unknown = {**CHANGE, "op": "add", "before": None, "after": {"arn": "(known after apply)", "name": "planes"}}
+    assert "- planes: `arn`\n" in plan_page(read_plan(said(changes=[unknown])), migration=MIGRATION)
+
+
+def test_the_page_shows_apart_what_others_have_changed() -> None:
+    by_hand = {**CHANGE, "before": {"ttl.status": "ENABLED"}, "after": {"ttl.status": "DISABLED"}}
+    page = plan_page(read_plan(said(drift=[by_hand])), migration=MIGRATION)
+    assert "## Changed by others since the last update" in page
+    assert "| `~` | change | planes | Table | `ttl.status` |" in page
+
+
+def test_a_destruction_lists_what_goes() -> None:
+    gone = {**CHANGE, "op": "delete", "after": None}
+    page = plan_page(read_plan(said(command="preview-destroy", changes=[gone], plan=None)), migration=MIGRATION)
+    assert page.startswith("# Destruction of flights")
+    assert "| `-` | delete | planes | Table |" in page
+
+
+def test_drift_shows_what_was_left_and_what_is_live() -> None:
+    by_hand = {**CHANGE, "before": {"ttl.status": "ENABLED"}, "after": {"ttl.status": "DISABLED"}}
+    drift = read_drift({"kind": "result", "command": "drift", "stack": "s", "drift": [by_hand]})
+    assert '- ttl.status: "ENABLED"\n+ ttl.status: "DISABLED"\n' in drift_page(drift, migration=MIGRATION)
+    assert "as the last update left it" in drift_page([], migration=MIGRATION)
+    with pytest.raises(DriverDefectError, match="drift"):
+        read_drift({"kind": "result", "command": "drift", "stack": "s"})
 
 
 def test_the_page_says_what_is_refused_and_why() -> None:

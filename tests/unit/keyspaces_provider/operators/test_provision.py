@@ -33,8 +33,16 @@ CHANGE: dict[str, Any] = {
     "before": None,
     "after": {"tableName": "planes"},
     "replace_keys": [],
+    "was_protected": False,
 }
-PLAN = {"kind": "result", "command": "preview", "stack": "flights-rehearsal", "changes": [CHANGE], "refused": []}
+PLAN = {
+    "kind": "result",
+    "command": "preview",
+    "stack": "flights-rehearsal",
+    "changes": [CHANGE],
+    "refused": [],
+    "drift": [],
+}
 PLAN = {**PLAN, "digest": "d1", "plan": "plan.json"}
 DRIVER = """
 import json, pathlib, sys

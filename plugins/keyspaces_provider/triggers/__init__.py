@@ -1,0 +1,1 @@
+"""Triggers, which wait in Airflow's triggerer without a worker."""
