@@ -8,7 +8,7 @@ from uuid import uuid4
 import boto3
 import pytest
 
-from keyspaces_migration.cutover.flag_writer import FlagChangedError, FlagWriter
+from keyspaces_migration.cutover.flag_writer import AT_ONCE, FlagChangedError, FlagMissingError, FlagWriter
 from keyspaces_migration.dual_write.errors import FlagFormatError
 from keyspaces_migration.dual_write.flag import FlagState, WriteMode
 from keyspaces_migration.dual_write.flag_reader import FlagAddress, FlagReader
@@ -44,7 +44,28 @@ def address() -> FlagAddress:
 
 @pytest.fixture
 def writer(aws: AwsStandIn, address: FlagAddress) -> FlagWriter:
-    return FlagWriter(client(aws, "appconfig"), address)
+    """Of a flag whose parts are there, as `provision` makes them."""
+    appconfig = client(aws, "appconfig")
+    application = appconfig.create_application(Name=address.application)["Id"]
+    appconfig.create_environment(ApplicationId=application, Name=address.environment)
+    appconfig.create_configuration_profile(
+        ApplicationId=application, Name=address.profile, LocationUri="hosted", Type="AWS.AppConfig.FeatureFlags"
+    )
+    appconfig.create_deployment_strategy(
+        Name=f"{address.application}{AT_ONCE}",
+        DeploymentDurationInMinutes=0,
+        GrowthFactor=100.0,
+        FinalBakeTimeInMinutes=0,
+        ReplicateTo="NONE",
+    )
+    return FlagWriter(appconfig, address)
+
+
+def test_what_provision_has_not_made_is_not_made_here(aws: AwsStandIn, address: FlagAddress) -> None:
+    appconfig = client(aws, "appconfig")
+    with pytest.raises(FlagMissingError, match="run provision"):
+        FlagWriter(appconfig, address).deploy(RECORD, expected_version=None)
+    assert address.application not in {each["Name"] for each in appconfig.list_applications()["Items"]}
 
 
 def test_what_is_deployed_is_what_the_applications_read(

@@ -29,6 +29,7 @@ from keyspaces_migration.config.tables import LoadOrder, Table, TableType
 MAX_TABLES = 256
 # TagKey, TagValue and TagList of the Keyspaces API; the file's own come on top of the four that `provision` sets.
 MAX_TAGS = 56
+RESOURCE_PREFIX = "keyspaces-migration-"
 _OWN_TAGS = ("Project", "Environment", "Type", "Table-type")
 
 
@@ -112,6 +113,11 @@ class Migration(FileModel):
             hint = "a relative path is for environments with disposable: true"
             raise RuleError([Violation(("path",), repr(value.path), allowed, hint)])
         return value
+
+    @property
+    def resource_name(self) -> str:
+        """Return what the names of the migration's AWS resources beside its tables begin with."""
+        return f"{RESOURCE_PREFIX}{self.name}"
 
     def canonical_json(self) -> str:
         """Return the one JSON text of this content: defaults written out, keys in order, the file's own shape."""

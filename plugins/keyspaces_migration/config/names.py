@@ -60,9 +60,10 @@ COLUMN_NAME = NameRule(
     ),
 )
 MIGRATION_NAME = NameRule(
-    pattern="[a-z][a-z0-9_-]{0,39}",
-    allowed="1 to 40 lower-case letters, digits, underscores and dashes, the first a letter: it begins every DAG id "
-    "and names the Pulumi stack and the flag",
+    # Longer, and names of AWS that are made of it would have more than their 64 characters.
+    pattern="[a-z][a-z0-9_-]{0,27}",
+    allowed="1 to 28 lower-case letters, digits, underscores and dashes, the first a letter: it begins every DAG id "
+    "and names the Pulumi stack and the AWS resources",
 )
 CONNECTION_ID = NameRule(
     pattern="[A-Za-z0-9][A-Za-z0-9_.-]{0,199}",

@@ -14,8 +14,9 @@ from keyspaces_migration.errors import MigrationError
 if TYPE_CHECKING:
     from keyspaces_migration.config import Migration
 
-STRATEGY = "keyspaces-migration-at-once"
-"""AppConfig's own AllAtOnce bakes for 10 minutes, in which no other deployment may start."""
+AT_ONCE = "-at-once"
+"""Ends the name of the deployment strategy, which begins with the application's. AppConfig's own AllAtOnce bakes for 10
+minutes, in which no other deployment may start."""
 
 DEPLOYMENT_TIMEOUT_S = 300.0
 _POLL_S = 1.0
@@ -25,6 +26,10 @@ _UNDER_WAY = {"VALIDATING", "DEPLOYING", "BAKING", "ROLLING_BACK"}
 
 class FlagWriteError(MigrationError):
     """The flag could not be changed."""
+
+
+class FlagMissingError(FlagWriteError):
+    """AppConfig lacks application, environment, profile or strategy, which `provision` makes. Nothing was changed."""
 
 
 class FlagChangedError(FlagWriteError):
@@ -41,9 +46,7 @@ class FlagNotDeployedError(FlagWriteError):
 
 def flag_address(migration: "Migration") -> FlagAddress:
     """Where a migration's flag is: what its applications are given, too."""
-    return FlagAddress(
-        application=f"keyspaces-migration-{migration.name}", environment=migration.environment.name, profile="flag"
-    )
+    return FlagAddress(application=migration.resource_name, environment=migration.environment.name, profile="flag")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +60,7 @@ class _Ids:
 class FlagWriter:
     """Reads the state in force, and puts another in force. Errors of AppConfig itself are boto3's.
 
-    It makes what is missing of application, environment, profile and strategy, by name, until `provision` owns them.
+    Application, environment, profile and strategy are `provision`'s; versions and deployments are made here alone.
     """
 
     def __init__(
@@ -188,39 +191,20 @@ class FlagWriter:
         )
 
     def _ids(self) -> _Ids:
-        client, address = self._client, self._address
+        address = self._address
         application = self._find("list_applications", address.application)
-        if application is None:
-            application = client.create_application(Name=address.application)["Id"]
-        environment = self._find("list_environments", address.environment, ApplicationId=application)
-        if environment is None:
-            environment = client.create_environment(ApplicationId=application, Name=address.environment)["Id"]
-        profile = self._find("list_configuration_profiles", address.profile, ApplicationId=application)
-        if profile is None:
-            profile = client.create_configuration_profile(
-                ApplicationId=application,
-                Name=address.profile,
-                LocationUri="hosted",
-                Type="AWS.AppConfig.FeatureFlags",
-            )["Id"]
-        return _Ids(application=application, environment=environment, profile=profile, strategy=self._strategy())
+        return _Ids(
+            application=application,
+            environment=self._find("list_environments", address.environment, ApplicationId=application),
+            profile=self._find("list_configuration_profiles", address.profile, ApplicationId=application),
+            strategy=self._find("list_deployment_strategies", address.application + AT_ONCE),
+        )
 
-    def _strategy(self) -> str:
-        found = self._find("list_deployment_strategies", STRATEGY)
-        if found is not None:
-            return found
-        created: str = self._client.create_deployment_strategy(
-            Name=STRATEGY,
-            DeploymentDurationInMinutes=0,
-            GrowthFactor=100.0,
-            FinalBakeTimeInMinutes=0,
-            ReplicateTo="NONE",
-        )["Id"]
-        return created
-
-    def _find(self, listing: str, name: str, **scope: str) -> str | None:
+    def _find(self, listing: str, name: str, **scope: str) -> str:
         pages = self._client.get_paginator(listing).paginate(**scope)
         found: list[str] = [each["Id"] for page in pages for each in page["Items"] if each["Name"] == name]
+        if not found:
+            raise FlagMissingError(f"AppConfig's {listing} has no {name}: run provision, which makes the flag's parts")
         if len(found) > 1:
             raise FlagWriteError(f"{len(found)} of {listing} are named {name}: leave one, so that it is known which")
-        return found[0] if found else None
+        return found[0]

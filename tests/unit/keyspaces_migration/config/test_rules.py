@@ -47,7 +47,7 @@ def test_the_full_example_is_valid(load: Load, content: Content) -> None:
 BROKEN = {
     "migration name begins a DAG id": ("migration", "Orders", "migration", "lower-case"),
     "migration name has no dots": ("migration", "a.b", "migration", "DAG id"),
-    "migration name is short": ("migration", "a" * 41, "migration", "1 to 40"),
+    "migration name is short": ("migration", "a" * 29, "migration", "1 to 28"),
     "owner has no spaces at its ends": ("owner", " me", "owner", "without spaces"),
     "keyspace name is no longer than 48": ("source.keyspace", "a" * 49, "source.keyspace", "48"),
     "keyspace name begins with no underscore": ("target.keyspace", "_a", "target.keyspace", "underscore"),
