@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http
 import http.client
+import json
 import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -13,6 +15,7 @@ from rehearsal.processes import NO_ANSWER, Child, Program
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from rehearsal.keyspaces_control_plane.faults import ApiFault
     from rehearsal.local_keyspaces.contact import Contact
 
 ANSWER_TIMEOUT_S = 5.0
@@ -75,6 +78,16 @@ class KeyspacesControlPlane:
             Program(name=self.name, command=command, log=self.log, home=settings.world or settings.home)
         )
         self._child.start()
+
+    def fail(self, *faults: ApiFault) -> None:
+        """Let calls of the API fail from now on; without any fault, let none."""
+        connection = http.client.HTTPConnection(self.settings.address, self.settings.port, timeout=ANSWER_TIMEOUT_S)
+        connection.request("PUT", "/faults", body=json.dumps([fault.to_json() for fault in faults]))
+        answer = connection.getresponse()
+        said = answer.read().decode(errors="replace")
+        connection.close()
+        if answer.status != http.HTTPStatus.OK:
+            raise ValueError(f"the control plane takes no such faults: {said}")
 
     def why_not_healthy(self) -> str | None:
         """What is missing before the API answers, or None."""

@@ -20,6 +20,7 @@ from rehearsal.keyspaces_control_plane.errors import (
     ServiceError,
     ValidationError,
 )
+from rehearsal.keyspaces_control_plane.faults import ApiFault, AskedForError, Faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,6 +42,7 @@ class ControlPlaneServer(ThreadingHTTPServer):
         if not ipaddress.ip_address(address).is_loopback:
             raise ValueError(f"{address} is not a loopback address: the API checks no signatures")
         self.apis = {service_model(api.service).metadata["targetPrefix"]: api for api in apis}
+        self.faults = Faults()
         super().__init__((address, port), _Handler)
 
     @property
@@ -67,15 +69,29 @@ class _Handler(BaseHTTPRequestHandler):
         apis = self.server.apis.values()
         self._send(200, {"services": {api.service: sorted(api.operations) for api in apis}})
 
+    def do_PUT(self) -> None:
+        """`/faults`: put a list of faults in force, in place of all that were."""
+        try:
+            if self.path != "/faults":
+                raise ValidationError(f"{self.path} is nothing to put; /faults is")
+            self.server.faults.replace(ApiFault.from_json(each) for each in self._body(list))
+            status, answer = 200, {}
+        except ServiceError as error:
+            status, answer = error.http_status, {"__type": error.code, "message": str(error)}
+        self._send(status, answer)
+
     def _answer(self, target: str) -> Answer:
         # Read before anything is refused: what is left of a body would be taken for the next request.
-        request = self._request()
+        request: dict[str, Any] = self._body(dict)
         prefix, _, operation = target.rpartition(".")
         api = self.server.apis.get(prefix)
         if api is None or operation not in service_model(api.service).operation_names:
             raise ValidationError(f"X-Amz-Target {target!r} names no operation of {', '.join(self.server.apis)}")
         try:
+            self.server.faults.check(operation, request)
             return api.call(operation, request)
+        except AskedForError:
+            raise
         except ServiceError as error:
             if error.code in error_codes(api.service, operation):
                 raise
@@ -86,17 +102,17 @@ class _Handler(BaseHTTPRequestHandler):
             failed = InternalServiceError if api.service == "application-autoscaling" else InternalServerError
             raise failed(f"the Cassandra node behind local Keyspaces: {error}") from error
 
-    def _request(self) -> dict[str, Any]:
+    def _body(self, kind: type[dict[str, Any] | list[Any]]) -> Any:  # noqa: ANN401 - of that kind
         length = int(self.headers.get("Content-Length", 0))
         if length > MAX_BODY_BYTES:
             self.close_connection = True
             raise ValidationError(f"a request of {length} bytes; at most {MAX_BODY_BYTES}")
         try:
-            request = json.loads(self.rfile.read(length) or b"{}")
+            request = json.loads(self.rfile.read(length) or (b"{}" if kind is dict else b"[]"))
         except ValueError as error:
             raise ValidationError(f"the body is no JSON: {error}") from error
-        if not isinstance(request, dict):
-            raise ValidationError("the body must be a JSON object")
+        if not isinstance(request, kind):
+            raise ValidationError(f"the body must be a JSON {'object' if kind is dict else 'list'}")
         return request
 
     def _send(self, status: int, answer: dict[str, Any]) -> None:
