@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,9 +44,20 @@ class Stack:
     provider: PulumiAwsProvider
     name: str = "test"
 
+    backend: Path | None = None
+
     @property
     def plan(self) -> Path:
         return self.home / "plan.json"
+
+    @property
+    def configuration(self) -> Path:
+        return self.home / "work" / f"Pulumi.{self.name}.yaml"
+
+    def on_another_worker(self, home: Path) -> Stack:
+        """The same stack from folders of another worker, which share the backend alone."""
+        (home / "work").mkdir(parents=True)
+        return replace(self, home=home, backend=self.backend or self.home / "state")
 
     def environment(self, **extra: str) -> dict[str, str]:
         path = os.pathsep.join(str(ROOT / each) for each in ("", "plugins", "infra"))
@@ -62,7 +73,7 @@ class Stack:
             "--stack": self.name,
             "--work-dir": self.home / "work",
             "--pulumi-home": self.home / "pulumi",
-            "--backend-url": f"file://{self.home / 'state'}",
+            "--backend-url": f"file://{self.backend or self.home / 'state'}",
             "--endpoint": f"keyspaces={self.control_plane.url}",
         }
         if operation in ("preview", "up"):
