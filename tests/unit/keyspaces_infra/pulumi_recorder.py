@@ -58,12 +58,14 @@ class _Monitor(MockMonitor):
     def __init__(self, recorder: Recorder) -> None:
         super().__init__(recorder)
         self._recorder = recorder
+        self._urns: set[str] = set()
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - gRPC's name
         if request.type != "pulumi:pulumi:Stack":
-            key = (request.type, request.name)
-            assert key not in self._recorder.asked, f"{key} is asked for twice: an engine refuses that"
-            self._recorder.asked[key] = Asked(
+            urn = self.make_urn(request.parent, request.type, request.name)
+            assert urn not in self._urns, f"duplicate resource URN {urn}: an engine refuses that"
+            self._urns.add(urn)
+            self._recorder.asked[(request.type, request.name)] = Asked(
                 typ=request.type,
                 name=request.name,
                 inputs=pulumi.runtime.rpc.deserialize_properties(request.object),
