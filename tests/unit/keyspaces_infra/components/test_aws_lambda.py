@@ -360,9 +360,10 @@ def test_a_limit_itself_is_allowed(changes: dict[str, Any]) -> None:
     assert zip_args(**changes)
 
 
-def test_an_account_has_12_digits() -> None:
-    with pytest.raises(ComponentArgumentError, match=r"Place\.account_id: found '12345'"):
-        Place(account_id="12345", region="eu-central-1")
+@pytest.mark.parametrize("account", ["12345", "12345678901x"])
+def test_an_account_has_12_digits(account: str) -> None:
+    with pytest.raises(ComponentArgumentError, match=rf"Place\.account_id: found '{account}'"):
+        Place(account_id=account, region="eu-central-1")
 
 
 def test_a_statement_is_named_as_a_policy_allows() -> None:
