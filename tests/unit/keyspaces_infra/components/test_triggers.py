@@ -213,7 +213,7 @@ def test_two_functions_can_not_both_own_a_bucket() -> None:
         ZipLambda(function(S3Trigger(name="csv", bucket="history")))
         ZipLambda(function(S3Trigger(name="csv", bucket="history"), name="second"))
 
-    with pytest.raises(AssertionError, match=r"duplicate resource URN .*BucketNotification::history"):
+    with pytest.raises(AssertionError, match=r"duplicate resource URN: .*BucketNotification::history"):
         declared(program)
 
 
