@@ -39,7 +39,8 @@ class AlarmArgs:
         period_s: Over which data points are taken together; whole minutes.
         evaluation_periods: So many periods in a row must be over the threshold.
         missing_data: NOT_BREACHING by default: AWS sends nothing for what does not happen, and AppConfig rolls a
-            deployment back for an alarm without data, too.
+            deployment back for an alarm without data, too
+            (https://docs.aws.amazon.com/appconfig/latest/userguide/monitoring-deployments.html).
 
     Raises:
         ComponentArgumentError: CloudWatch would refuse it.
