@@ -6,37 +6,19 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pulumi
 import pytest
 
 from keyspaces_infra.changes import CLOUD_CONTROL_TYPE, KEYSPACE_TYPE, TABLE_TYPE
 from keyspaces_infra.errors import TableNotExpressibleError
 from keyspaces_infra.program import declare
 from keyspaces_migration.config import Migration, load_migration
+from tests.unit.keyspaces_infra.pulumi_recorder import Recorder, declared
 
 FLIGHTS = Path(__file__).parents[3] / "dags/migrations/flights.yaml"
 
 
-class Recorder(pulumi.runtime.Mocks):
-    """Answers as an engine would, and keeps what it was asked."""
-
-    def __init__(self) -> None:
-        self.asked: dict[tuple[str, str], Any] = {}
-
-    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
-        self.asked[(args.typ, args.name)] = args
-        return f"{args.name}-id", {**args.inputs, "arn": f"arn:{args.name}"}
-
-    def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
-        raise AssertionError(f"the program asks AWS nothing, but called {args.token}")
-
-
 def asked_for(migration: Migration, **endpoints: str) -> Recorder:
-    recorder = Recorder()
-    pulumi.runtime.set_mocks(recorder, preview=False)
-    declared = pulumi.runtime.test(lambda: declare(migration, endpoints=endpoints))  # type: ignore[no-untyped-call]
-    declared()
-    return recorder
+    return declared(lambda: declare(migration, endpoints=endpoints))
 
 
 def edited(edit: Any = None) -> Migration:
