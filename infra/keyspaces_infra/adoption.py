@@ -61,13 +61,18 @@ _BY_NAME: Mapping[str, Callable[[Inputs], str]] = {
     "aws:cloudwatch/logGroup:LogGroup": lambda given: str(given["name"]),
     "aws:lambda/function:Function": lambda given: str(given["name"]),
     "aws:lambda/alias:Alias": lambda given: f"{given['functionName']}/{given['name']}",
-    "aws:lambda/permission:Permission": lambda given: f"{given['function']}/{given['statementId']}",
+    "aws:lambda/permission:Permission": lambda given: (
+        f"{given['function']}:{given['qualifier']}/{given['statementId']}"
+        if given.get("qualifier")
+        else f"{given['function']}/{given['statementId']}"
+    ),
     "aws:scheduler/schedule:Schedule": lambda given: f"{given.get('groupName', 'default')}/{given['name']}",
 }
 _MADE_AGAIN = frozenset(
     {
         "aws:appautoscaling/policy:Policy",
         "aws:appautoscaling/target:Target",
+        "aws:cloudwatch/compositeAlarm:CompositeAlarm",
         "aws:cloudwatch/metricAlarm:MetricAlarm",
         "aws:iam/rolePolicy:RolePolicy",
         "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig",

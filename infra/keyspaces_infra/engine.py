@@ -180,7 +180,7 @@ class StackDriver:
             raise PlanChangedError(
                 f"what would be destroyed has the digest {now.digest} now, and {approved} was approved: look anew"
             )
-        stack = self._stack()
+        stack = self._stack(protect=False)
         exported = self._export(stack)
         with self._engine_errors([]):
             deployment = unprotected(exported.deployment or {})
@@ -262,9 +262,9 @@ class StackDriver:
                 "destroyed. Where it may be lost with all rows, say environment.disposable: true in the migration file"
             )
 
-    def _stack(self) -> automation.Stack:
+    def _stack(self, *, protect: bool = True) -> automation.Stack:
         with self._engine_errors([]):
-            return open_stack(self.settings, self.command)
+            return open_stack(self.settings, self.command, protect=protect)
 
     def _export(self, stack: automation.Stack) -> automation.Deployment:
         with self._engine_errors([]):

@@ -46,7 +46,11 @@ class Lock:
         if not self.is_here:
             return False
         try:
-            began = psutil.Process(self.pid).create_time()
+            process = psutil.Process(self.pid)
+            if process.status() == psutil.STATUS_ZOMBIE:
+                # Killed, and in a container without an init process nobody collects it.
+                return True
+            began = process.create_time()
         except psutil.NoSuchProcess:
             return True
         since = _moment(self.since)

@@ -2,27 +2,81 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pulumi
 
 from keyspaces_infra.components.account import account_provider
+from keyspaces_infra.components.alarms import AlarmArgs, any_of
+from keyspaces_infra.components.dead_letters import DeadLetterQueue, DeadLetterQueueArgs
+from keyspaces_infra.components.flag import FeatureFlag, FeatureFlagArgs
+from keyspaces_infra.components.table_alarms import TableAlarms, TableAlarmsArgs
 from keyspaces_infra.components.tables import KeyspacesTables
+from keyspaces_infra.comparison import comparison_lambda
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from keyspaces_migration.config import Migration
 
+_MINUTE = timedelta(minutes=1)
 
-def declare(migration: Migration, *, endpoints: Mapping[str, str]) -> None:
+
+def declare(migration: Migration, *, endpoints: Mapping[str, str], protect: bool = True) -> None:
     """Declare every resource of a migration and the stack's outputs.
 
     Args:
         migration: What is asked for.
         endpoints: Address by service of a stand-in of AWS; empty for AWS itself.
+        protect: Whether tables and letters are kept from deletion; not so only while all of it is destroyed.
     """
-    tables = KeyspacesTables(migration, provider=account_provider(migration, endpoints=endpoints))
-    pulumi.export("keyspace", migration.target.keyspace)
-    pulumi.export("keyspace_arn", tables.keyspace_arn)
-    pulumi.export("tables", tables.table_names)
+    prefix = migration.resource_name
+    options = pulumi.ResourceOptions(provider=account_provider(migration, endpoints=endpoints))
+    alarms = AlarmArgs(topic_arns=migration.alarms.topic_arns)
+    tables = KeyspacesTables(migration, protect=protect, opts=options)
+    letters = DeadLetterQueue(
+        DeadLetterQueueArgs(name=f"{prefix}-dead-letters", alarms=alarms, protect=protect), opts=options
+    )
+    on_tables = TableAlarms(
+        TableAlarmsArgs(
+            prefix=prefix, keyspace=migration.target.keyspace, tables=list(migration.tables), alarms=_quick(alarms)
+        ),
+        opts=options,
+    )
+    trouble = any_of(
+        f"{prefix}-target",
+        description=f"The target of {migration.name} throttles or fails, or letters for it lie too long",
+        arns=[*on_tables.arns, letters.alarm_arn],
+        alarms=alarms,
+        tags={},
+        opts=options,
+    )
+    flag = FeatureFlag(
+        FeatureFlagArgs(
+            application=prefix,
+            environment=migration.environment.name,
+            canary_bake_min=-(-migration.cutover.bake_time // _MINUTE),
+            monitor_arns=[trouble.arn, *migration.cutover.alarm_arns],
+        ),
+        opts=options,
+    )
+    comparison = comparison_lambda(migration, alarms=alarms, options=options)
+    outputs = {
+        "keyspace": migration.target.keyspace,
+        "keyspace_arn": tables.keyspace_arn,
+        "tables": tables.table_names,
+        "dead_letter_queue_url": letters.url,
+        "flag_application_id": flag.application_id,
+        "flag_environment_id": flag.environment_id,
+        "flag_profile_id": flag.profile_id,
+        "comparison_function": None if comparison is None else comparison.alias_arn,
+    }
+    for name, value in outputs.items():
+        if value is not None:
+            pulumi.export(name, value)
+
+
+def _quick(alarms: AlarmArgs) -> AlarmArgs:
+    """Minute by minute: what a canary step does to the tables shows within its bake."""
+    return AlarmArgs(topic_arns=alarms.topic_arns, period_s=60)

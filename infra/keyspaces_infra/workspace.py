@@ -19,8 +19,13 @@ if TYPE_CHECKING:
 _PASSPHRASES = ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE")
 
 
-def open_stack(settings: StackSettings, command: EngineCommand) -> automation.Stack:
+def open_stack(settings: StackSettings, command: EngineCommand, *, protect: bool = True) -> automation.Stack:
     """Select the stack, or make it where the backend has none of its name.
+
+    Args:
+        settings: The stack.
+        command: The CLI.
+        protect: Whether the program protects what holds data; not so only to destroy it.
 
     Raises:
         WrongPassphraseError: The stack's secrets need one, and the environment has none.
@@ -37,7 +42,7 @@ def open_stack(settings: StackSettings, command: EngineCommand) -> automation.St
     return automation.create_or_select_stack(
         settings.stack,
         project_name=PROJECT,
-        program=partial(declare, settings.migration, endpoints=settings.endpoints),
+        program=partial(declare, settings.migration, endpoints=settings.endpoints, protect=protect),
         opts=automation.LocalWorkspaceOptions(
             work_dir=str(settings.work_dir),
             pulumi_home=str(settings.pulumi_home),

@@ -1,4 +1,4 @@
-"""An alarm of CloudWatch on one metric, and how alarms judge and whom they tell."""
+"""Alarms of CloudWatch, on one metric or over other alarms; how they judge and whom they tell."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+import pulumi
 import pulumi_aws as aws
 
 from keyspaces_infra.components.checks import at_most, within
@@ -13,8 +14,6 @@ from keyspaces_infra.components.errors import ComponentArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    import pulumi
 
 _MINUTE_S = 60
 _DAY_S = 24 * 60 * _MINUTE_S
@@ -111,6 +110,28 @@ def metric_alarm(  # noqa: PLR0913 - an alarm is all of these
         comparison_operator="GreaterThanThreshold",
         threshold=above,
         treat_missing_data=alarms.missing_data.value,
+        alarm_actions=list(alarms.topic_arns),
+        tags=dict(tags),
+        opts=opts,
+    )
+
+
+def any_of(  # noqa: PLR0913 - an alarm is all of these
+    name: str,
+    *,
+    description: str,
+    arns: Sequence[pulumi.Input[str]],
+    alarms: AlarmArgs,
+    tags: Mapping[str, str],
+    opts: pulumi.ResourceOptions,
+) -> aws.cloudwatch.CompositeAlarm:
+    """Declare an alarm that fires when any of others does, so that many count as one where only few are taken."""
+    rule = pulumi.Output.all(*arns).apply(lambda found: " OR ".join(f'ALARM("{arn}")' for arn in found))
+    return aws.cloudwatch.CompositeAlarm(
+        name,
+        alarm_name=name,
+        alarm_description=description,
+        alarm_rule=rule,
         alarm_actions=list(alarms.topic_arns),
         tags=dict(tags),
         opts=opts,

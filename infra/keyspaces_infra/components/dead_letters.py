@@ -32,6 +32,7 @@ class DeadLetterQueueArgs:
         oldest_letter_s: The alarm fires when a letter is older. Letters are dropped by SQS after 14 days.
         alarms: How the alarm judges and whom it tells.
         tags: Of the queue and the alarm.
+        protect: Whether the queue is kept from deletion: letters are data, unless they can be had again.
 
     Raises:
         ComponentArgumentError: SQS would refuse it, or the alarm could come after the letter is gone.
@@ -43,6 +44,7 @@ class DeadLetterQueueArgs:
     oldest_letter_s: int = _DAY_S
     alarms: AlarmArgs = field(default_factory=AlarmArgs)
     tags: Mapping[str, str] = field(default_factory=dict)
+    protect: bool = True
 
     def __post_init__(self) -> None:
         where = f"DeadLetterQueue {self.name}"
@@ -66,8 +68,6 @@ class DeadLetterQueueArgs:
 class DeadLetterQueue(pulumi.ComponentResource):
     """A standard queue with 14 days' retention, encrypted, reached by TLS alone, with an alarm on the oldest letter.
 
-    The queue is protected: letters are data.
-
     Attributes:
         arn: The queue's ARN.
         url: The queue's address.
@@ -85,7 +85,7 @@ class DeadLetterQueue(pulumi.ComponentResource):
             kms_master_key_id=args.key_arn,
             sqs_managed_sse_enabled=True if args.key_arn is None else None,
             tags=dict(args.tags),
-            opts=pulumi.ResourceOptions(parent=self, protect=True),
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
         )
         aws.sqs.QueuePolicy(
             args.name,

@@ -23,18 +23,18 @@ _CUSTOMER_KEY = "CUSTOMER_MANAGED_KMS_KEY"
 
 
 class KeyspacesTables(pulumi.ComponentResource):
-    """A keyspace and the tables of a migration, each protected against deletion and replacement.
+    """A keyspace and the tables of a migration, each protected against deletion and replacement unless told otherwise.
 
     Attributes:
         keyspace_arn: The keyspace's ARN.
         table_names: Names of the tables on Keyspaces.
     """
 
-    def __init__(self, migration: Migration, *, provider: aws.Provider) -> None:
-        super().__init__(
-            "keyspaces-migration:index:KeyspacesTables", migration.name, None, pulumi.ResourceOptions(provider=provider)
-        )
-        options = pulumi.ResourceOptions(parent=self, protect=True)
+    def __init__(
+        self, migration: Migration, *, protect: bool = True, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("keyspaces-migration:index:KeyspacesTables", migration.name, None, opts)
+        options = pulumi.ResourceOptions(parent=self, protect=protect)
         keyspace = aws.keyspaces.Keyspace(
             migration.target.keyspace,
             name=migration.target.keyspace,

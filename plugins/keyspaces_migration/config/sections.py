@@ -30,8 +30,8 @@ from keyspaces_migration.config.tables import LoadOrder
 MAX_BAKE_TIME = timedelta(days=1)
 
 
-# An AppConfig environment has at most 5 monitors, and `provision` makes three of them.
-MAX_OWN_MONITORS = 2
+# An AppConfig environment has at most 5 monitors, and `provision` makes one of them.
+MAX_OWN_MONITORS = 4
 
 
 class Engine(StrEnum):

@@ -78,7 +78,8 @@ class AwsLambda(pulumi.ComponentResource, ABC, Generic[Args]):
             enable_key_rotation=True,
             deletion_window_in_days=_KEY_DELETION_DAYS,
             policy=policy(key_statements(name, place=self._args.place)),
-            tags=self._tags,
+            # A key has no name: by this tag it is found again when an engine was killed while making it.
+            tags={**self._tags, "Name": name},
             opts=self._child,
         )
         aws.kms.Alias(name, name=f"alias/{name}", target_key_id=key.key_id, opts=self._child)
@@ -89,7 +90,14 @@ class AwsLambda(pulumi.ComponentResource, ABC, Generic[Args]):
         if args.on_failure is not None:
             return None, args.on_failure
         queue = DeadLetterQueue(
-            DeadLetterQueueArgs(name=f"{args.name}-dead-letters", key_arn=key_arn, alarms=args.alarms, tags=args.tags),
+            DeadLetterQueueArgs(
+                name=f"{args.name}-dead-letters",
+                key_arn=key_arn,
+                alarms=args.alarms,
+                tags=args.tags,
+                # What is in it are calls that can be made again: it goes with the function.
+                protect=False,
+            ),
             opts=self._child,
         )
         return queue, Destination(queue_arn=queue.arn, key_arn=key_arn)

@@ -1,0 +1,88 @@
+"""The comparison Lambda of a migration, from its section of the migration file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from keyspaces_infra.components.aws_lambda.arguments import Architecture
+from keyspaces_infra.components.aws_lambda.triggers import ScheduleTrigger
+from keyspaces_infra.components.aws_lambda.variants import ImageLambda, ImageLambdaArgs, S3Code, ZipLambda, ZipLambdaArgs
+from keyspaces_infra.components.place import Place
+from keyspaces_infra.components.policies import Statement
+from keyspaces_infra.cron import aws_cron
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pulumi
+
+    from keyspaces_infra.components.alarms import AlarmArgs
+    from keyspaces_migration.config import ComparisonLambda, Migration
+
+RUNTIME = "python3.12"
+HANDLER = "keyspaces_migration.entrypoints.comparison.handler"
+
+
+def comparison_lambda(
+    migration: Migration, *, alarms: AlarmArgs, options: pulumi.ResourceOptions
+) -> ZipLambda | ImageLambda | None:
+    """Declare the function, where the file asks for one."""
+    asked = migration.comparison_lambda
+    if asked is None:
+        return None
+    common = _common(migration, asked, alarms=alarms)
+    if asked.image is not None:
+        return ImageLambda(ImageLambdaArgs(**common, image_uri=asked.image, command=[HANDLER]), opts=options)
+    bucket, _, key = str(asked.zip).removeprefix("s3://").partition("/")
+    return ZipLambda(
+        ZipLambdaArgs(
+            **common,
+            code=S3Code(bucket=bucket, key=key, object_version=asked.zip_version),
+            runtime=RUNTIME,
+            handler=HANDLER,
+            layers=asked.layers,
+        ),
+        opts=options,
+    )
+
+
+def _common(migration: Migration, asked: ComparisonLambda, *, alarms: AlarmArgs) -> dict[str, Any]:
+    target, vpc = migration.target, asked.vpc
+    place = Place(account_id=target.account_id, region=target.region)
+    name = f"{migration.resource_name}-comparison"
+    secrets = {"SOURCE_SECRET": asked.secrets.source, "TARGET_SECRET": asked.secrets.target}
+    secrets["HISTORY_SECRET"] = asked.secrets.history
+    return {
+        "name": name,
+        "place": place,
+        "description": f"Compares the stores of the migration {migration.name}",
+        "memory_mib": asked.memory_mb,
+        "timeout_s": int(asked.timeout.total_seconds()),
+        "architecture": Architecture(asked.architecture.value),
+        "environment": {**asked.environment_variables, **secrets},
+        "reserved_concurrency": asked.reserved_concurrency,
+        "subnet_ids": () if vpc is None else vpc.subnet_ids,
+        "security_group_ids": () if vpc is None else vpc.security_group_ids,
+        "statements": _statements(place, secrets.values(), keyspace=target.keyspace),
+        "maximum_event_age_s": int(asked.max_event_age.total_seconds()),
+        "maximum_retries": asked.max_retries,
+        # The name is as short as it is because the schedule's, made of both, has 64 characters at most.
+        "triggers": [] if asked.call_schedule is None else [
+            ScheduleTrigger(name="call", expression=aws_cron(asked.call_schedule))
+        ],
+        "alarms": alarms,
+    }
+
+
+def _statements(place: Place, secrets: Iterable[str], *, keyspace: str) -> list[Statement]:
+    """To read its secrets, and the tables of the keyspace; never to write them."""
+    tables = [place.arn("cassandra", f"/keyspace/{name}/table/*") for name in (keyspace, "system*")]
+    return [
+        Statement(
+            sid="Secrets",
+            actions=["secretsmanager:GetSecretValue"],
+            # Secrets Manager ends a secret's ARN with six characters of its own.
+            resources=[place.arn("secretsmanager", f"secret:{name}-??????") for name in secrets],
+        ),
+        Statement(sid="Tables", actions=["cassandra:Select"], resources=tables),
+    ]
