@@ -14,7 +14,7 @@ from keyspaces_migration.config.names import (
     ImageUri,
     LayerArn,
     S3Object,
-    SecretArn,
+    SecretName,
     SecretsProvider,
     SecurityGroupId,
     SubnetId,
@@ -27,6 +27,9 @@ from keyspaces_migration.config.problems import Location, RuleError, Violation
 MAX_TIMEOUT = timedelta(minutes=15)
 MIN_EVENT_AGE, MAX_EVENT_AGE = timedelta(minutes=1), timedelta(hours=6)
 MAX_LAYERS = 5
+
+# Environment variables that say where the comparison Lambda's secrets are; their values are names, and no secrets.
+SOURCE_SECRET, TARGET_SECRET, HISTORY_SECRET = "SOURCE_SECRET", "TARGET_SECRET", "HISTORY_SECRET"
 
 VariableValue = Annotated[str, StringConstraints(strict=True, max_length=4096)]
 
@@ -65,6 +68,21 @@ class Vpc(FileModel):
     """Security groups."""
 
 
+class Secrets(FileModel):
+    """Names of secrets in Secrets Manager, in the target's account and Region. Each holds JSON."""
+
+    source: SecretName
+    """The source: `hosts`, `port`, `tls`, `ca_certificates` (PEM), `username`, `password`, `local_data_center`."""
+    target: SecretName
+    """The target, likewise; without `username` the function signs its logins with its own role."""
+    history: SecretName
+    """The history: `account`, `user`, `password` or `private_key`, `warehouse`, and others that its client takes."""
+
+    def variables(self) -> dict[str, str]:
+        """Return the environment variables in which the function finds the names."""
+        return {SOURCE_SECRET: self.source, TARGET_SECRET: self.target, HISTORY_SECRET: self.history}
+
+
 class ComparisonLambda(FileModel):
     """The consistency check as a Lambda function beside the DAG. Its code is a Zip in S3 or a container image."""
 
@@ -88,8 +106,8 @@ class ComparisonLambda(FileModel):
     """The VPC that it runs in; none: AWS's own network, which reaches public addresses only."""
     environment_variables: ByName[VariableName, VariableValue] = Field(default_factory=dict)
     """Environment variables, no secrets among them."""
-    secrets: tuple[SecretArn, ...] = ()
-    """Secrets Manager secrets that it may read: the stores' addresses and credentials."""
+    secrets: Secrets
+    """The Secrets Manager secrets that it reads, with the stores' addresses and credentials."""
     call_schedule: CronSchedule | None = None
     """When it is called by itself, UTC; none: only by the DAG."""
     max_event_age: Duration = timedelta(hours=1)
@@ -99,7 +117,7 @@ class ComparisonLambda(FileModel):
 
     @model_validator(mode="after")
     def _keeps_the_rules(self) -> Self:
-        if violations := [*self._code_violations(), *self._duration_violations()]:
+        if violations := [*self._code_violations(), *self._duration_violations(), *self._variable_violations()]:
             raise RuleError(violations)
         return self
 
@@ -123,4 +141,11 @@ class ComparisonLambda(FileModel):
             )
             for place, value, least, most in bounds
             if not least <= value <= most
+        ]
+
+    def _variable_violations(self) -> list[Violation]:
+        return [
+            Violation(("environment_variables", name), name, "a variable of your own: secrets sets this one")
+            for name in self.secrets.variables()
+            if name in self.environment_variables
         ]

@@ -104,9 +104,10 @@ ALARM_ARN = NameRule(
     pattern=_ARN + r":cloudwatch:[a-z0-9-]+:[0-9]{12}:alarm:[^\x00-\x1f]{1,255}",
     allowed="the ARN of a CloudWatch alarm, such as arn:aws:cloudwatch:us-east-1:123456789012:alarm:orders-errors",
 )
-SECRET_ARN = NameRule(
-    pattern=_ARN + r":secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@!-]{1,519}",
-    allowed="the ARN of a Secrets Manager secret",
+SECRET_NAME = NameRule(
+    pattern=r"[A-Za-z0-9/_+=.@-]{1,512}",
+    allowed="the name of a Secrets Manager secret: 1 to 512 letters, digits, and / _ + = . @ -",
+    hints=(("^arn:", "give the name alone: what follows secret:, without the dash and the six characters at its end"),),
 )
 LAYER_ARN = NameRule(
     pattern=_ARN + r":lambda:[a-z0-9-]+:[0-9]{12}:layer:[A-Za-z0-9_-]{1,140}:[0-9]+",
@@ -163,7 +164,7 @@ RoleArn = Annotated[str, _STRICT, AfterValidator(ROLE_ARN.check), ROLE_ARN.schem
 KmsKeyArn = Annotated[str, _STRICT, AfterValidator(KMS_KEY_ARN.check), KMS_KEY_ARN.schema]
 TopicArn = Annotated[str, _STRICT, AfterValidator(TOPIC_ARN.check), TOPIC_ARN.schema]
 AlarmArn = Annotated[str, _STRICT, AfterValidator(ALARM_ARN.check), ALARM_ARN.schema]
-SecretArn = Annotated[str, _STRICT, AfterValidator(SECRET_ARN.check), SECRET_ARN.schema]
+SecretName = Annotated[str, _STRICT, AfterValidator(SECRET_NAME.check), SECRET_NAME.schema]
 LayerArn = Annotated[str, _STRICT, AfterValidator(LAYER_ARN.check), LAYER_ARN.schema]
 S3Object = Annotated[str, _STRICT, AfterValidator(S3_OBJECT.check), S3_OBJECT.schema]
 ImageUri = Annotated[str, _STRICT, AfterValidator(IMAGE_URI.check), IMAGE_URI.schema]

@@ -14,10 +14,7 @@ from keyspaces_provider.run import MigrationRun, recorded_run
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-    from cassandra.cluster import Session
-    from snowflake.connector.cursor import SnowflakeCursor
 
-    from keyspaces_migration.consistency.check import TableCheck
     from keyspaces_migration.consistency.plan import CheckPlan
     from keyspaces_migration.consistency.results import CheckResult
 
@@ -84,10 +81,11 @@ class ConsistencyCheckOperator(BaseOperator):
             ReportNotKeptError: the report could not be written.
             LedgerError: the ledger can't be reached, or holds no record of this run.
         """
+        from keyspaces_migration.consistency.assembly import check_plan
         from keyspaces_migration.consistency.recording import record_check
 
         run = recorded_run(context, ledger_conn_id=self.ledger_conn_id)
-        plan = check_plan(run, seed=seed_of(self.seed))
+        plan = check_plan(run.migration, seed=seed_of(self.seed))
         self.log.info(
             "Seed %s, %s rows of each table, or all where it has fewer; differences have %s s to settle",
             plan.seed,
@@ -101,17 +99,21 @@ class ConsistencyCheckOperator(BaseOperator):
         return {**result.summary(), **kept}
 
     def _check(self, run: MigrationRun, plan: "CheckPlan") -> "CheckResult":
+        from keyspaces_migration.consistency.assembly import OpenStores, table_checks
         from keyspaces_migration.consistency.check import run_check
         from keyspaces_provider.history import snowflake_connection
 
-        connections = run.migration.connections
+        migration, connections = run.migration, run.migration.connections
         with (
             CassandraHook(connections.source).session() as source,
             KeyspacesHook(connections.target).session() as target,
             snowflake_connection(connections.history) as history,
             history.cursor() as cursor,
         ):
-            checks = table_checks(run, plan, source=source, target=target, history=cursor)
+            stores = OpenStores(source=source, target=target, history=cursor)
+            checks = table_checks(
+                migration, tables=migration.tables, plan=plan, stores=stores, settle=time.sleep, now=_now
+            )
             return run_check(checks, plan=plan, now=_now)
 
     def _keep(self, run: MigrationRun, result: "CheckResult") -> dict[str, str]:
@@ -187,57 +189,6 @@ def seed_of(given: int | str | None) -> int:
     if not text.isdecimal():
         raise SeedError(f"seed is {text!r}; allowed is a whole number from 0, or nothing for one drawn at random")
     return int(text)
-
-
-def check_plan(run: MigrationRun, *, seed: int) -> "CheckPlan":
-    """What the run's migration file asks a check to do.
-
-    The source leads: the check after the cutover, when the target does, is not built yet.
-    """
-    from keyspaces_migration.consistency.kinds import Leader
-    from keyspaces_migration.consistency.plan import CheckPlan
-
-    asked = run.migration.consistency
-    return CheckPlan(
-        seed=seed,
-        confidence=asked.confidence,
-        max_mismatch_rate=asked.max_mismatch_rate,
-        tolerated_mismatch_rate=asked.tolerated_mismatch_rate,
-        settle_time_s=asked.settle_time.total_seconds(),
-        leader=Leader.SOURCE,
-    )
-
-
-def table_checks(
-    run: MigrationRun, plan: "CheckPlan", *, source: "Session", target: "Session", history: "SnowflakeCursor"
-) -> "list[TableCheck]":
-    """One check for each table of the run's migration file, in its order.
-
-    Raises:
-        TableNotComparableError: a table has counters.
-    """
-    from snowflake.connector.errors import Error
-
-    from keyspaces_migration.consistency.check import TableCheck
-    from keyspaces_migration.consistency.history import HistoryReader
-    from keyspaces_migration.consistency.kinds import Store
-    from keyspaces_migration.consistency.reading import StoreReader
-    from keyspaces_migration.consistency.shape import TableShape
-
-    migration = run.migration
-    shapes = [TableShape.of(name, table) for name, table in migration.tables.items()]
-    return [
-        TableCheck(
-            shape=shape,
-            plan=plan,
-            source=StoreReader(source, store=Store.SOURCE, keyspace=migration.source.keyspace, shape=shape),
-            target=StoreReader(target, store=Store.TARGET, keyspace=migration.target.keyspace, shape=shape),
-            history=HistoryReader(history, shape=shape, errors=(Error,)),
-            settle=time.sleep,
-            now=_now,
-        )
-        for shape in shapes
-    ]
 
 
 def _now() -> datetime:

@@ -65,7 +65,6 @@ OPTIONAL = NULLABLE | {
     "timeout",
     "layers",
     "environment_variables",
-    "secrets",
     "max_event_age",
     "max_retries",
     "alarms",

@@ -374,6 +374,25 @@ BROKEN = {
         "at most 5",
     ),
     "VPC has subnets": ("comparison_lambda.vpc.subnet_ids", [], "comparison_lambda.vpc.subnet_ids", "at least 1"),
+    "secret is named and not addressed": (
+        "comparison_lambda.secrets.source",
+        "arn:aws:secretsmanager:eu-central-1:012345678901:secret:orders/source-AbCdEf",
+        "comparison_lambda.secrets.source",
+        "give the name alone",
+    ),
+    "secret has a name": ("comparison_lambda.secrets.target", "", "comparison_lambda.secrets.target", "1 to 512"),
+    "secret's name is short enough": (
+        "comparison_lambda.secrets.history",
+        "a" * 513,
+        "comparison_lambda.secrets.history",
+        "1 to 512",
+    ),
+    "secrets are named in one place": (
+        "comparison_lambda.environment_variables",
+        {"SOURCE_SECRET": "other"},
+        "comparison_lambda.environment_variables.SOURCE_SECRET",
+        "secrets sets this one",
+    ),
     "alarm tells a topic": ("alarms.topic_arns", ["me@example.com"], "alarms.topic_arns[0]", "SNS topic"),
     "units are 1 at least": ("tables.order_lines.throughput.wcu", 0, f"{TABLE}.throughput.wcu", "1"),
     "history table has three parts": (

@@ -1,0 +1,107 @@
+"""From a migration to its check: written once for the Airflow task and the comparison Lambda."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from snowflake.connector.errors import Error
+
+from keyspaces_migration.consistency.check import TableCheck
+from keyspaces_migration.consistency.history import HistoryReader
+from keyspaces_migration.consistency.kinds import Leader, Store
+from keyspaces_migration.consistency.plan import CheckPlan
+from keyspaces_migration.consistency.reading import StoreReader
+from keyspaces_migration.consistency.shape import TableShape
+from keyspaces_migration.consistency.unopened import Unopened, UnopenedHistory, UnopenedStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from datetime import datetime
+
+    from cassandra.cluster import Session
+
+    from keyspaces_migration.config import Migration
+    from keyspaces_migration.consistency.history import Cursor
+    from keyspaces_migration.consistency.stores import HistoryRows, StoreRows
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenStores:
+    """The three stores, each opened by the caller, who closes it, or the reason why it is not.
+
+    Attributes:
+        source: Of Cassandra.
+        target: Of Keyspaces.
+        history: Of Snowflake.
+    """
+
+    source: Session | Unopened
+    target: Session | Unopened
+    history: Cursor | Unopened
+
+
+def check_plan(migration: Migration, *, seed: int) -> CheckPlan:
+    """What the migration file asks a check to do.
+
+    The source leads: the check after the cutover, when the target does, is not built yet.
+    """
+    asked = migration.consistency
+    return CheckPlan(
+        seed=seed,
+        confidence=asked.confidence,
+        max_mismatch_rate=asked.max_mismatch_rate,
+        tolerated_mismatch_rate=asked.tolerated_mismatch_rate,
+        settle_time_s=asked.settle_time.total_seconds(),
+        leader=Leader.SOURCE,
+    )
+
+
+def table_checks(  # noqa: PLR0913 # all but the first by keyword
+    migration: Migration,
+    *,
+    tables: Iterable[str],
+    plan: CheckPlan,
+    stores: OpenStores,
+    settle: Callable[[float], None],
+    now: Callable[[], datetime],
+) -> list[TableCheck]:
+    """One check for each of `tables`, which the migration has, in their order.
+
+    Args:
+        migration: Says how the tables are shaped and where they are.
+        tables: Names of tables of the migration.
+        plan: What to do.
+        stores: The stores, open.
+        settle: Waits the seconds it is given, as `time.sleep` does.
+        now: The clock, with a time zone.
+
+    Raises:
+        TableNotComparableError: A table has counters.
+    """
+    shapes = [TableShape.of(name, migration.tables[name]) for name in tables]
+    source, target = migration.source.keyspace, migration.target.keyspace
+    return [
+        TableCheck(
+            shape=shape,
+            plan=plan,
+            source=_rows(stores.source, store=Store.SOURCE, keyspace=source, shape=shape),
+            target=_rows(stores.target, store=Store.TARGET, keyspace=target, shape=shape),
+            history=_history_rows(stores.history, shape=shape),
+            settle=settle,
+            now=now,
+        )
+        for shape in shapes
+    ]
+
+
+def _rows(session: Session | Unopened, *, store: Store, keyspace: str, shape: TableShape) -> StoreRows:
+    if isinstance(session, Unopened):
+        return UnopenedStore(session, store=store)
+    return StoreReader(session, store=store, keyspace=keyspace, shape=shape)
+
+
+def _history_rows(cursor: Cursor | Unopened, *, shape: TableShape) -> HistoryRows:
+    if isinstance(cursor, Unopened):
+        return UnopenedHistory(cursor)
+    return HistoryReader(cursor, shape=shape, errors=(Error,))
