@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from keyspaces_infra.components.aws_lambda.arguments import Architecture
 from keyspaces_infra.components.aws_lambda.triggers import ScheduleTrigger
-from keyspaces_infra.components.aws_lambda.variants import ImageLambda, ImageLambdaArgs, S3Code, ZipLambda, ZipLambdaArgs
+from keyspaces_infra.components.aws_lambda.variants import (
+    ImageLambda,
+    ImageLambdaArgs,
+    S3Code,
+    ZipLambda,
+    ZipLambdaArgs,
+)
 from keyspaces_infra.components.place import Place
 from keyspaces_infra.components.policies import Statement
 from keyspaces_infra.cron import aws_cron
@@ -67,9 +73,9 @@ def _common(migration: Migration, asked: ComparisonLambda, *, alarms: AlarmArgs)
         "maximum_event_age_s": int(asked.max_event_age.total_seconds()),
         "maximum_retries": asked.max_retries,
         # The name is as short as it is because the schedule's, made of both, has 64 characters at most.
-        "triggers": [] if asked.call_schedule is None else [
-            ScheduleTrigger(name="call", expression=aws_cron(asked.call_schedule))
-        ],
+        "triggers": []
+        if asked.call_schedule is None
+        else [ScheduleTrigger(name="call", expression=aws_cron(asked.call_schedule))],
         "alarms": alarms,
     }
 

@@ -21,10 +21,10 @@ def aws_cron(schedule: str) -> str:
         ScheduleNotExpressibleError: The schedule gives both, which cron reads as "either".
     """
     minute, hour, day, month, weekday = _PRESETS.get(schedule, schedule).split(" ")
-    if day != _ANY and weekday != _ANY:
+    if _ANY not in (day, weekday):
         raise ScheduleNotExpressibleError(
-            f"comparison_lambda.call_schedule {schedule!r} gives a day of the month and a day of the week, which EventBridge "
-            "Scheduler does not take together: give one, and * for the other"
+            f"comparison_lambda.call_schedule {schedule!r} gives a day of the month and a day of the week, which "
+            "EventBridge Scheduler does not take together: give one, and * for the other"
         )
     if weekday == _ANY:
         weekday = "?"

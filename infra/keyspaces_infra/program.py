@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pulumi
 
+from keyspaces_infra.comparison import comparison_lambda
 from keyspaces_infra.components.account import account_provider
 from keyspaces_infra.components.alarms import AlarmArgs, any_of
 from keyspaces_infra.components.dead_letters import DeadLetterQueue, DeadLetterQueueArgs
 from keyspaces_infra.components.flag import FeatureFlag, FeatureFlagArgs
 from keyspaces_infra.components.table_alarms import TableAlarms, TableAlarmsArgs
 from keyspaces_infra.components.tables import KeyspacesTables
-from keyspaces_infra.comparison import comparison_lambda
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -128,21 +128,67 @@ def small(keyspace: str) -> dict[str, Any]:
     return whole
 
 
-@pytest.fixture
-def case(
-    request: pytest.FixtureRequest,
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What the cases share."""
+
+    node: LocalKeyspacesNode
+    control_plane: KeyspacesControlPlane
+    provider: PulumiAwsProvider
+    session: Session
+
+    def new_case(self, home: Path) -> Case:
+        """A case with a stack and a keyspace of its own."""
+        stack = Stack(home=home, control_plane=self.control_plane, provider=self.provider)
+        content = small(f"c{uuid.uuid4().hex[:12]}")
+        return Case(stack=stack, content=content, session=self.session, node=self.node)
+
+    def calm(self) -> None:
+        """No faults, and tables are ACTIVE soon."""
+        self.control_plane.fail()
+        self.node.admin.change_settings(ddl_delay_ms=QUICK_MS)
+
+
+@pytest.fixture(scope="session")
+def parts(
     local_keyspaces: LocalKeyspacesNode,
     control_plane: KeyspacesControlPlane,
     provider: PulumiAwsProvider,
     session: Session,
-    tmp_path: Path,
-) -> Iterator[Case]:
-    local_keyspaces.admin.change_settings(ddl_delay_ms=QUICK_MS)
-    stack = Stack(home=tmp_path, control_plane=control_plane, provider=provider)
-    case = Case(stack=stack, content=small(f"c{uuid.uuid4().hex[:12]}"), session=session, node=local_keyspaces)
-    yield case
-    control_plane.fail()
+) -> Iterator[Parts]:
+    yield Parts(node=local_keyspaces, control_plane=control_plane, provider=provider, session=session)
     local_keyspaces.admin.change_settings(ddl_delay_ms=0)
+
+
+def kept(request: pytest.FixtureRequest, case: Case) -> None:
+    """Count the tables that the case has lost, which must be none."""
     lost = case.lost()
     request.node.user_properties.append(("tables_lost", len(lost)))
     assert lost == []
+
+
+@pytest.fixture
+def case(request: pytest.FixtureRequest, parts: Parts, tmp_path: Path) -> Iterator[Case]:
+    """A case with a stack of its own, in which nothing is made yet."""
+    parts.calm()
+    case = parts.new_case(tmp_path)
+    yield case
+    parts.calm()
+    kept(request, case)
+
+
+@pytest.fixture(scope="session")
+def settled_case(parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> Case:
+    """A provisioned stack for the cases that leave it as it is."""
+    parts.calm()
+    case = parts.new_case(tmp_path_factory.mktemp("settled"))
+    case.provisioned()
+    return case
+
+
+@pytest.fixture
+def settled(request: pytest.FixtureRequest, parts: Parts, settled_case: Case) -> Iterator[Case]:
+    """The provisioned stack; at the end of each case all its rows are there."""
+    yield settled_case
+    parts.calm()
+    kept(request, settled_case)

@@ -55,28 +55,28 @@ def live(case: Case, migration: Migration) -> list[str]:
     return [str(difference) for difference in found]
 
 
-def test_a_wrong_passphrase_is_named(case: Case) -> None:
-    migration = case.provisioned()
-    done = case.stack.run("preview", migration, PULUMI_CONFIG_PASSPHRASE="another")
+def test_a_wrong_passphrase_is_named(settled: Case) -> None:
+    migration = settled.migration()
+    done = settled.stack.run("preview", migration, PULUMI_CONFIG_PASSPHRASE="another")
     assert (done.code, done.last["error"]) == (14, "WrongPassphraseError")
-    missing = case.stack.run("preview", migration, PULUMI_CONFIG_PASSPHRASE="")
+    missing = settled.stack.run("preview", migration, PULUMI_CONFIG_PASSPHRASE="")
     assert (missing.code, missing.last["error"]) == (14, "WrongPassphraseError")
 
 
-def test_a_lock_of_our_own_dead_engine_is_removed_by_the_next_run(case: Case) -> None:
-    migration = case.provisioned()
+def test_a_lock_of_our_own_dead_engine_is_removed_by_the_next_run(settled: Case) -> None:
+    migration = settled.migration()
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    lock = plant_lock(case, pid=gone.pid, host=socket.gethostname())
-    preview = case.stack.run("preview", migration, "--recover")
+    lock = plant_lock(settled, pid=gone.pid, host=socket.gethostname())
+    preview = settled.stack.run("preview", migration, "--recover")
     assert (preview.code, preview.last["changes"]) == (0, [])
     assert not lock.exists()
 
 
-def test_a_lock_of_somebody_elses_engine_is_left_alone_and_the_command_is_given(case: Case) -> None:
-    migration = case.provisioned()
-    lock = plant_lock(case, pid=4242, host="a-colleagues-laptop")
-    done = case.stack.run("preview", migration, "--recover", "--lock-wait-s", "600")
+def test_a_lock_of_somebody_elses_engine_is_left_alone_and_the_command_is_given(settled: Case) -> None:
+    migration = settled.migration()
+    lock = plant_lock(settled, pid=4242, host="a-colleagues-laptop")
+    done = settled.stack.run("preview", migration, "--recover", "--lock-wait-s", "600")
     assert (done.code, done.last["error"]) == (12, "StackLockedError")
     assert "a-colleagues-laptop" in done.last["message"]
     assert "pulumi cancel" in done.last["message"]
@@ -86,40 +86,37 @@ def test_a_lock_of_somebody_elses_engine_is_left_alone_and_the_command_is_given(
 
 def plant_lock(case: Case, *, pid: int, host: str) -> Path:
     lock: Path = case.stack.home / f"state/.pulumi/locks/organization/keyspaces-migration/{case.stack.name}/x.json"
-    lock.parent.mkdir(parents=True)
+    lock.parent.mkdir(parents=True, exist_ok=True)
     content = {"pid": pid, "username": "u", "hostname": host, "timestamp": datetime.now(UTC).isoformat()}
     lock.write_text(json.dumps(content))
     return lock
 
 
-def test_a_table_changed_by_hand_is_shown_as_drift_and_taken_back_by_the_next_plan(case: Case) -> None:
-    migration = case.provisioned()
-    case.stack.client().update_table(
-        keyspaceName=case.keyspace, tableName="weather", pointInTimeRecovery={"status": "DISABLED"}
+def test_a_table_changed_by_hand_is_shown_as_drift_and_taken_back_by_the_next_plan(settled: Case) -> None:
+    migration = settled.migration()
+    settled.stack.client().update_table(
+        keyspaceName=settled.keyspace, tableName="weather", pointInTimeRecovery={"status": "DISABLED"}
     )
-    (drift,) = case.stack.run("drift", migration).last["drift"]
+    (drift,) = settled.stack.run("drift", migration).last["drift"]
     assert (drift["name"], drift["after"]["pointInTimeRecovery.status"]) == ("weather", "DISABLED")
-    preview = case.stack.run("preview", migration)
+    preview = settled.stack.run("preview", migration)
     assert preview.last["drift"] == [drift]
     assert preview.ops == {"weather": "change"}
-    assert case.stack.run("up", migration, "--digest", preview.last["digest"]).code == 0
-    assert case.stack.run("drift", migration).last["drift"] == []
+    assert settled.stack.run("up", migration, "--digest", preview.last["digest"]).code == 0
+    assert settled.stack.run("drift", migration).last["drift"] == []
 
 
-def test_a_changed_clustering_order_is_refused(case: Case) -> None:
-    case.provisioned()
-    refused(case, case.migration(turn_clustering_order), "weather", "schemaDefinition.clusteringKeys")
+def test_a_changed_clustering_order_is_refused(settled: Case) -> None:
+    refused(settled, settled.migration(turn_clustering_order), "weather", "schemaDefinition.clusteringKeys")
 
 
-def test_a_removed_column_is_refused(case: Case) -> None:
-    case.provisioned()
-    narrower = case.migration(lambda whole: weather(whole)["schema"]["columns"].pop())
-    refused(case, narrower, "weather", "schemaDefinition.columns")
+def test_a_removed_column_is_refused(settled: Case) -> None:
+    narrower = settled.migration(lambda whole: weather(whole)["schema"]["columns"].pop())
+    refused(settled, narrower, "weather", "schemaDefinition.columns")
 
 
-def test_a_table_dropped_from_the_file_is_refused(case: Case) -> None:
-    case.provisioned()
-    refused(case, case.migration(lambda whole: whole["tables"].pop("carriers")), "carriers", "no longer asks for")
+def test_a_table_dropped_from_the_file_is_refused(settled: Case) -> None:
+    refused(settled, settled.migration(lambda whole: whole["tables"].pop("carriers")), "carriers", "no longer asks for")
 
 
 def five_tables(whole: dict[str, Any]) -> None:
@@ -145,15 +142,15 @@ def test_when_aws_refuses_one_of_five_tables_the_next_run_makes_that_one_alone(c
     assert live(case, migration) == []
 
 
-def test_an_expired_role_is_told_from_other_failures(case: Case) -> None:
-    migration = case.provisioned()
-    case.stack.control_plane.fail(
+def test_an_expired_role_is_told_from_other_failures(settled: Case) -> None:
+    migration = settled.migration()
+    settled.stack.control_plane.fail(
         ApiFault(operation="*", error="ExpiredTokenException", message="The security token is expired")
     )
-    done = case.stack.run("preview", migration)
+    done = settled.stack.run("preview", migration)
     assert (done.code, done.last["error"]) == (18, "CredentialsError")
-    case.stack.control_plane.fail()
-    assert case.stack.run("preview", migration).last["changes"] == []
+    settled.stack.control_plane.fail()
+    assert settled.stack.run("preview", migration).last["changes"] == []
 
 
 def test_an_exceeded_quota_is_told_and_the_next_run_goes_on(case: Case) -> None:
@@ -233,16 +230,16 @@ def test_two_runs_at_once_follow_each_other(case: Case) -> None:
     assert (second.code, second.last["changes"]) == (0, [])
 
 
-def test_a_plan_approved_yesterday_is_not_applied_to_what_has_changed_since(case: Case) -> None:
-    case.provisioned()
-    wider = case.migration(add_column)
-    approved = case.stack.run("preview", wider).last["digest"]
-    case.stack.client().update_table(
-        keyspaceName=case.keyspace, tableName="carriers", pointInTimeRecovery={"status": "DISABLED"}
+def test_a_plan_approved_yesterday_is_not_applied_to_what_has_changed_since(settled: Case) -> None:
+    wider = settled.migration(add_column)
+    approved = settled.stack.run("preview", wider).last["digest"]
+    settled.stack.client().update_table(
+        keyspaceName=settled.keyspace, tableName="carriers", pointInTimeRecovery={"status": "DISABLED"}
     )
-    done = case.stack.run("up", wider, "--digest", approved)
+    done = settled.stack.run("up", wider, "--digest", approved)
     assert (done.code, done.last["error"]) == (11, "PlanChangedError")
-    assert len(live(case, wider)) == 1
+    assert len(live(settled, wider)) == 1
+    assert settled.stack.provision(settled.migration()).code == 0
 
 
 def test_preview_and_up_may_run_on_workers_with_different_homes(case: Case, tmp_path: Path) -> None:
@@ -257,10 +254,10 @@ def test_preview_and_up_may_run_on_workers_with_different_homes(case: Case, tmp_
     assert live(case, wider) == []
 
 
-def modified(case: Case, edit: str, operation: str, migration: Migration, *arguments: str) -> Outcome:
+def modified(case: Case, operation: str, migration: Migration, *arguments: str) -> Outcome:
     command = case.stack.command(operation, migration, *arguments)
     done = subprocess.run(
-        [sys.executable, str(MODIFIED), edit, *command[3:]],
+        [sys.executable, str(MODIFIED), *command[3:]],
         capture_output=True,
         text=True,
         check=False,
@@ -270,11 +267,10 @@ def modified(case: Case, edit: str, operation: str, migration: Migration, *argum
     return outcome(done.returncode, done.stdout, done.stderr)
 
 
-def test_protection_removed_and_a_replacement_forced_in_one_edit_are_refused(case: Case) -> None:
-    case.provisioned()
-    migration = case.migration(turn_clustering_order)
+def test_protection_removed_and_a_replacement_forced_in_one_edit_are_refused(settled: Case) -> None:
+    migration = settled.migration(turn_clustering_order)
     for operation, arguments in (("preview", ()), ("up", ("--digest", "of a plan that nobody saw"))):
-        done = modified(case, "no-protect", operation, migration, *arguments)
+        done = modified(settled, operation, migration, *arguments)
         assert done.code == 10, done
         assert [each["name"] for each in done.last["refused"]] == ["weather"]
 

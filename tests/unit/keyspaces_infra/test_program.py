@@ -14,6 +14,7 @@ from keyspaces_infra.program import declare
 from keyspaces_migration.config import Migration, load_migration
 from tests.unit.keyspaces_infra.pulumi_recorder import Recorder, declared
 
+QUEUE = "aws:sqs/queue:Queue"
 FLIGHTS = Path(__file__).parents[3] / "dags/migrations/flights.yaml"
 
 
@@ -155,8 +156,123 @@ def test_a_stand_in_of_aws_is_asked_at_its_own_address() -> None:
     assert "allowedAccountIds" not in provider
 
 
-def test_every_table_and_the_keyspace_use_the_accounts_provider() -> None:
+def test_everything_uses_the_accounts_provider() -> None:
     asked = asked_for(edited()).asked
     users = [args for (kind, _), args in asked.items() if kind.startswith("aws:")]
-    assert len(users) == 5
+    assert len(users) > 30
     assert all("pulumi:providers:aws::account" in args.provider for args in users)
+
+
+def test_what_holds_data_is_protected_and_nothing_else() -> None:
+    protected = {(each.typ, each.name) for each in asked_for(edited()).asked.values() if each.protect}
+    assert protected == {
+        (KEYSPACE_TYPE, "flights"),
+        *((TABLE_TYPE, name) for name in ("flights_unarchived", "departures", "weather")),
+        (CLOUD_CONTROL_TYPE, "planes"),
+        (QUEUE, "keyspaces-migration-flights-dead-letters"),
+    }
+    unprotected = declared(lambda: declare(edited(), endpoints={}, protect=False)).asked
+    assert not [each.name for each in unprotected.values() if each.protect]
+
+
+def test_the_flag_watches_the_targets_trouble_and_the_files_own_alarms() -> None:
+    own = "arn:aws:cloudwatch:us-east-1:000000000000:alarm:errors"
+
+    def edit(whole: dict[str, Any]) -> None:
+        whole["cutover"] |= {"alarm_arns": [own], "bake_time": "PT90S"}
+        whole["alarms"]["topic_arns"] = ["arn:aws:sns:us-east-1:000000000000:on-call"]
+
+    asked = asked_for(edited(edit))
+    name = "keyspaces-migration-flights"
+    environment = asked.inputs("aws:appconfig/environment:Environment", name)
+    assert environment["name"] == "rehearsal"
+    trouble = f"{name}-target"
+    assert [each["alarmArn"] for each in environment["monitors"]] == [
+        f"arn:cloudwatch/compositeAlarm:{trouble}",
+        own,
+    ]
+    composite = asked.inputs("aws:cloudwatch/compositeAlarm:CompositeAlarm", trouble)
+    watched = {alarm.name for alarm in asked.of_type("aws:cloudwatch/metricAlarm:MetricAlarm")}
+    of_the_target = {each for each in watched if "-comparison" not in each}
+    assert composite["alarmRule"].count("ALARM(") == len(of_the_target)
+    assert all(f'ALARM("arn:cloudwatch/metricAlarm:{each}")' in composite["alarmRule"] for each in of_the_target)
+    assert composite["alarmActions"] == ["arn:aws:sns:us-east-1:000000000000:on-call"]
+    canary = asked.inputs("aws:appconfig/deploymentStrategy:DeploymentStrategy", f"{name}-canary")
+    assert canary["finalBakeTimeInMinutes"] == 2
+
+
+def test_letters_are_kept_for_14_days_and_alarmed_of_after_one() -> None:
+    asked = asked_for(edited())
+    name = "keyspaces-migration-flights-dead-letters"
+    assert asked.inputs(QUEUE, name)["messageRetentionSeconds"] == 14 * 86_400
+    assert asked.inputs("aws:cloudwatch/metricAlarm:MetricAlarm", f"{name}-age")["threshold"] == 86_400
+
+
+def comparison(**section: Any) -> Recorder:
+    def edit(whole: dict[str, Any]) -> None:
+        whole["comparison_lambda"] |= section
+
+    return asked_for(edited(edit))
+
+
+def test_the_comparison_lambda_may_read_its_secrets_and_the_tables_and_write_neither() -> None:
+    name = "keyspaces-migration-flights-comparison"
+    statements = json.loads(comparison().inputs("aws:iam/rolePolicy:RolePolicy", name)["policy"])["Statement"]
+    by_sid = {statement["Sid"]: statement for statement in statements}
+    assert by_sid["Secrets"]["Action"] == ["secretsmanager:GetSecretValue"]
+    assert all(each.endswith("-??????") for each in by_sid["Secrets"]["Resource"])
+    assert by_sid["Tables"]["Action"] == ["cassandra:Select"]
+    assert "arn:aws:cassandra:us-east-1:000000000000:/keyspace/flights/table/*" in by_sid["Tables"]["Resource"]
+    assert not [
+        each for each in by_sid if each not in {"Secrets", "Tables", "Logs", "Key", "OnFailureSend", "OnFailureKey"}
+    ]
+
+
+def test_the_comparison_lambda_is_what_the_file_says() -> None:
+    name = "keyspaces-migration-flights-comparison"
+    asked = comparison(
+        architecture="arm64", memory_mb=2048, timeout="PT10M", reserved_concurrency=3, max_retries=2,
+        max_event_age="PT2H", call_schedule="30 6 * * 1-5", environment_variables={"LOG_LEVEL": "DEBUG"},
+    )  # fmt: skip
+    function = asked.inputs("aws:lambda/function:Function", name)
+    assert (function["memorySize"], function["timeout"], function["architectures"]) == (2048, 600, ["arm64"])
+    assert function["s3Bucket"] == "keyspaces-migration-artifacts"
+    assert function["s3Key"] == "comparison.zip"
+    assert function["environment"]["variables"] == {
+        "LOG_LEVEL": "DEBUG",
+        "SOURCE_SECRET": "keyspaces-migration/flights/source",
+        "TARGET_SECRET": "keyspaces-migration/flights/target",
+        "HISTORY_SECRET": "keyspaces-migration/flights/history",
+    }
+    invoked = asked.inputs("aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig", name)
+    assert (invoked["maximumEventAgeInSeconds"], invoked["maximumRetryAttempts"]) == (7200, 2)
+    schedule = asked.inputs("aws:scheduler/schedule:Schedule", f"{name}-call")
+    assert schedule["scheduleExpression"] == "cron(30 6 ? * MON-FRI *)"
+
+
+def test_the_comparison_lambda_may_be_an_image_or_none() -> None:
+    image = "000000000000.dkr.ecr.us-east-1.amazonaws.com/comparison:1"
+    (function,) = comparison(zip=None, image=image).of_type("aws:lambda/function:Function")
+    assert (function.inputs["packageType"], function.inputs["imageUri"]) == ("Image", image)
+    without = asked_for(edited(lambda whole: whole.update(comparison_lambda=None)))
+    assert without.of_type("aws:lambda/function:Function") == []
+    assert without.of_type("aws:kms/key:Key") == []
+
+
+@pytest.mark.parametrize("longest", ["a" * 28])
+def test_the_longest_name_of_a_migration_fits_every_resource(longest: str) -> None:
+    def edit(whole: dict[str, Any]) -> None:
+        whole["migration"] = longest
+        whole["comparison_lambda"]["call_schedule"] = "@daily"
+
+    limits = {
+        "aws:lambda/function:Function": 64,
+        "aws:iam/role:Role": 64,
+        "aws:scheduler/schedule:Schedule": 64,
+        "aws:appconfig/application:Application": 64,
+        "aws:appconfig/deploymentStrategy:DeploymentStrategy": 64,
+        QUEUE: 80,
+    }
+    asked = asked_for(edited(edit))
+    for kind, limit in limits.items():
+        assert all(len(each.inputs["name"]) <= limit for each in asked.of_type(kind)), kind
