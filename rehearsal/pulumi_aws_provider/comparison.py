@@ -57,9 +57,11 @@ def _content(description: Description, value: Any, path: str) -> Any:  # noqa: A
     if isinstance(value, list):
         content = [_content(description, inner, path) for inner in value]
         return sorted(content, key=_text) if path in description.unordered else content
-    if path in description.documents and isinstance(value, str) and value != UNKNOWN:
+    if not isinstance(value, str) or value == UNKNOWN:
+        return value
+    if path in description.documents:
         return _document(_parsed(value))
-    return value
+    return description.alike[path](value) if path in description.alike else value
 
 
 def _parsed(text: str) -> Any:  # noqa: ANN401 - JSON

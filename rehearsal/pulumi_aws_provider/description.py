@@ -48,6 +48,7 @@ class Description:
         defaults: What an input is where the program leaves it out (Default).
         documents: Inputs that are JSON in a string: compared by content.
         unordered: Lists whose order means nothing (TypeSet).
+        alike: For an input that can be said in two ways, how to bring it to one; called with what is given.
         remembered: Inputs that the API does not tell again: they stay what the program said, and no refresh sees them.
         gone: Codes of the errors that say that the resource is not there.
         name_is_taken: Whether a new one can't be made while the old one is there.
@@ -75,6 +76,7 @@ class Description:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     documents: tuple[str, ...] = ()
     unordered: tuple[str, ...] = ()
+    alike: Mapping[str, Callable[[str], str]] = field(default_factory=dict)
     remembered: tuple[str, ...] = ()
     gone: tuple[str, ...] = ("ResourceNotFoundException",)
     name_is_taken: bool = True

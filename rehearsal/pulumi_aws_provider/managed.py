@@ -56,7 +56,9 @@ class Managed:
 
     def diff(self, old: Properties, new: Properties) -> Iterable[Difference]:
         """Compare inputs."""
-        before, after = comparable(self.description, old), comparable(self.description, new)
+        # So that members which AWS has filled in, and an import shows, are no difference either.
+        before = comparable(self.description, as_given(self.description, old, new))
+        after = comparable(self.description, new)
         return changes(before, after, computed=self.description.filled_in, replacing=self.description.replacing)
 
     def unsettled(self, old: Properties, new: Properties) -> Iterable[str]:

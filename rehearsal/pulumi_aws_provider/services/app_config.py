@@ -2,11 +2,12 @@
 
 Ids: that of the application and of the strategy; ENVIRONMENT:APPLICATION and PROFILE:APPLICATION. AppConfig tells no
 ARN, so the real provider makes it of the account, and so does this one. AppConfig lets two things have one name.
+Ministack 1.5.33 does not keep the KMS key of a profile: of it a read says what the program said.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rehearsal.pulumi_aws_provider.description import Description
@@ -38,6 +39,7 @@ class _Kind:
         path: In its ARN.
         own_id: The output with its own id, None where that is the resource's id.
         emptied: What the API takes for nothing of it, by property.
+        defaults: As in its description.
     """
 
     noun: str
@@ -46,6 +48,7 @@ class _Kind:
     path: str
     own_id: str | None
     emptied: dict[str, object]
+    defaults: dict[str, object] = field(default_factory=dict)
 
     def create(self, account: Account, inputs: Properties) -> str:
         client = account.client("appconfig")
@@ -73,7 +76,7 @@ class _Kind:
         getattr(account.client("appconfig"), f"delete_{self.method}")(**self._key(resource_id))
 
     def _settings(self, inputs: Properties) -> Properties:
-        return {name: value for name, value in inputs.items() if name not in ("tags", "tagsAll")}
+        return {name: value for name, value in {**self.defaults, **inputs}.items() if name not in ("tags", "tagsAll")}
 
     def _key(self, resource_id: str) -> dict[str, str]:
         own, _, application = resource_id.partition(":")
@@ -108,6 +111,7 @@ _PROFILE = _Kind(
     in_application=True,
     path="configurationprofile",
     own_id="configurationProfileId",
+    defaults={"type": "AWS.Freeform"},
     emptied={"description": "", "validators": [], "retrievalRoleArn": "", "kmsKeyIdentifier": ""},
 )
 _STRATEGY = _Kind(
@@ -117,6 +121,7 @@ _STRATEGY = _Kind(
     path="deploymentstrategy",
     own_id=None,
     emptied={"description": ""},
+    defaults={"finalBakeTimeInMinutes": 0, "growthType": "LINEAR"},
 )
 
 APPLICATION = Description(
@@ -165,7 +170,8 @@ CONFIGURATION_PROFILE = Description(
     required=("applicationId", "name", "locationUri"),
     replacing=("applicationId", "locationUri", "type"),
     computed=("arn", "configurationProfileId"),
-    defaults={"type": "AWS.Freeform"},
+    defaults=_PROFILE.defaults,
+    remembered=("kmsKeyIdentifier",),
     documents=("validators.content",),
     unordered=("validators",),
     name_is_taken=False,
@@ -191,7 +197,7 @@ DEPLOYMENT_STRATEGY = Description(
     required=("name", "deploymentDurationInMinutes", "growthFactor", "replicateTo"),
     replacing=("name", "replicateTo"),
     computed=("arn",),
-    defaults={"finalBakeTimeInMinutes": 0, "growthType": "LINEAR"},
+    defaults=_STRATEGY.defaults,
     name_is_taken=False,
     tagging=_TAGGING,
     create=_STRATEGY.create,

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from rehearsal.pulumi_aws_provider.account import is_error
 from rehearsal.pulumi_aws_provider.description import Description
 from rehearsal.pulumi_aws_provider.managed import made
-from rehearsal.pulumi_aws_provider.services.function_access import same_function
+from rehearsal.pulumi_aws_provider.services.function_access import function_name
 from rehearsal.pulumi_aws_provider.shapes import from_api, to_api
 from rehearsal.pulumi_aws_provider.tagging import Tagging
 
@@ -39,13 +39,14 @@ def _create(account: Account, inputs: Properties) -> str:
 
 
 def _read(account: Account, resource_id: str, given: Properties) -> Properties:
+    del given
     client = account.client("lambda")
     answer = client.get_event_source_mapping(UUID=resource_id)
     found = from_api(client, "GetEventSourceMapping", answer, renamed=_NAMES)
     return {
         **found,
         "enabled": answer["State"] not in _DISABLED,
-        "functionName": same_function(given.get("functionName"), answer["FunctionArn"]),
+        "functionName": function_name(answer["FunctionArn"]),
         "region": account.region,
     }
 
@@ -142,6 +143,7 @@ EVENT_SOURCE_MAPPING = Description(
         "maximumBatchingWindowInSeconds": 0,
         "tumblingWindowInSeconds": 0,
     },
+    alike={"functionName": function_name},
     unordered=("filterCriteria.filters", "functionResponseTypes"),
     name_is_taken=False,
     tagging=_TAGGING,

@@ -21,12 +21,10 @@ _FUNCTION_ARN = re.compile(r"(?P<arn>arn:[^:]+:lambda:[^:]*:[^:]*:function:(?P<n
 _ALIAS_NAMES = {"arn": "AliasArn"}
 
 
-def same_function(given: str | None, arn: str) -> str:
-    """The function of an ARN, as its ARN where the program says it so, else as its name."""
-    found = _FUNCTION_ARN.fullmatch(arn)
-    if found is None:
-        return arn
-    return found["arn"] if given and given.startswith("arn:") else found["name"]
+def function_name(given: str) -> str:
+    """The name of a function that is given by name or ARN."""
+    found = _FUNCTION_ARN.fullmatch(given)
+    return found["name"] if found else given
 
 
 def _create_alias(account: Account, inputs: Properties) -> str:
@@ -35,13 +33,13 @@ def _create_alias(account: Account, inputs: Properties) -> str:
 
 
 def _read_alias(account: Account, resource_id: str, given: Properties) -> Properties:
+    del given
     client = account.client("lambda")
     answer = client.get_alias(**_alias_key(resource_id))
     found = from_api(client, "GetAlias", answer, renamed=_ALIAS_NAMES)
     found.pop("revisionId", None)
     uri = f"arn:aws:apigateway:{account.region}:lambda:path/2015-03-31/functions/{resource_id}/invocations"
-    function = same_function(given.get("functionName"), resource_id)
-    return {**found, "functionName": function, "invokeArn": uri, "region": account.region}
+    return {**found, "functionName": function_name(resource_id), "invokeArn": uri, "region": account.region}
 
 
 def _update_alias(account: Account, resource_id: str, old: Properties, new: Properties) -> None:
@@ -76,12 +74,13 @@ def _read_permission(account: Account, resource_id: str, given: Properties) -> P
     if statement is None:
         return None
     place = _FUNCTION_ARN.fullmatch(statement["Resource"])
+    part = "arn" if given["function"].startswith("arn:") else "name"
     condition = statement.get("Condition") or {}
     equals = condition.get("StringEquals") or {}
     return {
         "action": statement["Action"],
         "eventSourceToken": equals.get("lambda:EventSourceToken"),
-        "function": same_function(given["function"], statement["Resource"]),
+        "function": place[part] if place else statement["Resource"],
         "functionUrlAuthType": equals.get("lambda:FunctionUrlAuthType"),
         "principal": _principal(statement["Principal"]),
         "principalOrgId": equals.get("aws:PrincipalOrgID"),
@@ -151,6 +150,7 @@ ALIAS = Description(
     required=("name", "functionName", "functionVersion"),
     replacing=("name", "functionName"),
     computed=("arn", "invokeArn"),
+    alike={"functionName": function_name},
     create=_create_alias,
     read=_read_alias,
     update=_update_alias,
@@ -193,7 +193,8 @@ EVENT_INVOKE_CONFIG = Description(
     ),
     required=("functionName",),
     replacing=("functionName", "qualifier"),
-    defaults={"maximumRetryAttempts": 2},
+    # The age has no default there, but ministack tells the six hours that AWS means by none.
+    defaults={"maximumEventAgeInSeconds": 21_600, "maximumRetryAttempts": 2},
     create=_put_invoke_config,
     read=_read_invoke_config,
     update=_update_invoke_config,

@@ -39,11 +39,9 @@ def _read(account: Account, resource_id: str, given: Properties) -> Properties:
 def _update(account: Account, resource_id: str, old: Properties, new: Properties) -> None:
     client, wanted = account.client("iam"), ROLE.with_defaults(new)
     client.update_assume_role_policy(RoleName=resource_id, PolicyDocument=wanted["assumeRolePolicy"])
-    client.update_role(
-        RoleName=resource_id,
-        Description=wanted.get("description", ""),
-        MaxSessionDuration=wanted["maxSessionDuration"],
-    )
+    # Not by UpdateRole: only this one takes a description away.
+    client.update_role_description(RoleName=resource_id, Description=wanted.get("description", ""))
+    client.update_role(RoleName=resource_id, MaxSessionDuration=wanted["maxSessionDuration"])
     if boundary := wanted.get("permissionsBoundary"):
         client.put_role_permissions_boundary(RoleName=resource_id, PermissionsBoundary=boundary)
     elif old.get("permissionsBoundary"):

@@ -96,20 +96,18 @@ def _create_alias(account: Account, inputs: Properties) -> str:
 
 
 def _read_alias(account: Account, resource_id: str, given: Properties) -> Properties | None:
-    client = account.client("kms")
-    pages = client.get_paginator("list_aliases").paginate()
+    del given
+    pages = account.client("kms").get_paginator("list_aliases").paginate()
     found = next((each for page in pages for each in page["Aliases"] if each["AliasName"] == resource_id), None)
     if found is None:
         return None
-    key_id, key_arn = found["TargetKeyId"], f"{found['AliasArn'].rpartition(':')[0]}:key/{found['TargetKeyId']}"
-    # The program may name the key by its id or its ARN (suppressEquivalentKeyARNOrID).
-    shown = given["targetKeyId"] if given.get("targetKeyId") == key_arn else key_id
+    key_id = found["TargetKeyId"]
     return {
         "arn": found["AliasArn"],
         "name": resource_id,
         "region": account.region,
-        "targetKeyArn": key_arn,
-        "targetKeyId": shown,
+        "targetKeyArn": f"{found['AliasArn'].rpartition(':')[0]}:key/{key_id}",
+        "targetKeyId": key_id,
     }
 
 
@@ -174,6 +172,8 @@ ALIAS = Description(
     required=("name", "targetKeyId"),
     replacing=("name",),
     computed=("arn", "targetKeyArn"),
+    # A key's id and its ARN (suppressEquivalentKeyARNOrID).
+    alike={"targetKeyId": lambda key: key.rpartition(":key/")[2]},
     gone=("NotFoundException",),
     create=_create_alias,
     read=_read_alias,

@@ -1,4 +1,7 @@
-"""aws:cloudwatch/logGroup:LogGroup; its id is its name."""
+"""aws:cloudwatch/logGroup:LogGroup; its id is its name.
+
+Ministack 1.5.33 takes a KMS key with a new group only: to give one to a group that is there fails, with its words.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,9 @@ def _read(account: Account, resource_id: str, given: Properties) -> Properties |
     if group is None:
         return None
     found = from_api(client, "DescribeLogGroups", group, renamed=_NAMES, within="logGroups")
-    shown: Properties = {name: found[name] for name in ("name", "kmsKeyId", "logGroupClass", "retentionInDays") if name in found}
+    shown: Properties = {
+        name: found[name] for name in ("name", "kmsKeyId", "logGroupClass", "retentionInDays") if name in found
+    }
     return {**shown, "arn": group["arn"].removesuffix(":*"), "region": account.region}
 
 

@@ -1,4 +1,9 @@
-"""aws:cloudwatch/metricAlarm:MetricAlarm; its id is its name."""
+"""aws:cloudwatch/metricAlarm:MetricAlarm; its id is its name.
+
+Ministack 1.5.33 keeps neither the metric queries of an alarm nor `thresholdMetricId` and
+`evaluateLowSampleCountPercentiles`, and makes up a statistic and a period where there are queries. Of these a read says
+what the program said, so no refresh finds a change of them.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +22,11 @@ _NAMES = {
     "name": "AlarmName",
     "arn": "AlarmArn",
     "evaluateLowSampleCountPercentiles": "EvaluateLowSampleCountPercentile",
+}
+_NOT_KEPT = ("evaluateLowSampleCountPercentiles", "thresholdMetricId")
+_API_NAMES = {
+    "evaluateLowSampleCountPercentiles": "EvaluateLowSampleCountPercentile",
+    "thresholdMetricId": "ThresholdMetricId",
 }
 # As they are told apart from the list of metrics and the dimensions, which the API has in another form.
 _PLAIN = (
@@ -52,18 +62,30 @@ def _create(account: Account, inputs: Properties) -> str:
 
 
 def _read(account: Account, resource_id: str, given: Properties) -> Properties | None:
-    del given
     alarm = _find(account, resource_id)
     if alarm is None:
         return None
     found = from_api(account.client("cloudwatch"), "DescribeAlarms", alarm, renamed=_NAMES, within="MetricAlarms")
-    return {
+    told: Properties = {
         **{name: found[name] for name in (*_PLAIN, "arn") if name in found},
         "treatMissingData": alarm.get("TreatMissingData") or METRIC_ALARM.defaults["treatMissingData"],
         "dimensions": _dimensions_from_api(alarm.get("Dimensions") or ()),
         "metricQueries": [_query_from_api(query) for query in alarm.get("Metrics") or ()],
         "region": account.region,
     }
+    return {**told, **_not_kept(alarm, given)}
+
+
+def _not_kept(alarm: dict[str, Any], given: Properties) -> Properties:
+    untold = {name: given[name] for name in _NOT_KEPT if name in given and _API_NAMES[name] not in alarm}
+    made_up: Properties = {"statistic": None} if alarm.get("ExtendedStatistic") else {}
+    # In AWS an alarm has the one or the other.
+    if not alarm.get("MetricName") and not alarm.get("Metrics"):
+        untold["metricQueries"] = given.get("metricQueries")
+        made_up = {"statistic": None, "period": None}
+        if "thresholdMetricId" in given:
+            made_up["threshold"] = None
+    return {**untold, **made_up}
 
 
 def _update(account: Account, resource_id: str, old: Properties, new: Properties) -> None:
