@@ -29,6 +29,7 @@ class Edition:
         code: The function's zip file.
         layer: The layer's folder.
         source_account: Of the permission, which can only be made anew.
+        log_group: The log group's name, as above.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Edition:
     code: Path
     layer: Path
     source_account: str = "000000000000"
+    log_group: str = "/provider/test"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,17 +164,19 @@ def declare_function(
         description=f"alias of edition {edition.name}",
         opts=options,
     )
-    aws.lambda_.FunctionEventInvokeConfig(
-        "invoke-config",
-        function_name=function.name,
-        qualifier=alias.name,
-        maximum_retry_attempts=0,
-        maximum_event_age_in_seconds=60 + edition.number,
-        destination_config=aws.lambda_.FunctionEventInvokeConfigDestinationConfigArgs(
-            on_failure=aws.lambda_.FunctionEventInvokeConfigDestinationConfigOnFailureArgs(destination=failures.arn)
-        ),
-        opts=options,
-    )
+    # Ministack goes by that of the unqualified function, whichever version or alias is invoked.
+    for name, qualifier in (("invoke-config", alias.name), ("invoke-config-of-latest", None)):
+        aws.lambda_.FunctionEventInvokeConfig(
+            name,
+            function_name=function.name,
+            qualifier=qualifier,
+            maximum_retry_attempts=0,
+            maximum_event_age_in_seconds=60 + edition.number,
+            destination_config=aws.lambda_.FunctionEventInvokeConfigDestinationConfigArgs(
+                on_failure=aws.lambda_.FunctionEventInvokeConfigDestinationConfigOnFailureArgs(destination=failures.arn)
+            ),
+            opts=options,
+        )
     return function
 
 
@@ -241,7 +245,7 @@ def declare_triggers(  # noqa: PLR0913 - each is a trigger's other end
 
 def declare_watching(edition: Edition, options: pulumi.ResourceOptions) -> None:
     aws.cloudwatch.LogGroup(
-        "logs", name="/provider/test", retention_in_days={1: 1, 2: 3}[edition.number], tags={"A": "b"}, opts=options
+        "logs", name=edition.log_group, retention_in_days={1: 1, 2: 3}[edition.number], tags={"A": "b"}, opts=options
     )
     aws.cloudwatch.MetricAlarm(
         "alarm",
