@@ -37,7 +37,7 @@ def as_given(description: Description, live: Any, given: Any, path: str = "") ->
 
 
 def _is_hidden(description: Description, value: object, path: str) -> bool:
-    return path in description.filled_in or _is_left_out(description, value, path)
+    return path in description.filled_in or _is_left_out(description, _content(description, value, path), path)
 
 
 def _is_left_out(description: Description, value: object, path: str) -> bool:
