@@ -16,7 +16,7 @@ from rehearsal.pulumi_aws_provider.structs import UNKNOWN
 from rehearsal.pulumi_aws_provider.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from rehearsal.pulumi_aws_provider.account import Account
 
@@ -47,6 +47,9 @@ class CloudControlTable:
 
     token = "aws:cloudcontrol/resource:Resource"  # noqa: S105 - a type token of Pulumi's
     computed = ("properties",)
+    # Tags are in the desired state; the real provider adds none of its own there.
+    taggable = False
+    name_is_taken = True
 
     def __init__(self) -> None:
         self._table = Table()
@@ -80,6 +83,11 @@ class CloudControlTable:
             replaces = any(before.get(name) != after.get(name) for name in CREATE_ONLY)
             yield Difference(path="desiredState", kind=DiffKind.UPDATE, replaces=replaces)
 
+    def unsettled(self, old: Properties, new: Properties) -> Iterable[str]:
+        """`properties` are known after an update only; what the program uses of them is what it desired itself."""
+        del old, new
+        return ()
+
     def create(self, account: Account, inputs: Properties) -> str:
         """Make the table and wait until it is ACTIVE."""
         try:
@@ -107,9 +115,9 @@ class CloudControlTable:
             )
         self._table.update(account, _table_id(resource_id), before, after)
 
-    def delete(self, account: Account, resource_id: str) -> None:
+    def delete(self, account: Account, resource_id: str, outputs: Properties) -> None:
         """Delete the table and wait until it is gone."""
-        self._table.delete(account, _table_id(resource_id))
+        self._table.delete(account, _table_id(resource_id), outputs)
 
 
 def _own_id(table_id: str) -> str:
@@ -180,5 +188,5 @@ def _as_state(table: Properties) -> dict[str, Any]:
         "PointInTimeRecoveryEnabled": table["pointInTimeRecovery"]["status"] == "ENABLED",
         "ClientSideTimestampsEnabled": "clientSideTimestamps" in table,
         "DefaultTimeToLive": table["defaultTimeToLive"],
-        "Tags": [{"Key": key, "Value": value} for key, value in sorted(table["tags"].items())],
+        "Tags": [{"Key": key, "Value": value} for key, value in sorted(table["tagsAll"].items())],
     }

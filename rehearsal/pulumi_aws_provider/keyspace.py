@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from rehearsal.pulumi_aws_provider import tags
 from rehearsal.pulumi_aws_provider.account import is_error
 from rehearsal.pulumi_aws_provider.resources import Difference, Failure, Found, Properties, changes
+from rehearsal.pulumi_aws_provider.tagging import all_tags, as_properties
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,7 +29,9 @@ class Keyspace:
     """A keyspace of local Keyspaces; its id is its name."""
 
     token = "aws:keyspaces/keyspace:Keyspace"  # noqa: S105 - a type token of Pulumi's
-    computed = ("arn", "tagsAll", "region")
+    computed = ("arn", "region")
+    taggable = True
+    name_is_taken = True
 
     def check(self, inputs: Properties) -> Iterator[Failure]:
         """Refuse a name that the service can't have."""
@@ -42,11 +45,16 @@ class Keyspace:
         """Compare inputs."""
         return changes(old, new, computed=("region", "replicationSpecification"), replacing=("name", "region"))
 
+    def unsettled(self, old: Properties, new: Properties) -> Iterable[str]:
+        """Nothing else changes with the tags."""
+        del old, new
+        return ()
+
     def create(self, account: Account, inputs: Properties) -> str:
         """Make the keyspace and wait until it can be used."""
         request = {"keyspaceName": inputs["name"]}
-        if inputs.get("tags"):
-            request["tags"] = tags.to_api(inputs["tags"])
+        if wanted := all_tags(inputs):
+            request["tags"] = tags.to_api(wanted)
         account.keyspaces.create_keyspace(**request)
         name = str(inputs["name"])
         account.wait_until(
@@ -58,24 +66,25 @@ class Keyspace:
 
     def read(self, account: Account, resource_id: str, inputs: Properties) -> Found | None:
         """The keyspace as it is."""
-        del inputs
         try:
             keyspace = account.keyspaces.get_keyspace(keyspaceName=resource_id)
         except ClientError as error:
             if is_error(error, "ResourceNotFoundException"):
                 return None
             raise
-        found = {"name": keyspace["keyspaceName"], "tags": tags.read(account, keyspace["resourceArn"])}
-        outputs = {**found, "arn": keyspace["resourceArn"], "tagsAll": found["tags"], "region": account.region}
+        live = tags.read(account, keyspace["resourceArn"])
+        found = {"name": keyspace["keyspaceName"], **as_properties(live, inputs, account.default_tags)}
+        outputs = {**found, "arn": keyspace["resourceArn"], "region": account.region}
         return Found(outputs=outputs, inputs={key: value for key, value in found.items() if value})
 
     def update(self, account: Account, resource_id: str, old: Properties, new: Properties) -> None:
         """Change the tags, which is all that can change."""
         arn = account.keyspaces.get_keyspace(keyspaceName=resource_id)["resourceArn"]
-        tags.change(account, arn, old=old.get("tags") or {}, new=new.get("tags") or {})
+        tags.change(account, arn, old=all_tags(old), new=all_tags(new))
 
-    def delete(self, account: Account, resource_id: str) -> None:
+    def delete(self, account: Account, resource_id: str, outputs: Properties) -> None:
         """Delete the keyspace with its tables."""
+        del outputs
         try:
             account.keyspaces.delete_keyspace(keyspaceName=resource_id)
         except ClientError as error:

@@ -22,6 +22,10 @@ class PartlyMadeError(Exception):
         self.resource_id = resource_id
 
 
+class AlreadyThereError(Exception):
+    """Something of this name exists, and the API would have overwritten it without a word."""
+
+
 class DiffKind(Enum):
     """How a property differs from what the state has."""
 
@@ -66,11 +70,22 @@ class Resource(Protocol):
     def computed(self) -> tuple[str, ...]:
         """Properties that are known only when the resource is there."""
 
+    @property
+    def taggable(self) -> bool:
+        """Whether the provider's default tags go on it."""
+
+    @property
+    def name_is_taken(self) -> bool:
+        """Whether a new one can't be made while the old one is there, as the name is the user's own."""
+
     def check(self, inputs: Properties) -> Iterable[Failure]:
         """Refuse what the real provider refuses before it calls AWS."""
 
     def diff(self, old: Properties, new: Properties) -> Iterable[Difference]:
         """Compare the state's inputs with the program's."""
+
+    def unsettled(self, old: Properties, new: Properties) -> Iterable[str]:
+        """Outputs that a change of the inputs will change too, so that a preview can't know them."""
 
     def create(self, account: Account, inputs: Properties) -> str:
         """Make the resource, wait until it can be used, and return its id."""
@@ -81,8 +96,8 @@ class Resource(Protocol):
     def update(self, account: Account, resource_id: str, old: Properties, new: Properties) -> None:
         """Change the resource in place."""
 
-    def delete(self, account: Account, resource_id: str) -> None:
-        """Delete the resource; one that is gone already is deleted."""
+    def delete(self, account: Account, resource_id: str, outputs: Properties) -> None:
+        """Delete the resource; one that is gone already is deleted. `outputs` are the state's."""
 
 
 def changes(

@@ -16,11 +16,12 @@ from google.protobuf import any_pb2, empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 
 from rehearsal.pulumi_aws_provider.account import Account, CancelledError, ConfigurationError, connect
-from rehearsal.pulumi_aws_provider.cloud_control import CloudControlTable
-from rehearsal.pulumi_aws_provider.keyspace import Keyspace
-from rehearsal.pulumi_aws_provider.resources import PartlyMadeError, Properties, Resource
+from rehearsal.pulumi_aws_provider.catalog import RESOURCES
+from rehearsal.pulumi_aws_provider.managed import made
+from rehearsal.pulumi_aws_provider.resources import AlreadyThereError, PartlyMadeError, Properties, Resource
+from rehearsal.pulumi_aws_provider.shapes import NotServedError
 from rehearsal.pulumi_aws_provider.structs import UNKNOWN, to_dict, to_struct
-from rehearsal.pulumi_aws_provider.table import Table
+from rehearsal.pulumi_aws_provider.tagging import with_default_tags
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +33,6 @@ log = logging.getLogger(__name__)
 VERSION = "7.51.1"
 """The version of pulumi_aws that the resources were written after."""
 
-_RESOURCES: tuple[Resource, ...] = (Keyspace(), Table(), CloudControlTable())
 _Request = TypeVar("_Request")
 _Answer = TypeVar("_Answer")
 if TYPE_CHECKING:
@@ -52,6 +52,10 @@ def _answering(method: _Method[_Request, _Answer]) -> _Method[_Request, _Answer]
         except ClientError as error:
             code = error.response["Error"]["Code"]
             _abort(context, _STATUS.get(code, grpc.StatusCode.UNKNOWN), f"{code}: {error}")
+        except AlreadyThereError as error:
+            _abort(context, grpc.StatusCode.ALREADY_EXISTS, str(error))
+        except NotServedError as error:
+            _abort(context, grpc.StatusCode.INVALID_ARGUMENT, str(error))
         except (BotoCoreError, CancelledError, TimeoutError, ConfigurationError) as error:
             _abort(context, grpc.StatusCode.UNKNOWN, str(error))
 
@@ -59,8 +63,16 @@ def _answering(method: _Method[_Request, _Answer]) -> _Method[_Request, _Answer]
 
 
 _STATUS = {
+    "AlreadyExistsException": grpc.StatusCode.ALREADY_EXISTS,
     "ConflictException": grpc.StatusCode.ALREADY_EXISTS,
+    "EntityAlreadyExists": grpc.StatusCode.ALREADY_EXISTS,
+    "QueueAlreadyExists": grpc.StatusCode.ALREADY_EXISTS,
+    "ResourceAlreadyExistsException": grpc.StatusCode.ALREADY_EXISTS,
+    "ResourceConflictException": grpc.StatusCode.ALREADY_EXISTS,
+    "NoSuchEntity": grpc.StatusCode.NOT_FOUND,
+    "NotFoundException": grpc.StatusCode.NOT_FOUND,
     "ResourceNotFoundException": grpc.StatusCode.NOT_FOUND,
+    "InvalidParameterValueException": grpc.StatusCode.INVALID_ARGUMENT,
     "ValidationException": grpc.StatusCode.INVALID_ARGUMENT,
     "AccessDeniedException": grpc.StatusCode.PERMISSION_DENIED,
     "ServiceQuotaExceededException": grpc.StatusCode.RESOURCE_EXHAUSTED,
@@ -68,10 +80,10 @@ _STATUS = {
 
 
 class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
-    """Keyspaces' keyspaces and tables, by the names and rules of pulumi_aws."""
+    """The types of the catalog, by the names and rules of pulumi_aws."""
 
     def __init__(self) -> None:
-        self._resources = {resource.token: resource for resource in _RESOURCES}
+        self._resources: dict[str, Resource] = {resource.token: resource for resource in RESOURCES}
         self._accounts: dict[str, Account] = {}
 
     def Handshake(
@@ -120,7 +132,7 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
     def Configure(
         self, request: provider_pb2.ConfigureRequest, context: grpc.ServicerContext
     ) -> provider_pb2.ConfigureResponse:
-        """Make the client for this provider instance."""
+        """Keep what this provider instance is to use."""
         self._accounts[context.peer()] = connect(to_dict(request.args))
         return provider_pb2.ConfigureResponse(
             acceptSecrets=False, supportsPreview=True, acceptResources=True, acceptOutputs=True
@@ -128,13 +140,15 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
 
     @_answering
     def Check(self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext) -> provider_pb2.CheckResponse:
-        """Refuse what the real provider refuses."""
-        resource = self._resource(request.urn, context)
+        """Refuse what the real provider refuses, and add the default tags."""
+        resource, inputs = self._resource(request.urn, context), to_dict(request.news)
+        if resource.taggable:
+            inputs = with_default_tags(inputs, self._account(context).default_tags)
         failures = [
             provider_pb2.CheckFailure(property=failure.path, reason=failure.reason)
-            for failure in resource.check(to_dict(request.news))
+            for failure in resource.check(inputs)
         ]
-        return provider_pb2.CheckResponse(inputs=request.news, failures=failures)
+        return provider_pb2.CheckResponse(inputs=to_struct(inputs), failures=failures)
 
     @_answering
     def Diff(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
@@ -158,8 +172,7 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
             changes=_some(found),
             diffs=sorted({each.path.partition(".")[0] for each in found}),
             replaces=replaces,
-            # The names are the user's own, so the old one must go before the new one can be.
-            deleteBeforeReplace=bool(replaces),
+            deleteBeforeReplace=bool(replaces) and resource.name_is_taken,
             detailedDiff=detail,
             hasDetailedDiff=True,
         )
@@ -174,7 +187,8 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
             return provider_pb2.CreateResponse(properties=to_struct({**unknown, **inputs}))
         account = self._account(context)
         resource_id = resource.create(account, inputs)
-        outputs = self._outputs(resource, account, resource_id, inputs)
+        with made(resource_id):
+            outputs = self._outputs(resource, account, resource_id, inputs)
         return provider_pb2.CreateResponse(id=resource_id, properties=to_struct(outputs))
 
     @_answering
@@ -191,16 +205,19 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
     def Update(self, request: provider_pb2.UpdateRequest, context: grpc.ServicerContext) -> provider_pb2.UpdateResponse:
         """Change a resource in place."""
         resource, new = self._resource(request.urn, context), to_dict(request.news)
+        old = to_dict(request.old_inputs)
         if request.preview:
-            return provider_pb2.UpdateResponse(properties=to_struct({**to_dict(request.olds), **new}))
+            unknown = dict.fromkeys(resource.unsettled(old, new), UNKNOWN)
+            return provider_pb2.UpdateResponse(properties=to_struct({**to_dict(request.olds), **new, **unknown}))
         account = self._account(context)
-        resource.update(account, request.id, to_dict(request.old_inputs), new)
+        resource.update(account, request.id, old, new)
         return provider_pb2.UpdateResponse(properties=to_struct(self._outputs(resource, account, request.id, new)))
 
     @_answering
     def Delete(self, request: provider_pb2.DeleteRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
         """Delete a resource."""
-        self._resource(request.urn, context).delete(self._account(context), request.id)
+        outputs = to_dict(request.properties)
+        self._resource(request.urn, context).delete(self._account(context), request.id, outputs)
         return empty_pb2.Empty()
 
     @staticmethod

@@ -27,9 +27,10 @@ from rehearsal.pulumi_aws_provider.resources import (
     changes,
 )
 from rehearsal.pulumi_aws_provider.structs import UNKNOWN
+from rehearsal.pulumi_aws_provider.tagging import all_tags, as_properties
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from rehearsal.pulumi_aws_provider.account import Account
 
@@ -66,7 +67,9 @@ class Table:
     """A table of local Keyspaces; its id is KEYSPACE/TABLE."""
 
     token = "aws:keyspaces/table:Table"  # noqa: S105 - a type token of Pulumi's
-    computed = ("arn", "tagsAll", "region", *_FILLED_IN[:-1])
+    computed = ("arn", "region", *_FILLED_IN[:-1])
+    taggable = True
+    name_is_taken = True
 
     def check(self, inputs: Properties) -> Iterator[Failure]:
         """Refuse names and types that the real provider does not let through."""
@@ -90,6 +93,11 @@ class Table:
                 replaces = found.kind is DiffKind.DELETE
             yield Difference(path=found.path, kind=found.kind, replaces=replaces)
 
+    def unsettled(self, old: Properties, new: Properties) -> Iterable[str]:
+        """No other output changes with an input."""
+        del old, new
+        return ()
+
     def create(self, account: Account, inputs: Properties) -> str:
         """Make the table and wait until it is ACTIVE."""
         request = {
@@ -98,8 +106,8 @@ class Table:
         request["schemaDefinition"] = _to_api(inputs["schemaDefinition"])
         if inputs.get("defaultTimeToLive"):
             request["defaultTimeToLive"] = inputs["defaultTimeToLive"]
-        if inputs.get("tags"):
-            request["tags"] = tags.to_api(inputs["tags"])
+        if wanted := all_tags(inputs):
+            request["tags"] = tags.to_api(wanted)
         account.keyspaces.create_table(**request)
         resource_id = f"{inputs['keyspaceName']}/{inputs['tableName']}"
         try:
@@ -124,10 +132,9 @@ class Table:
             "comment": table["comment"],
             "defaultTimeToLive": table["defaultTimeToLive"],
             "region": account.region,
-            "tags": tags.read(account, table["resourceArn"]),
+            **as_properties(tags.read(account, table["resourceArn"]), inputs, account.default_tags),
             **{name: _known(table[name], members) for name, members in _SETTINGS.items() if name in table},
         }
-        outputs["tagsAll"] = outputs["tags"]
         return Found(outputs=outputs, inputs=_inputs(outputs, inputs))
 
     def update(self, account: Account, resource_id: str, old: Properties, new: Properties) -> None:
@@ -141,10 +148,11 @@ class Table:
         except (CancelledError, TimeoutError) as error:
             raise PartlyMadeError(str(error), resource_id=resource_id) from error
         arn = account.keyspaces.get_table(**_key(resource_id))["resourceArn"]
-        tags.change(account, arn, old=old.get("tags") or {}, new=new.get("tags") or {})
+        tags.change(account, arn, old=all_tags(old), new=all_tags(new))
 
-    def delete(self, account: Account, resource_id: str) -> None:
+    def delete(self, account: Account, resource_id: str, outputs: Properties) -> None:
         """Delete the table and wait until it is gone."""
+        del outputs
         try:
             account.keyspaces.delete_table(**_key(resource_id))
         except ClientError as error:
@@ -209,7 +217,7 @@ def _from_api(definition: Properties, given: Properties) -> Properties:
 
 def _inputs(outputs: Properties, given: Properties) -> Properties:
     # On refresh what the program left out and AWS fills in stays out; on import nothing is known to be left out.
-    hidden = {"arn", "tagsAll", "region"} | ({name for name in _FILLED_IN if name not in given} if given else set())
+    hidden = {"arn", "region"} | ({name for name in _FILLED_IN if name not in given} if given else set())
     return {name: value for name, value in outputs.items() if name not in hidden and value not in (0, {}, [])}
 
 
