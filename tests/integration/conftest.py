@@ -8,6 +8,8 @@ import pytest
 
 from rehearsal.local_keyspaces.node import LocalKeyspacesNode, LocalKeyspacesSettings
 from rehearsal.ports import free_ports
+from rehearsal.processes import wait_until
+from rehearsal.servers.aws import AwsStandIn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,3 +31,16 @@ def local_keyspaces(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalK
     )
     with LocalKeyspacesNode(settings) as node:
         yield node
+
+
+@pytest.fixture(scope="session")
+def aws_stand_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwsStandIn]:
+    """An AWS stand-in of this session; who makes something in it gives it a name of its own."""
+    home = tmp_path_factory.mktemp("aws")
+    server = AwsStandIn(home=home, port=free_ports(1)[0], log=home / "aws.log")
+    server.launch()
+    try:
+        wait_until(server.why_not_healthy, name=server.name, log=server.log, timeout_s=120)
+        yield server
+    finally:
+        server.stop()

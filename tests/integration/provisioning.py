@@ -12,10 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
+from keyspaces_infra.changes import HOLDS_DATA
+from keyspaces_provider.provisioning import SERVICES
+
 if TYPE_CHECKING:
     from keyspaces_migration.config import Migration
     from rehearsal.keyspaces_control_plane.process import KeyspacesControlPlane
     from rehearsal.pulumi_aws_provider.process import PulumiAwsProvider
+    from rehearsal.servers.aws import AwsStandIn
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 300
@@ -31,8 +35,8 @@ class Outcome:
 
     @property
     def ops(self) -> dict[str, str]:
-        """What changed, by name, keyspaces and tables only."""
-        return {each["name"]: each["op"] for each in self.last.get("changes", []) if each["type"].startswith("aws:")}
+        """What changed, by name, of what holds data."""
+        return {each["name"]: each["op"] for each in self.last.get("changes", []) if each["type"] in HOLDS_DATA}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,10 +45,17 @@ class Stack:
 
     home: Path
     control_plane: KeyspacesControlPlane
+    aws: AwsStandIn
     provider: PulumiAwsProvider
     name: str = "test"
 
     backend: Path | None = None
+
+    @property
+    def endpoints(self) -> dict[str, str]:
+        """The control plane of local Keyspaces for what is its own, the stand-in for all else."""
+        own = ("keyspaces", "appautoscaling")
+        return {name: self.control_plane.url if name in own else self.aws.endpoint_url for name in SERVICES}
 
     @property
     def plan(self) -> Path:
@@ -74,12 +85,12 @@ class Stack:
             "--work-dir": self.home / "work",
             "--pulumi-home": self.home / "pulumi",
             "--backend-url": f"file://{self.backend or self.home / 'state'}",
-            "--endpoint": f"keyspaces={self.control_plane.url}",
         }
         if operation in ("preview", "up"):
             options["--plan"] = self.plan
         flat = [str(part) for pair in options.items() for part in pair]
-        return [sys.executable, "-m", "keyspaces_infra", operation, *flat, *arguments]
+        endpoints = [f"--endpoint={service}={url}" for service, url in self.endpoints.items()]
+        return [sys.executable, "-m", "keyspaces_infra", operation, *flat, *endpoints, *arguments]
 
     def run(self, operation: str, migration: Migration, *arguments: str, **environment: str) -> Outcome:
         done = subprocess.run(
@@ -98,10 +109,11 @@ class Stack:
         assert preview.code == 0, preview
         return self.run("up", migration, "--digest", preview.last["digest"])
 
-    def client(self) -> Any:
-        return boto3.client(
-            "keyspaces",
-            endpoint_url=self.control_plane.url,
+    def client(self, service: str = "keyspaces") -> Any:
+        connect: Any = boto3.client  # its stubs want the names of services as literals
+        return connect(
+            service,
+            endpoint_url=self.control_plane.url if service == "keyspaces" else self.aws.endpoint_url,
             region_name=self.control_plane.settings.account.region,
             aws_access_key_id="test",
             aws_secret_access_key="test",

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from cassandra.cluster import Session
 
     from rehearsal.local_keyspaces.node import LocalKeyspacesNode
+    from rehearsal.servers.aws import AwsStandIn
 
 QUICK_MS, SLOW_MS = 300, 8_000
 DEADLINE_S = 120
@@ -61,10 +62,12 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PulumiAwsProv
 
 
 @pytest.fixture
-def stack(local_keyspaces: LocalKeyspacesNode, provider: PulumiAwsProvider, tmp_path: Path) -> Iterator[Stack]:
+def stack(
+    local_keyspaces: LocalKeyspacesNode, provider: PulumiAwsProvider, aws_stand_in: AwsStandIn, tmp_path: Path
+) -> Iterator[Stack]:
     local_keyspaces.admin.change_settings(ddl_delay_ms=QUICK_MS)
     for started_plane in started(control_plane(local_keyspaces, tmp_path)):
-        yield Stack(home=tmp_path, control_plane=started_plane, provider=provider)
+        yield Stack(home=tmp_path, control_plane=started_plane, aws=aws_stand_in, provider=provider)
     local_keyspaces.admin.change_settings(ddl_delay_ms=0)
 
 
@@ -85,7 +88,9 @@ def session(local_keyspaces: LocalKeyspacesNode) -> Iterator[Session]:
 def content() -> dict[str, Any]:
     """The rehearsal's migration file, into a keyspace of this test's own."""
     whole: dict[str, Any] = load_migration(ROOT / "dags/migrations/flights.yaml").model_dump(mode="json", by_alias=True)
-    whole["target"]["keyspace"] = f"t{uuid.uuid4().hex[:12]}"
+    # Resources beside the tables are named after the migration, and all stacks are in one account.
+    whole["migration"] = whole["target"]["keyspace"] = f"t{uuid.uuid4().hex[:12]}"
+    whole["comparison_lambda"] = None
     return whole
 
 
@@ -173,7 +178,7 @@ def properties_are_as_asked(stack: Stack, migration: Migration) -> None:
         assert tags == {
             "CostCentre": "rehearsal",
             "Environment": "rehearsal",
-            "Project": "flights",
+            "Project": migration.name,
             "Type": "table",
             "Table-type": "unarchived" if name == "flights_unarchived" else "standard",
         }
@@ -186,7 +191,9 @@ def everything_is_protected(stack: Stack) -> None:
     resources = json.loads(state.read_text())["checkpoint"]["latest"]["resources"]
     holding = [each for each in resources if each["type"] in HOLDS_DATA]
     assert len(holding) == 5
-    assert all(each.get("protect") for each in holding)
+    letters = [each for each in resources if each["type"] == "aws:sqs/queue:Queue"]
+    assert all(each.get("protect") for each in (*holding, *letters))
+    assert len(letters) == 1
 
 
 def test_a_table_changed_by_hand_is_drift_and_the_next_plan_takes_it_back(

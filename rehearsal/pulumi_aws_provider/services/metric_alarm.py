@@ -57,7 +57,7 @@ def _create(account: Account, inputs: Properties) -> str:
     # PutMetricAlarm would overwrite it; the real provider looks first too.
     if _find(account, name) is not None:
         raise AlreadyThereError(f"CloudWatch metric alarm {name!r} already exists")
-    _put(account, inputs, **_TAGGING.for_create(inputs))
+    _put(account, inputs, **TAGGING.for_create(inputs))
     return name
 
 
@@ -156,7 +156,7 @@ def _query_from_api(query: dict[str, Any]) -> Properties:
     return found
 
 
-_TAGGING = Tagging(
+TAGGING = Tagging(
     service="cloudwatch",
     of="arn",
     parameter="ResourceARN",
@@ -177,7 +177,7 @@ METRIC_ALARM = Description(
     defaults={"actionsEnabled": True, "treatMissingData": "missing", "metricQueries.returnData": False},
     unordered=("alarmActions", "insufficientDataActions", "okActions", "metricQueries"),
     gone=("ResourceNotFound", "ResourceNotFoundException"),
-    tagging=_TAGGING,
+    tagging=TAGGING,
     create=_create,
     read=_read,
     update=_update,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cassandra.cluster import Session
 
     from rehearsal.local_keyspaces.node import LocalKeyspacesNode
+    from rehearsal.servers.aws import AwsStandIn
 
 QUICK_MS, SLOW_MS = 100, 8_000
 
@@ -118,6 +119,8 @@ def small(keyspace: str) -> dict[str, Any]:
     """The rehearsal's migration file with two tables, into a keyspace of its own."""
     whole: dict[str, Any] = load_migration(ROOT / "dags/migrations/flights.yaml").model_dump(mode="json", by_alias=True)
     whole["target"]["keyspace"] = keyspace
+    # Resources beside the tables are named after the migration, and all stacks are in one account.
+    whole["migration"] = keyspace
     whole["comparison_lambda"] = None
     carriers = {
         "schema": {"columns": [{"carrier": "text"}, {"name": "text"}], "partition_keys": ["carrier"]},
@@ -135,11 +138,12 @@ class Parts:
     node: LocalKeyspacesNode
     control_plane: KeyspacesControlPlane
     provider: PulumiAwsProvider
+    aws: AwsStandIn
     session: Session
 
     def new_case(self, home: Path) -> Case:
         """A case with a stack and a keyspace of its own."""
-        stack = Stack(home=home, control_plane=self.control_plane, provider=self.provider)
+        stack = Stack(home=home, control_plane=self.control_plane, aws=self.aws, provider=self.provider)
         content = small(f"c{uuid.uuid4().hex[:12]}")
         return Case(stack=stack, content=content, session=self.session, node=self.node)
 
@@ -154,9 +158,10 @@ def parts(
     local_keyspaces: LocalKeyspacesNode,
     control_plane: KeyspacesControlPlane,
     provider: PulumiAwsProvider,
+    aws_stand_in: AwsStandIn,
     session: Session,
 ) -> Iterator[Parts]:
-    yield Parts(node=local_keyspaces, control_plane=control_plane, provider=provider, session=session)
+    yield Parts(node=local_keyspaces, control_plane=control_plane, provider=provider, aws=aws_stand_in, session=session)
     local_keyspaces.admin.change_settings(ddl_delay_ms=0)
 
 
