@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 REGION = "us-east-1"
+NAME = "provider-test"
 DEFAULT_TAGS = {"Project": "rehearsal", "Owner": "default"}
 LAMBDA_MAY = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-MEGABYTE = 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ import boto3
 from pulumi import automation
 
 from keyspaces_infra.command import EngineCommand, find_engine
-from tests.integration.aws_program import REGION, Edition, Surroundings, declare
+from tests.integration.aws_program import NAME, REGION, Edition, Surroundings, declare
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +29,7 @@ class Done:
     """What one call of the engine did: how it went on for each resource, by name, `same` left out."""
 
     steps: dict[str, str]
+    types: set[str]
     counts: dict[str, int]
 
 
@@ -64,14 +65,15 @@ class AwsStack:
     def _call(self, edition: Edition, operation: Callable[..., Any]) -> Done:
         events: list[EngineEvent] = []
         counts = operation(self._stack(edition), on_event=events.append, color="never")
-        steps = {}
+        steps, types = {}, set()
         for event in events:
             step = event.res_outputs_event or event.resource_pre_event
             if step is not None and step.metadata.type.startswith("aws:"):
                 operation_name = step.metadata.op.value
                 if operation_name not in ("same", "refresh", "read"):
                     steps[step.metadata.urn.rpartition("::")[2]] = operation_name
-        return Done(steps=steps, counts=dict(counts or {}))
+                    types.add(step.metadata.type)
+        return Done(steps=steps, types=types, counts=dict(counts or {}))
 
     def _stack(self, edition: Edition) -> automation.Stack:
         work, state = self.home / "work", self.home / "state"
@@ -97,3 +99,22 @@ class AwsStack:
                 project_settings=settings,
             ),
         )
+
+
+def is_described(kms: Any, key_id: str, name: str) -> bool:
+    return bool(kms.describe_key(KeyId=key_id)["KeyMetadata"]["Description"] == f"key of edition {name}")
+
+
+def own_strategy(stack: AwsStack) -> dict[str, Any]:
+    strategies = stack.client("appconfig").list_deployment_strategies()["Items"]
+    (own,) = [each for each in strategies if each["Name"].startswith(NAME)]
+    return dict(own)
+
+
+def queue_url(stack: AwsStack, name: str) -> str:
+    return str(stack.client("sqs").get_queue_url(QueueName=name)["QueueUrl"])
+
+
+def scaling(stack: AwsStack) -> tuple[Any, str]:
+    client = stack.client("application-autoscaling", url=stack.around.endpoints["appautoscaling"])
+    return client, f"keyspace/{stack.around.keyspace}/table/t"

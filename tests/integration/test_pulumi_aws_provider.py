@@ -18,21 +18,24 @@ from rehearsal.keyspaces_control_plane.account import Account
 from rehearsal.keyspaces_control_plane.process import ControlPlaneSettings, KeyspacesControlPlane
 from rehearsal.ports import free_ports
 from rehearsal.processes import wait_until
+from rehearsal.pulumi_aws_provider.catalog import RESOURCES
 from rehearsal.pulumi_aws_provider.process import ProviderSettings, PulumiAwsProvider
 from rehearsal.servers.aws import AwsStandIn
-from tests.integration.aws_program import REGION, Edition, Surroundings
-from tests.integration.aws_stack import AwsStack
+from tests.integration.aws_by_hand import change_by_hand
+from tests.integration.aws_program import NAME, REGION, Edition, Surroundings
+from tests.integration.aws_stack import AwsStack, is_described, own_strategy, queue_url, scaling
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from rehearsal.local_keyspaces.node import LocalKeyspacesNode
 
-NAME, BUCKET, ACCOUNT_ID = "provider-test", "provider-test", "000000000000"
+BUCKET, ACCOUNT_ID = NAME, "000000000000"
 ON_MINISTACK = ("lambda_", "sqs", "sns", "s3", "kms", "iam", "sts", "scheduler", "cloudwatch", "logs", "appconfig")
 # These have nothing that can be changed in place, or nothing in this program: every other resource is changed.
 UNCHANGED = {"other-key", "layer", "permission", "table"}
+CLOUD_CONTROL = "aws:cloudcontrol/resource:Resource"  # test_provision.py has it
 DEADLINE_S = 60
 HANDLER = """
 import json, os
@@ -96,6 +99,7 @@ def test_every_type_is_made_read_changed_found_changed_and_deleted(aws_stack: Aw
     preview = aws_stack.preview(one)
     everything = set(preview.steps)
     assert set(preview.steps.values()) == {"create"}
+    assert preview.types == {resource.token for resource in RESOURCES} - {CLOUD_CONTROL}
     assert inventory(aws_stack) == before
     assert aws_stack.up(one).steps == preview.steps
     is_as_said(aws_stack, one)
@@ -248,122 +252,6 @@ def failure(stack: AwsStack) -> str:
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
             return str(message["Body"])
     raise AssertionError(f"no failed invocation came to {url}")
-
-
-def change_by_hand(stack: AwsStack) -> dict[str, str]:
-    """Change something of every type, or delete what can't be changed; what a refresh must say of each."""
-    changes: dict[str, Callable[[], object]] = {
-        **changes_of_functions(stack),
-        **changes_of_triggers(stack),
-        **changes_of_the_rest(stack),
-    }
-    for change in changes.values():
-        change()
-    return {name: "delete" if name in ("permission", "role-policy") else "update" for name in changes}
-
-
-def changes_of_functions(stack: AwsStack) -> dict[str, Callable[[], object]]:
-    client = stack.client("lambda")
-    live = {"FunctionName": NAME, "Qualifier": "live"}
-    return {
-        "function": lambda: client.update_function_configuration(FunctionName=NAME, Timeout=7),
-        "alias": lambda: client.update_alias(FunctionName=NAME, Name="live", Description="by hand"),
-        "invoke-config": lambda: client.put_function_event_invoke_config(**live, MaximumRetryAttempts=1),
-        "invoke-config-of-latest": lambda: client.put_function_event_invoke_config(
-            FunctionName=NAME, MaximumRetryAttempts=2
-        ),
-        "permission": lambda: client.remove_permission(FunctionName=NAME, StatementId="bucket"),
-        "mapping": lambda: client.update_event_source_mapping(
-            UUID=client.list_event_source_mappings(FunctionName=NAME)["EventSourceMappings"][0]["UUID"], BatchSize=1
-        ),
-    }
-
-
-def changes_of_triggers(stack: AwsStack) -> dict[str, Callable[[], object]]:
-    sqs, sns, scheduler = stack.client("sqs"), stack.client("sns"), stack.client("scheduler")
-    schedule = scheduler.get_schedule(Name=NAME)
-    kept = {name: schedule[name] for name in ("Name", "ScheduleExpression", "FlexibleTimeWindow", "Target")}
-    subscriptions = sns.list_subscriptions_by_topic(TopicArn=stack.around.topic_arn)["Subscriptions"]
-    source = queue_url(stack, "source")
-    return {
-        "source": lambda: sqs.set_queue_attributes(QueueUrl=source, Attributes={"VisibilityTimeout": "5"}),
-        "source-policy": lambda: sqs.set_queue_attributes(
-            QueueUrl=source, Attributes={"Policy": json.dumps({"Statement": [{"Sid": "ByHand", "Effect": "Deny"}]})}
-        ),
-        "failures": lambda: sqs.untag_queue(QueueUrl=queue_url(stack, "failures"), TagKeys=["Project"]),
-        "bucket-notification": lambda: stack.client("s3").put_bucket_notification_configuration(
-            Bucket=BUCKET, NotificationConfiguration={}
-        ),
-        "subscription": lambda: sns.set_subscription_attributes(
-            SubscriptionArn=subscriptions[0]["SubscriptionArn"],
-            AttributeName="RawMessageDelivery",
-            AttributeValue="false",
-        ),
-        "schedule": lambda: scheduler.update_schedule(**kept, State="DISABLED"),
-    }
-
-
-def changes_of_the_rest(stack: AwsStack) -> dict[str, Callable[[], object]]:
-    kms, iam, flags, logs = (stack.client(name) for name in ("kms", "iam", "appconfig", "logs"))
-    cloudwatch, (scaling_client, scaled) = stack.client("cloudwatch"), scaling(stack)
-    (key_id,) = [key["KeyId"] for key in kms.list_keys()["Keys"] if is_described(kms, key["KeyId"], "two")]
-    (application,) = flags.list_applications()["Items"]
-    (environment,) = flags.list_environments(ApplicationId=application["Id"])["Items"]
-    (profile,) = flags.list_configuration_profiles(ApplicationId=application["Id"])["Items"]
-    alarm = {"EvaluationPeriods": 9, "Period": 60, "ComparisonOperator": "GreaterThanThreshold", "Threshold": 1.5}
-    dimension = {"ServiceNamespace": "cassandra", "ResourceId": scaled}
-    writes = {**dimension, "ScalableDimension": "cassandra:table:WriteCapacityUnits"}
-    tracking = {
-        "TargetValue": 20.0,
-        "PredefinedMetricSpecification": {"PredefinedMetricType": "CassandraWriteCapacityUtilization"},
-    }
-    return {
-        "key": lambda: kms.disable_key_rotation(KeyId=key_id),
-        "key-alias": lambda: kms.update_alias(AliasName="alias/provider-test", TargetKeyId=key_id),
-        "role": lambda: iam.update_role_description(RoleName=NAME, Description="by hand"),
-        "role-policy": lambda: iam.delete_role_policy(RoleName=NAME, PolicyName="send"),
-        "logs": lambda: logs.delete_retention_policy(logGroupName="/provider/test"),
-        "alarm": lambda: cloudwatch.put_metric_alarm(
-            AlarmName=NAME, Namespace="AWS/Lambda", MetricName="Errors", Statistic="Sum", **alarm
-        ),
-        "alarm-of-queries": lambda: cloudwatch.disable_alarm_actions(AlarmNames=[f"{NAME}-of-queries"]),
-        "application": lambda: flags.update_application(ApplicationId=application["Id"], Description="by hand"),
-        "environment": lambda: flags.update_environment(
-            ApplicationId=application["Id"], EnvironmentId=environment["Id"], Description="by hand"
-        ),
-        "profile": lambda: flags.update_configuration_profile(
-            ApplicationId=application["Id"], ConfigurationProfileId=profile["Id"], Validators=[]
-        ),
-        "strategy": lambda: flags.update_deployment_strategy(
-            DeploymentStrategyId=own_strategy(stack)["Id"], GrowthFactor=10
-        ),
-        "scaling-target": lambda: scaling_client.register_scalable_target(**writes, MaxCapacity=200),
-        "scaling-policy": lambda: scaling_client.put_scaling_policy(
-            **writes,
-            PolicyName="writes",
-            PolicyType="TargetTrackingScaling",
-            TargetTrackingScalingPolicyConfiguration=tracking,
-        ),
-    }
-
-
-def is_described(kms: Any, key_id: str, name: str) -> bool:
-    return bool(kms.describe_key(KeyId=key_id)["KeyMetadata"]["Description"] == f"key of edition {name}")
-
-
-def own_strategy(stack: AwsStack) -> dict[str, Any]:
-    strategies = stack.client("appconfig").list_deployment_strategies()["Items"]
-    (own,) = [each for each in strategies if each["Name"].startswith(NAME)]
-    return dict(own)
-
-
-def queue_url(stack: AwsStack, name: str) -> str:
-    return str(stack.client("sqs").get_queue_url(QueueName=name)["QueueUrl"])
-
-
-def scaling(stack: AwsStack) -> tuple[Any, str]:
-    client = stack.client("application-autoscaling", url=stack.around.endpoints["appautoscaling"])
-    return client, f"keyspace/{stack.around.keyspace}/table/t"
 
 
 def inventory(stack: AwsStack) -> dict[str, Any]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import io
 import json
+import os
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pulumi_aws
@@ -325,9 +328,11 @@ def test_a_failure_once_a_resource_is_there_keeps_it() -> None:
 
 
 def test_a_folder_makes_the_same_zip_file_whenever_it_is_read(tmp_path: Path) -> None:
-    (tmp_path / "inner").mkdir()
-    (tmp_path / "inner" / "a.py").write_text("x = 1\n")
+    source = tmp_path / "inner" / "a.py"
+    source.parent.mkdir()
+    source.write_text("x = 1\n")
     first = read_zip(archive(tmp_path, content="1"))
-    (tmp_path / "inner" / "a.py").touch()
+    os.utime(source, (10_000, 10_000))
     assert read_zip(archive(tmp_path, content="1")) == first
-    assert b"inner/a.py" in first
+    (entry,) = zipfile.ZipFile(io.BytesIO(first)).infolist()
+    assert (entry.filename, entry.date_time) == ("inner/a.py", (1980, 1, 1, 0, 0, 0))
