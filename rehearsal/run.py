@@ -67,6 +67,7 @@ class Rehearsal:
     console: Console
     reporter: Reporter
     seconds: dict[str, float] = field(default_factory=dict)
+    provisioned: dict[str, Any] = field(default_factory=dict)
     rows_by_table: Counter[str] = field(default_factory=Counter)
     sampled_rows: int = 0
     verdicts: list[str] = field(default_factory=list)
@@ -93,7 +94,7 @@ class Rehearsal:
         if errors := api.import_errors():
             raise StageFailedError(f"Airflow could not import DAG files: {errors}")
         self._assess(api)
-        self._stage(api, "provision")
+        self._provision(api)
         self._backfill(api)
         self._start_dual_writes(api)
         self._backfill(api)
@@ -127,6 +128,7 @@ class Rehearsal:
             "rehearsal": "ok",
             "wall_s": round(wall_s, 1),
             "stages": self.seconds,
+            "provisioned": self.provisioned,
             "rows_backfilled": self.rows_by_table.total(),
             "rows_by_table": dict(self.rows_by_table),
             "sampled_rows": self.sampled_rows,
@@ -136,6 +138,24 @@ class Rehearsal:
             "cutover": self.cutover,
             "rollback": self.rollback,
         }
+
+    def _provision(self, api: AirflowApi) -> None:
+        """Make the target; then look that a second plan is empty and that nobody has changed anything."""
+        first = self._stage(api, "provision")
+        made = api.returned(_dag_id("provision"), first, "preview")["changes"]
+        again = self._stage(api, "provision")
+        left = api.returned(_dag_id("provision"), again, "preview")["changes"]
+        if left:
+            raise StageFailedError(f"a second provision still has something to do: {left}")
+        drift = self._stage(api, "drift")
+        outputs = api.returned(_dag_id("provision"), first, "outputs")["outputs"]
+        self.provisioned = {
+            "changes": made,
+            "second_run": left,
+            "drifted": api.returned(_dag_id("drift"), drift, "drift")["drifted"],
+        }
+        for name, value in outputs.items():
+            self.reporter.done(f"provisioned {name}: {value}")
 
     def _start_dual_writes(self, api: AirflowApi) -> None:
         def start_application(run_id: str) -> None:

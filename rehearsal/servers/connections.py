@@ -118,6 +118,7 @@ def aws(stand_in: AwsStandIn, *, keyspaces_url: str) -> AirflowConnection:
             "service_config": {
                 "sts": {"endpoint_url": stand_in.endpoint_url},
                 "keyspaces": {"endpoint_url": keyspaces_url},
+                "application-autoscaling": {"endpoint_url": keyspaces_url},
             },
         },
     )

@@ -57,7 +57,9 @@ class AwsLambda(pulumi.ComponentResource, ABC, Generic[Args]):
             function_version=function.version,
             opts=self._child,
         )
-        self._invoke_config(function.name, alias.name)
+        self._invoke_config(args.name, function.name, qualifier=alias.name)
+        # Who calls the function past its alias loses no event either.
+        self._invoke_config(f"{args.name}-unqualified", function.name, qualifier=None)
         self.name, self.arn, self.alias_arn = args.name, function.arn, alias.arn
         self.role_arn, self.key_arn = role.arn, key.arn
         self.alarm_arns = self._alarms()
@@ -155,12 +157,12 @@ class AwsLambda(pulumi.ComponentResource, ABC, Generic[Args]):
             **self._package(args),
         )
 
-    def _invoke_config(self, function: pulumi.Output[str], alias: pulumi.Output[str]) -> None:
+    def _invoke_config(self, name: str, function: pulumi.Output[str], *, qualifier: pulumi.Output[str] | None) -> None:
         args, shapes = self._args, aws.lambda_
         aws.lambda_.FunctionEventInvokeConfig(
-            args.name,
+            name,
             function_name=function,
-            qualifier=alias,
+            qualifier=qualifier,
             maximum_event_age_in_seconds=args.maximum_event_age_s,
             maximum_retry_attempts=args.maximum_retries,
             destination_config=shapes.FunctionEventInvokeConfigDestinationConfigArgs(

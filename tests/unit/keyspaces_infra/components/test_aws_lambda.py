@@ -291,7 +291,7 @@ def test_every_resource_stands_under_the_function_and_uses_its_provider() -> Non
 
     asked = declared(program).asked
     made = [each for (typ, _), each in asked.items() if typ.startswith("aws:")]
-    assert len(made) == 13
+    assert len(made) == 14
     assert all("keyspaces-migration:index:ZipLambda" in each.parent for each in made)
     assert all("aws::elsewhere" in each.provider for each in made)
 
