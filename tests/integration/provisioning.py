@@ -49,7 +49,7 @@ class Stack:
     provider: PulumiAwsProvider
     name: str = "test"
 
-    backend: Path | None = None
+    backend_url: str = ""
 
     @property
     def endpoints(self) -> dict[str, str]:
@@ -68,11 +68,20 @@ class Stack:
     def on_another_worker(self, home: Path) -> Stack:
         """The same stack from folders of another worker, which share the backend alone."""
         (home / "work").mkdir(parents=True)
-        return replace(self, home=home, backend=self.backend or self.home / "state")
+        return replace(self, home=home, backend_url=self.state_url)
+
+    def in_backend(self, url: str) -> Stack:
+        """The stack with its state elsewhere."""
+        return replace(self, backend_url=url)
+
+    @property
+    def state_url(self) -> str:
+        return self.backend_url or f"file://{self.home / 'state'}"
 
     def environment(self, **extra: str) -> dict[str, str]:
         path = os.pathsep.join(str(ROOT / each) for each in ("", "plugins", "infra"))
-        own = {"PYTHONPATH": path, "PULUMI_CONFIG_PASSPHRASE": "test", **self.provider.environment}
+        credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1"}
+        own = {"PYTHONPATH": path, "PULUMI_CONFIG_PASSPHRASE": "test", **credentials, **self.provider.environment}
         return {**os.environ, **own, **extra}
 
     def command(self, operation: str, migration: Migration, *arguments: str) -> list[str]:
@@ -84,7 +93,7 @@ class Stack:
             "--stack": self.name,
             "--work-dir": self.home / "work",
             "--pulumi-home": self.home / "pulumi",
-            "--backend-url": f"file://{self.backend or self.home / 'state'}",
+            "--backend-url": self.state_url,
         }
         if operation in ("preview", "up"):
             options["--plan"] = self.plan

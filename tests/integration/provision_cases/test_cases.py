@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -312,3 +313,28 @@ def test_destroying_a_disposable_environment_takes_all_of_it_and_only_what_was_a
     case.planted.clear()
     names = [each["keyspaceName"] for each in case.stack.client().list_keyspaces()["keyspaces"]]
     assert case.keyspace not in names
+
+
+def test_a_state_in_a_bucket_is_locked_and_taken_up_there(case: Case) -> None:
+    bucket = f"state-{uuid.uuid4().hex[:12]}"
+    s3 = case.stack.client("s3")
+    s3.create_bucket(Bucket=bucket)
+    host = case.stack.aws.endpoint_url.removeprefix("http://")
+    url = f"s3://{bucket}/pulumi?endpoint={host}&disableSSL=true&s3ForcePathStyle=true&region=us-east-1"
+    stack = case.stack.in_backend(url)
+    migration = case.migration()
+    done = stack.provision(migration)
+    assert done.code == 0, done
+    keys = [each["Key"] for each in s3.list_objects_v2(Bucket=bucket)["Contents"]]
+    assert f"pulumi/.pulumi/stacks/keyspaces-migration/{stack.name}.json" in keys
+
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    lock = {"username": "u", "timestamp": datetime.now(UTC).isoformat()}
+    folder = f"pulumi/.pulumi/locks/organization/keyspaces-migration/{stack.name}"
+    for holder in ({"pid": gone.pid, "hostname": "elsewhere"}, {"pid": gone.pid, "hostname": socket.gethostname()}):
+        s3.put_object(Bucket=bucket, Key=f"{folder}/x.json", Body=json.dumps({**lock, **holder}).encode())
+        preview = stack.run("preview", migration, "--recover")
+        expected = 12 if holder["hostname"] == "elsewhere" else 0
+        assert preview.code == expected, preview
+    assert "Contents" not in s3.list_objects_v2(Bucket=bucket, Prefix=folder)
