@@ -42,8 +42,13 @@ class PulumiAwsProvider:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What Pulumi's engine needs in its environment to attach to it."""
-        return {"PULUMI_DEBUG_PROVIDERS": f"aws:{self.settings.port}"}
+        """What Pulumi's engine needs in its environment to attach to it.
+
+        Without the second variable the engine would first try to download the provider that it then does not use:
+        seconds of retries at each step without internet, and hundreds of megabytes with it.
+        """
+        attached = {"PULUMI_DEBUG_PROVIDERS": f"aws:{self.settings.port}"}
+        return {**attached, "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true"}
 
     @property
     def log(self) -> Path:
