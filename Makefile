@@ -37,6 +37,10 @@ test-full: ## as `test`, with the long ones: soaks, faults, kills
 	@tools/setup.sh with-browser
 	@tools/run-tests.sh full
 
+.PHONY: provision-cases
+provision-cases: setup ## every bad case of provisioning on the real Pulumi engine: outcomes, and tables lost
+	@$(PY) tools/provision_cases.py
+
 .PHONY: lint
 lint: setup ## ruff, every rule, and its formatting
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .

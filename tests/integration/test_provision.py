@@ -12,7 +12,6 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
-import psutil
 import pytest
 
 from keyspaces_infra.changes import HOLDS_DATA
@@ -196,31 +195,6 @@ def everything_is_protected(stack: Stack) -> None:
     assert len(letters) == 1
 
 
-def test_a_table_changed_by_hand_is_drift_and_the_next_plan_takes_it_back(
-    stack: Stack, content: dict[str, Any]
-) -> None:
-    migration = edited(content, lambda tables: [tables.pop(each) for each in ("planes", "departures", "weather")])
-    assert stack.provision(migration).code == 0
-    stack.client().update_table(
-        keyspaceName=migration.target.keyspace,
-        tableName="flights_unarchived",
-        capacitySpecification={"throughputMode": "PAY_PER_REQUEST"},
-    )
-    (drift,) = stack.run("drift", migration).last["drift"]
-    assert (drift["name"], drift["before"]["capacitySpecification.throughputMode"]) == (
-        "flights_unarchived",
-        "PROVISIONED",
-    )
-    preview = stack.run("preview", migration)
-    assert preview.last["drift"] == [drift]
-    (change,) = preview.last["changes"]
-    assert (change["name"], change["op"]) == ("flights_unarchived", "change")
-    assert change["before"]["capacitySpecification.throughputMode"] == "PAY_PER_REQUEST"
-    assert change["after"]["capacitySpecification.throughputMode"] == "PROVISIONED"
-    wrong = stack.run("preview", migration, PULUMI_CONFIG_PASSPHRASE="another")
-    assert (wrong.code, wrong.last["error"]) == (14, "WrongPassphraseError")
-
-
 def begin(stack: Stack, migration: Migration) -> subprocess.Popen[str]:
     """Start an update and return while AWS is making the tables."""
     approved = stack.run("preview", migration).last["digest"]
@@ -241,30 +215,6 @@ def begin(stack: Stack, migration: Migration) -> subprocess.Popen[str]:
         time.sleep(0.1)
     driver.kill()
     raise AssertionError("the engine made no table")
-
-
-def test_a_killed_engine_is_recognised_and_what_it_was_making_is_taken_up(
-    slow_stack: Stack, session: Session, content: dict[str, Any]
-) -> None:
-    migration = edited(content)
-    driver = begin(slow_stack, migration)
-    (engine,) = psutil.Process(driver.pid).children()
-    engine.kill()
-    output, _ = driver.communicate(timeout=DEADLINE_S)
-    killed = outcome(driver.returncode, output, "")
-    assert (killed.code, killed.last["error"]) == (13, "InterruptedStackError")
-
-    later = slow_stack.run("preview", migration)
-    assert (later.code, later.last["error"]) == (12, "StackLockedError")
-    assert "recover" in later.last["message"]
-
-    preview = slow_stack.run("preview", migration, "--recover")
-    assert preview.code == 0, preview
-    assert any("removing the lock" in line for line in preview.lines)
-    assert any("was at: creating" in line for line in preview.lines)
-    assert slow_stack.run("up", migration, "--digest", preview.last["digest"]).code == 0
-    assert live(session, migration) == []
-    assert slow_stack.run("preview", migration).last["changes"] == []
 
 
 def test_a_signal_ends_the_engine_cleanly_and_the_next_run_goes_on(

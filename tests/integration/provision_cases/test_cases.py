@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
+import pytest
 
 from keyspaces_migration.parity import compare_schema
 from rehearsal.keyspaces_control_plane.faults import ApiFault
@@ -154,6 +155,7 @@ def test_an_expired_role_is_told_from_other_failures(settled: Case) -> None:
     assert settled.stack.run("preview", migration).last["changes"] == []
 
 
+@pytest.mark.full
 def test_an_exceeded_quota_is_told_and_the_next_run_goes_on(case: Case) -> None:
     migration = case.provisioned()
     wider = case.migration(five_tables)
@@ -206,6 +208,7 @@ def test_after_a_kill_in_the_middle_of_up_the_next_run_takes_up_what_was_made(ca
     assert case.stack.run("preview", wider).last["changes"] == []
 
 
+@pytest.mark.full
 def test_a_driver_that_was_killed_alone_leaves_an_engine_that_the_next_run_waits_for(case: Case) -> None:
     case.provisioned()
     wider = case.migration(five_tables)
@@ -219,6 +222,7 @@ def test_a_driver_that_was_killed_alone_leaves_an_engine_that_the_next_run_waits
     assert live(case, wider) == []
 
 
+@pytest.mark.full
 def test_two_runs_at_once_follow_each_other(case: Case) -> None:
     case.provisioned()
     wider = case.migration(five_tables)
