@@ -22,7 +22,7 @@ from rehearsal.processes import (
     tail,
 )
 from rehearsal.reporter import Silent
-from rehearsal.servers import connections
+from rehearsal.servers import comparison, connections
 from rehearsal.servers.airflow import AirflowServer
 from rehearsal.servers.application import SampleApplication
 from rehearsal.servers.aws import AwsStandIn
@@ -95,6 +95,7 @@ class World:
             for service in self._services.values():
                 service.launch()
             self._wait_and_load()
+            self._put_comparison()
             for service in self._services.values():
                 service.after_start()
             require_loopback(self.home)
@@ -158,6 +159,21 @@ class World:
             connections.aws(self.aws, keyspaces_url=self.keyspaces.url),
             connections.ledger(self.home),
         ]
+
+    def _put_comparison(self) -> None:
+        """Put the comparison Lambda's code, and the secrets of the stores that run, into the AWS stand-in."""
+        running = self._services
+        if Component.AWS not in running:
+            return
+        secrets = {}
+        if Component.SOURCE in running:
+            secrets["source"] = comparison.source(self.source)
+        if Component.TARGET in running:
+            secrets["target"] = comparison.target(self.target.contact)
+        if Component.SNOWFLAKE in running:
+            secrets["history"] = comparison.history(self.snowflake)
+        comparison.put_code(self.aws)
+        comparison.put_secrets(self.aws, secrets)
 
     def _prepare(self) -> None:
         mark_ready(self.home, ready=False)
