@@ -19,11 +19,6 @@ def role_chain(target: Target) -> tuple[str, ...]:
     return (*target.via_roles, f"arn:aws:iam::{target.account_id}:role/{target.role_name}")
 
 
-def default_tags(migration: Migration) -> dict[str, str]:
-    """The tags of every resource of a migration: the file's own, and what says which migration it belongs to."""
-    return {**migration.tags, "Project": migration.name, "Environment": migration.environment.name}
-
-
 def account_provider(migration: Migration, *, endpoints: Mapping[str, str]) -> aws.Provider:
     """Make the provider of the migration's account.
 
@@ -40,7 +35,7 @@ def account_provider(migration: Migration, *, endpoints: Mapping[str, str]) -> a
         region=target.region,
         allowed_account_ids=None if stand_in else [target.account_id],
         assume_roles=[aws.ProviderAssumeRoleArgs(role_arn=role) for role in roles] or None,
-        default_tags=aws.ProviderDefaultTagsArgs(tags=default_tags(migration)),
+        default_tags=aws.ProviderDefaultTagsArgs(tags=migration.resource_tags),
         endpoints=[_endpoints(endpoints)] if stand_in else None,
         s3_use_path_style=stand_in or None,
         skip_credentials_validation=stand_in,

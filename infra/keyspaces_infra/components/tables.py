@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 import pulumi_aws as aws
 
-from keyspaces_infra.components.account import default_tags
 from keyspaces_infra.components.auto_scaling import scale_table
 from keyspaces_infra.errors import TableNotExpressibleError
 from keyspaces_migration.config import ThroughputMode
@@ -164,7 +163,7 @@ def _cloud_formation(migration: Migration, name: str, table: Table) -> dict[str,
         # The provider's default tags don't reach inside this resource.
         "Tags": [
             {"Key": key, "Value": value}
-            for key, value in sorted({**default_tags(migration), **_tags(migration, name)}.items())
+            for key, value in sorted({**migration.resource_tags, **_tags(migration, name)}.items())
         ],
     }
     if (key := migration.encryption_key_arn(name)) is not None:

@@ -119,6 +119,11 @@ class Migration(FileModel):
         """Return what the names of the migration's AWS resources beside its tables begin with."""
         return f"{RESOURCE_PREFIX}{self.name}"
 
+    @property
+    def resource_tags(self) -> dict[str, str]:
+        """Return the tags of every AWS resource: the file's own, and what says which migration it belongs to."""
+        return {**self.tags, "Project": self.name, "Environment": self.environment.name}
+
     def canonical_json(self) -> str:
         """Return the one JSON text of this content: defaults written out, keys in order, the file's own shape."""
         content = self.model_dump(mode="json", by_alias=True)

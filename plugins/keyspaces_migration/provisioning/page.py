@@ -10,6 +10,7 @@ from keyspaces_migration.provisioning.plan import Change, Plan
 _MARKS = {"add": "+", "change": "~", "replace": "-/+", "delete": "-"}
 _UNKNOWN = "(known after apply)"
 _MOST_PATHS = 6
+_DEFAULT_TAGS = "tagsAll."
 
 
 def plan_page(plan: Plan, *, migration: Migration) -> str:
@@ -21,6 +22,7 @@ def plan_page(plan: Plan, *, migration: Migration) -> str:
         f"{_place(migration)}, environment `{migration.environment.name}`, stack `{plan.stack}`.",
         "",
         _summary(plan),
+        *([] if destroys else ["", f"Everything that takes tags has {_default_tags(migration)}."]),
     ]
     if plan.refused:
         lines += ["", "## Refused", "", "Nothing will be changed, because the plan would lose data.", ""]
@@ -31,13 +33,8 @@ def plan_page(plan: Plan, *, migration: Migration) -> str:
     if plan.changes:
         lines += ["", "## What changes", "", *_table(plan.changes)]
     if unknown := _unknown(plan.changes):
-        lines += [
-            "",
-            "## Not known yet",
-            "",
-            "AWS decides on these while the plan is applied; nobody can approve them now:",
-        ]
-        lines += ["", *(f"- {name}: {', '.join(f'`{path}`' for path in paths)}" for name, paths in unknown)]
+        lines += ["", "## Not known yet", "", "AWS decides on these while the plan is applied:", ""]
+        lines += [f"- {_named(change)}: {', '.join(f'`{path}`' for path in paths)}" for change, paths in unknown]
     if not destroys:
         for change in plan.changes:
             lines += ["", *_detail(change)]
@@ -71,6 +68,10 @@ def _place(migration: Migration) -> str:
     return f"Keyspace `{target.keyspace}` in account `{target.account_id}`, Region `{target.region}`"
 
 
+def _default_tags(migration: Migration) -> str:
+    return ", ".join(f"`{key}={value}`" for key, value in migration.resource_tags.items())
+
+
 def _summary(plan: Plan) -> str:
     counts = plan.counts()
     return ", ".join(f"{op}: {counts[op]}" for op in _MARKS if op in counts) or "Nothing changes."
@@ -79,9 +80,23 @@ def _summary(plan: Plan) -> str:
 def _table(changes: Iterable[Change]) -> Iterable[str]:
     yield "| | change | resource | type | what |"
     yield "| --- | --- | --- | --- | --- |"
-    for change in changes:
-        kind = change.type.rpartition(":")[2]
-        yield f"| `{_MARKS[change.op]}` | {change.op} | {change.name} | {kind} | {_in_short(change)} |"
+    # What holds rows first, as it is what a person looks for.
+    for change in sorted(changes, key=lambda change: not _holds_rows(change)):
+        yield f"| `{_MARKS[change.op]}` | {change.op} | {change.name} | {_kind(change)} | {_in_short(change)} |"
+
+
+def _holds_rows(change: Change) -> bool:
+    return change.type.startswith(("aws:keyspaces/", "aws:cloudcontrol/"))
+
+
+def _kind(change: Change) -> str:
+    """Service and kind: `aws:sqs/queue:Queue` is a `sqs Queue`."""
+    service = change.type.partition(":")[2].partition("/")[0]
+    return f"{service} {change.type.rpartition(':')[2]}"
+
+
+def _named(change: Change) -> str:
+    return f"{_kind(change)} {change.name}"
 
 
 def _in_short(change: Change) -> str:
@@ -96,19 +111,17 @@ def _listed(paths: Sequence[str]) -> str:
     return ", ".join(f"`{path}`" for path in paths[:_MOST_PATHS]) + more
 
 
-def _unknown(changes: Iterable[Change]) -> list[tuple[str, list[str]]]:
+def _unknown(changes: Iterable[Change]) -> list[tuple[Change, list[str]]]:
     found = [
-        (change.name, [path for path, value in (change.after or {}).items() if _UNKNOWN in json.dumps(value)])
+        (change, [path for path, value in (change.after or {}).items() if _UNKNOWN in json.dumps(value)])
         for change in changes
     ]
-    return [(name, paths) for name, paths in found if paths]
+    return [(change, paths) for change, paths in found if paths]
 
 
 def _detail(change: Change) -> Iterable[str]:
-    yield f"### {_MARKS[change.op]} {change.name}"
-    yield ""
-    yield f"`{change.type}`"
-    paths = _paths(change)
+    yield f"### {_MARKS[change.op]} {_named(change)}"
+    paths = [path for path in _paths(change) if change.op != "add" or not path.startswith(_DEFAULT_TAGS)]
     if not paths:
         return
     yield ""

@@ -74,27 +74,29 @@ def test_the_page_shows_every_input_that_differs_before_and_after() -> None:
 def test_the_page_begins_with_a_table_of_all_that_changes() -> None:
     added = {**CHANGE, "op": "add", "name": "letters", "type": "aws:sqs/queue:Queue", "before": None}
     page = plan_page(read_plan(said(changes=[added, CHANGE])), migration=MIGRATION)
-    assert "| `+` | add | letters | Queue |  |" in page
-    assert "| `~` | change | planes | Table | `schemaDefinition.columns`, `tags.x` |" in page
+    assert page.index("| planes |") < page.index("| letters |"), "what holds rows comes first"
+    assert "has `CostCentre=rehearsal`, `Project=flights`, `Environment=rehearsal`." in page
+    assert "| `+` | add | letters | sqs Queue |  |" in page
+    assert "| `~` | change | planes | keyspaces Table | `schemaDefinition.columns`, `tags.x` |" in page
 
 
 def test_the_page_says_what_is_known_only_later() -> None:
     unknown = {**CHANGE, "op": "add", "before": None, "after": {"arn": "(known after apply)", "name": "planes"}}
-    assert "- planes: `arn`\n" in plan_page(read_plan(said(changes=[unknown])), migration=MIGRATION)
+    assert "- keyspaces Table planes: `arn`\n" in plan_page(read_plan(said(changes=[unknown])), migration=MIGRATION)
 
 
 def test_the_page_shows_apart_what_others_have_changed() -> None:
     by_hand = {**CHANGE, "before": {"ttl.status": "ENABLED"}, "after": {"ttl.status": "DISABLED"}}
     page = plan_page(read_plan(said(drift=[by_hand])), migration=MIGRATION)
     assert "## Changed by others since the last update" in page
-    assert "| `~` | change | planes | Table | `ttl.status` |" in page
+    assert "| `~` | change | planes | keyspaces Table | `ttl.status` |" in page
 
 
 def test_a_destruction_lists_what_goes() -> None:
     gone = {**CHANGE, "op": "delete", "after": None}
     page = plan_page(read_plan(said(command="preview-destroy", changes=[gone], plan=None)), migration=MIGRATION)
     assert page.startswith("# Destruction of flights")
-    assert "| `-` | delete | planes | Table |" in page
+    assert "| `-` | delete | planes | keyspaces Table |" in page
 
 
 def test_drift_shows_what_was_left_and_what_is_live() -> None:
