@@ -361,3 +361,9 @@ def test_without_the_history_the_stores_are_still_compared(world: World) -> None
     result = world.check()
     assert result.verdict is Verdict.FAIL
     assert found(result) == {(Store.TARGET, MismatchKind.VALUE_DIFFERS, (1, 1), ("v",))}
+
+
+def test_windows_of_a_source_that_could_not_be_opened_are_no_empty_windows(world: World) -> None:
+    world.unopened = {Store.SOURCE, Store.HISTORY}
+    windows = world.check().tables[0].counts.windows
+    assert (windows.compared, windows.could_not_look) == (0, PLAN.windows)
