@@ -16,6 +16,7 @@ from keyspaces_migration.consistency.plan import CheckPlan
 from keyspaces_migration.consistency.reading import CouldNotLook
 from keyspaces_migration.consistency.report import escape, to_json, to_markdown
 from keyspaces_migration.consistency.shape import HistoryShape, TableShape
+from keyspaces_migration.consistency.unopened import Unopened, UnopenedHistory, UnopenedStore
 from keyspaces_migration.cql.types import parse_type
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def shape(**types: str) -> TableShape:
 
 
 ROWS = {(p, c): (p, c, f"v{p}{c}", f"s{p}") for p in range(20) for c in range(3)}
+NOBODY = Unopened("nobody listens there")
 PLAN = CheckPlan(seed=1, max_mismatch_rate=0.05, settle_time_s=5, windows=2, rows_per_window=10_000, batch_rows=20)
 
 
@@ -106,6 +108,7 @@ class World:
     source: MemoryStore = field(default_factory=lambda: MemoryStore(Store.SOURCE))
     target: MemoryStore = field(default_factory=lambda: MemoryStore(Store.TARGET))
     history: MemoryHistory = field(default_factory=MemoryHistory)
+    unopened: set[Store] = field(default_factory=set)
     settles: list[float] = field(default_factory=list)
 
     def check(self, *, meanwhile: Callable[[], object] = lambda: None, **changes: Any) -> CheckResult:
@@ -118,9 +121,9 @@ class World:
         check = TableCheck(
             shape=shape(),
             plan=plan,
-            source=self.source,
-            target=self.target,
-            history=self.history,
+            source=UnopenedStore(NOBODY, store=Store.SOURCE) if Store.SOURCE in self.unopened else self.source,
+            target=UnopenedStore(NOBODY, store=Store.TARGET) if Store.TARGET in self.unopened else self.target,
+            history=UnopenedHistory(NOBODY) if Store.HISTORY in self.unopened else self.history,
             settle=settle,
             now=lambda: NOW,
         )
@@ -334,3 +337,33 @@ def test_control_characters_cannot_break_a_line(text: str) -> None:
 def test_a_table_with_counters_is_refused_with_the_reason() -> None:
     with pytest.raises(TableNotComparableError, match=r"Table t has counters \(n\).*Leave the table out"):
         shape(n="counter")
+
+
+@pytest.mark.parametrize(
+    "unopened",
+    [{Store.SOURCE}, {Store.TARGET}, {Store.HISTORY}, {Store.SOURCE, Store.TARGET}, set(Store)],
+    ids=lambda stores: "+".join(sorted(stores)),
+)
+@pytest.mark.parametrize("leader", list(Leader))
+def test_a_store_that_could_not_be_opened_leaves_the_verdict_open(
+    world: World, unopened: set[Store], leader: Leader
+) -> None:
+    world.unopened = unopened
+    result = world.check(leader=leader, history_as_of=NOW)
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert result.tables[0].mismatches == ()
+    assert any("nobody listens there" in problem for problem in result.tables[0].problems)
+
+
+def test_without_the_history_the_stores_are_still_compared(world: World) -> None:
+    world.unopened = {Store.HISTORY}
+    world.target.rows[1, 1] = (1, 1, "x", "s1")
+    result = world.check()
+    assert result.verdict is Verdict.FAIL
+    assert found(result) == {(Store.TARGET, MismatchKind.VALUE_DIFFERS, (1, 1), ("v",))}
+
+
+def test_windows_of_a_source_that_could_not_be_opened_are_no_empty_windows(world: World) -> None:
+    world.unopened = {Store.SOURCE, Store.HISTORY}
+    windows = world.check().tables[0].counts.windows
+    assert (windows.compared, windows.could_not_look) == (0, PLAN.windows)
