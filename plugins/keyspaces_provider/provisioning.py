@@ -29,6 +29,7 @@ SERVICES = {
     "keyspaces": "keyspaces",
     "appautoscaling": "application-autoscaling",
     "appconfig": "appconfig",
+    "cloudcontrolapi": "cloudcontrol",
     "cloudwatch": "cloudwatch",
     "iam": "iam",
     "kms": "kms",

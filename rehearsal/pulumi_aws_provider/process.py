@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ANSWER_TIMEOUT_S = 5.0
+USE_PLUGIN = "REHEARSAL_AWS_PLUGIN"
+"""Set to 1, the engine uses pulumi-resource-aws itself, which it installs, against the same stand-ins. Never tried: it
+can't be had where this was written, and the stand-in's Cloud Control does not know AWS::Cassandra::Table."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,11 +46,13 @@ class PulumiAwsProvider:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What Pulumi's engine needs in its environment to attach to it.
+        """What Pulumi's engine needs in its environment to attach to it; nothing where the real plugin is wanted.
 
         Without the second variable the engine would first try to download the provider that it then does not use:
         seconds of retries at each step without internet, and hundreds of megabytes with it.
         """
+        if os.environ.get(USE_PLUGIN) == "1":
+            return {}
         attached = {"PULUMI_DEBUG_PROVIDERS": f"aws:{self.settings.port}"}
         return {**attached, "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true"}
 
