@@ -6,6 +6,8 @@ Each call of the engine takes seconds, so one test follows one stack through wha
 from __future__ import annotations
 
 import json
+import os
+import runpy
 import signal
 import subprocess
 import time
@@ -13,8 +15,12 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
+from pulumi import automation
 
-from keyspaces_infra.changes import HOLDS_DATA
+from keyspaces_infra.changes import HOLDS_DATA, read_changes
+from keyspaces_infra.command import EngineCommand, find_engine
+from keyspaces_infra.settings import PROJECT
 from keyspaces_migration.clients import open_session
 from keyspaces_migration.config import Migration, load_migration
 from keyspaces_migration.parity import compare_schema
@@ -230,3 +236,34 @@ def test_a_signal_ends_the_engine_cleanly_and_the_next_run_goes_on(
     assert list((slow_stack.home / "state/.pulumi/locks").rglob("*.json")) == []
     assert slow_stack.provision(migration).code == 0
     assert live(session, migration) == []
+
+
+def test_the_plain_program_asks_the_engine_for_the_same(
+    stack: Stack, content: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """infra/__main__.py as it is, run by the engine; only Pulumi's own language host is missing here."""
+    migration = edited(content)
+    asked = {each["urn"] for each in stack.run("preview", migration).last["changes"]}
+    for name, value in stack.environment(PULUMI_BACKEND_URL=stack.state_url).items():
+        monkeypatch.setenv(name, value)
+    file = stack.home / "migration.yaml"
+    file.write_text(yaml.safe_dump(json.loads(migration.canonical_json())))
+
+    def program() -> None:
+        runpy.run_path(str(ROOT / "infra/__main__.py"), run_name="__main__")
+
+    found = automation.create_or_select_stack(
+        stack.name,
+        project_name=PROJECT,
+        program=program,
+        opts=automation.LocalWorkspaceOptions(
+            work_dir=str(stack.home / "work"),
+            pulumi_home=str(stack.home / "pulumi"),
+            pulumi_command=EngineCommand(find_engine(os.environ)),
+        ),
+    )
+    found.set_config("migrationFile", automation.ConfigValue(str(file)))
+    found.set_config("endpoints", automation.ConfigValue(json.dumps(stack.endpoints)))
+    events: list[Any] = []
+    found.preview(on_event=events.append)
+    assert {change.urn for change in read_changes(events)} == asked
