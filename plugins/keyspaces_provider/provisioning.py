@@ -166,7 +166,9 @@ class Driver:
             if self._stopped.is_set():
                 self._process.send_signal(signal.SIGTERM)
         last = _follow(self._process, output, on_line=on_line, each_look=lambda: self.lease.keep(on_line=on_line))
-        self.files.keep()
+        if operation == "preview":
+            # Alone what makes them: an update that is done must not fail for a store that can't be written.
+            self.files.keep()
         return _outcome(self._process.returncode, last, errors=output.with_suffix(".stderr"))
 
     def _command(self, operation: str, *arguments: str) -> list[str]:
