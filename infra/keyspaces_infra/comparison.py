@@ -56,8 +56,7 @@ def _common(migration: Migration, asked: ComparisonLambda, *, alarms: AlarmArgs)
     target, vpc = migration.target, asked.vpc
     place = Place(account_id=target.account_id, region=target.region)
     name = f"{migration.resource_name}-comparison"
-    secrets = {"SOURCE_SECRET": asked.secrets.source, "TARGET_SECRET": asked.secrets.target}
-    secrets["HISTORY_SECRET"] = asked.secrets.history
+    secrets = asked.secrets.variables()
     return {
         "name": name,
         "place": place,
