@@ -35,7 +35,6 @@ from rehearsal.application.control import ApplicationGoneError, ask
 from rehearsal.data.schema import MIGRATED
 from rehearsal.data.tables import Sample
 from rehearsal.ports import free_ports
-from rehearsal.processes import wait_until
 from rehearsal.servers.aws import REGION, AwsStandIn
 
 if TYPE_CHECKING:
@@ -111,21 +110,9 @@ class AppConfig:
         return FlagReader(self.client("appconfigdata"), self.address, poll_interval_s=0.1)
 
 
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwsStandIn]:
-    home = tmp_path_factory.mktemp("aws")
-    server = AwsStandIn(home=home, port=free_ports(1)[0], log=home / "aws.log")
-    server.launch()
-    try:
-        wait_until(server.why_not_healthy, name=server.name, log=server.log, timeout_s=120)
-        yield server
-    finally:
-        server.stop()
-
-
 @pytest.fixture
-def appconfig(aws: AwsStandIn) -> AppConfig:
-    made = AppConfig(aws.endpoint_url)
+def appconfig(aws_stand_in: AwsStandIn) -> AppConfig:
+    made = AppConfig(aws_stand_in.endpoint_url)
     made.create()
     return made
 

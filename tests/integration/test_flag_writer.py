@@ -1,7 +1,6 @@
 """The flag's writer against the AWS stand-in: what it deploys, and what it refuses to overwrite."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -12,29 +11,15 @@ from keyspaces_migration.cutover.flag_writer import AT_ONCE, FlagChangedError, F
 from keyspaces_migration.dual_write.errors import FlagFormatError
 from keyspaces_migration.dual_write.flag import FlagState, WriteMode
 from keyspaces_migration.dual_write.flag_reader import FlagAddress, FlagReader
-from rehearsal.ports import free_ports
-from rehearsal.processes import wait_until
 from rehearsal.servers.aws import REGION, AwsStandIn
 
 RECORD = FlagState(mode=WriteMode.RECORD, version=1)
 DUAL = FlagState(mode=WriteMode.DUAL_SOURCE_LEADS, barrier_us=1_790_000_000_123_457, version=2)
 
 
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwsStandIn]:
-    home = tmp_path_factory.mktemp("aws")
-    server = AwsStandIn(home=home, port=free_ports(1)[0], log=home / "aws.log")
-    server.launch()
-    try:
-        wait_until(server.why_not_healthy, name=server.name, log=server.log, timeout_s=120)
-        yield server
-    finally:
-        server.stop()
-
-
-def client(aws: AwsStandIn, service: str) -> Any:
+def client(aws_stand_in: AwsStandIn, service: str) -> Any:
     session: Any = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
-    return session.client(service, endpoint_url=aws.endpoint_url)
+    return session.client(service, endpoint_url=aws_stand_in.endpoint_url)
 
 
 @pytest.fixture
@@ -43,9 +28,9 @@ def address() -> FlagAddress:
 
 
 @pytest.fixture
-def writer(aws: AwsStandIn, address: FlagAddress) -> FlagWriter:
+def writer(aws_stand_in: AwsStandIn, address: FlagAddress) -> FlagWriter:
     """Of a flag whose parts are there, as `provision` makes them."""
-    appconfig = client(aws, "appconfig")
+    appconfig = client(aws_stand_in, "appconfig")
     application = appconfig.create_application(Name=address.application)["Id"]
     appconfig.create_environment(ApplicationId=application, Name=address.environment)
     appconfig.create_configuration_profile(
@@ -61,22 +46,22 @@ def writer(aws: AwsStandIn, address: FlagAddress) -> FlagWriter:
     return FlagWriter(appconfig, address)
 
 
-def test_what_provision_has_not_made_is_not_made_here(aws: AwsStandIn, address: FlagAddress) -> None:
-    appconfig = client(aws, "appconfig")
+def test_what_provision_has_not_made_is_not_made_here(aws_stand_in: AwsStandIn, address: FlagAddress) -> None:
+    appconfig = client(aws_stand_in, "appconfig")
     with pytest.raises(FlagMissingError, match="run provision"):
         FlagWriter(appconfig, address).deploy(RECORD, expected_version=None)
     assert address.application not in {each["Name"] for each in appconfig.list_applications()["Items"]}
 
 
 def test_what_is_deployed_is_what_the_applications_read(
-    aws: AwsStandIn, writer: FlagWriter, address: FlagAddress
+    aws_stand_in: AwsStandIn, writer: FlagWriter, address: FlagAddress
 ) -> None:
     assert writer.current() is None
     writer.deploy(RECORD, expected_version=None)
     assert writer.current() == RECORD
     writer.deploy(DUAL, expected_version=1)
     assert writer.current() == DUAL
-    reader = FlagReader(client(aws, "appconfigdata"), address)
+    reader = FlagReader(client(aws_stand_in, "appconfigdata"), address)
     reader.refresh()
     assert reader.current() == DUAL
 
@@ -90,10 +75,10 @@ def test_a_flag_that_is_not_the_one_decided_on_is_not_overwritten(writer: FlagWr
 
 
 def test_a_version_made_between_the_look_and_the_write_is_noticed(
-    aws: AwsStandIn, writer: FlagWriter, monkeypatch: pytest.MonkeyPatch
+    aws_stand_in: AwsStandIn, writer: FlagWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writer.deploy(RECORD, expected_version=None)
-    other = client(aws, "appconfig")
+    other = client(aws_stand_in, "appconfig")
     looked = writer._deployed
 
     def then_somebody_else_writes(ids: Any) -> FlagState | None:
@@ -114,10 +99,10 @@ def test_a_version_made_between_the_look_and_the_write_is_noticed(
 
 
 def test_what_is_no_flag_of_ours_is_an_error_and_no_absence(
-    aws: AwsStandIn, writer: FlagWriter, address: FlagAddress
+    aws_stand_in: AwsStandIn, writer: FlagWriter, address: FlagAddress
 ) -> None:
     assert writer.current() is None
-    raw = client(aws, "appconfig")
+    raw = client(aws_stand_in, "appconfig")
     ids = writer._ids()
     version = raw.create_hosted_configuration_version(
         ApplicationId=ids.application,

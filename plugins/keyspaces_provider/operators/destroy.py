@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from keyspaces_migration.lifecycle import Milestone
-from keyspaces_provider.approvals import require_approval
 from keyspaces_provider.operators.provision import plan_evidence
 from keyspaces_provider.operators.stack import DrivesStack
 from keyspaces_provider.run import recorded_run
@@ -72,10 +71,7 @@ class DestroyOperator(DrivesStack):
         run = recorded_run(context, ledger_conn_id=self.ledger_conn_id)
         evidence = run.evidence()
         driver = self.driver_of(run)
-        approval = require_approval(
-            run, task_id=self.task_id, evidence_digest=evidence.digest, valid_for=APPROVAL_COUNTS_FOR
-        )
-        self.log.info("Approved by %s at %s", ", ".join(approval.approved_by), approval.approved_at.isoformat())
+        approval = self.verified(run, evidence, valid_for=APPROVAL_COUNTS_FOR)
         result = driver.destroy(digest=evidence.facts["plan_digest"], on_line=self.show)
         run.reach(Milestone.DESTROYED)
         return {"deleted": len(result["changes"]), "approved_by": list(approval.approved_by)}

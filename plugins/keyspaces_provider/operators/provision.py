@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseBranchOperator, BaseOperator
 
 from keyspaces_migration.lifecycle import Milestone
-from keyspaces_provider.approvals import gate_ids, require_approval
+from keyspaces_provider.approvals import gate_ids
 from keyspaces_provider.evidence import Evidence
 from keyspaces_provider.operators.stack import DrivesStack
 from keyspaces_provider.run import MigrationRun, recorded_run
@@ -118,10 +118,7 @@ class ApplyOperator(DrivesStack):
             self.log.info("The preview of this run found nothing to change: nothing is done.")
             return {"changed": 0, "approved_by": []}
         driver = self.driver_of(run)
-        approval = require_approval(
-            run, task_id=self.task_id, evidence_digest=evidence.digest, valid_for=APPROVAL_COUNTS_FOR
-        )
-        self.log.info("Approved by %s at %s", ", ".join(approval.approved_by), approval.approved_at.isoformat())
+        approval = self.verified(run, evidence, valid_for=APPROVAL_COUNTS_FOR)
         result = driver.up(digest=evidence.facts["plan_digest"], on_line=self.show)
         if result["command"] != "up" or "changes" not in result:
             raise error_of(exit_code=1, message=f"it did not say what it changed: {result}")

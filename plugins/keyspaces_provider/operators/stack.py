@@ -1,16 +1,19 @@
 """The driver of a stack as tasks that look: what others have changed, and what the last update has put out."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
+from keyspaces_provider.approvals import require_approval
+from keyspaces_provider.evidence import Evidence
 from keyspaces_provider.run import MigrationRun, recorded_run
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from keyspaces_migration.approval import VerifiedApproval
     from keyspaces_provider.provisioning import Driver
 
 
@@ -44,6 +47,17 @@ class DrivesStack(BaseOperator):
             lease=LeaseKeeper(run, stack=files.stack),
         )
         return self._driver
+
+    def verified(self, run: MigrationRun, evidence: Evidence, *, valid_for: timedelta) -> "VerifiedApproval":
+        """The approval of `evidence`, verified in Airflow's own record: to be called by what acts, in the same call.
+
+        Raises:
+            ApprovalRefusedError: the answers at the gates do not allow it; nothing was done.
+            ApprovalUnreadableError: Airflow's record could not be read; nothing was done.
+        """
+        approval = require_approval(run, task_id=self.task_id, evidence_digest=evidence.digest, valid_for=valid_for)
+        self.log.info("Approved by %s at %s", ", ".join(approval.approved_by), approval.approved_at.isoformat())
+        return approval
 
     def show(self, line: str) -> None:
         """Show a line of the engine in the task's log."""
