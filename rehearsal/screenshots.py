@@ -28,6 +28,8 @@ def take(world: World, folder: Path) -> Iterator[Path]:
     with world.airflow.api() as api:
         stages = ("assess", "provision", "consistency_check", "cutover")
         runs = {stage: api.run_ids(f"{MIGRATION}.{stage}")[-1] for stage in stages}
+        # The first one had something to do; the later ones only say that nothing is left.
+        runs["provision"] = api.run_ids(f"{MIGRATION}.provision")[0]
     with airflow_page(url, user="admin", password=world.airflow.users["admin"]) as page:
         open_page(page, f"{url}/dags?tags=keyspaces-migration")
         page.get_by_text(f"{MIGRATION}.assess").first.wait_for()
@@ -35,6 +37,9 @@ def take(world: World, folder: Path) -> Iterator[Path]:
         open_page(page, f"{url}/dags/{MIGRATION}.provision/runs/{runs['provision']}")
         page.get_by_text("compare_schema").first.wait_for()
         yield _picture(page, folder / "provision-run.png")
+        open_page(page, f"{_task(url, 'provision', runs['provision'], 'approve_1')}/required_actions")
+        page.get_by_text("What changes").first.wait_for()
+        yield _picture(page, folder / "provision-approval.png")
         yield _report(page, _task(url, "assess", runs["assess"], "assess"), folder / "assess-report.png")
         open_page(page, f"{_task(url, 'cutover', runs['cutover'], 'approve_1')}/required_actions")
         page.get_by_text("Evidence digest").first.wait_for()
