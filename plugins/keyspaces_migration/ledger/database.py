@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DatabaseError, InterfaceError, NoSuchModuleError, OperationalError
 
-from keyspaces_migration.ledger.errors import LedgerAddressError, LedgerUnreachableError
+from keyspaces_migration.ledger.errors import LedgerAddressError, LedgerDamagedError, LedgerUnreachableError
 
 _BUSY_TIMEOUT_S = 60
 _CONNECT_TIMEOUT_S = 10
@@ -21,6 +21,7 @@ _INSERT: dict[str, Callable[[sa.Table], sqlite.Insert | postgresql.Insert]] = {
     "postgresql": postgresql.insert,
 }
 _WRITES = "ledger_writes"
+_ENFORCES = "ledger_enforces_references"
 
 
 @dataclass(frozen=True)
@@ -101,13 +102,33 @@ class Database:
             yield connection
 
     @contextmanager
-    def _transaction(self, *, writes: bool) -> Iterator[sa.Connection]:
+    def migrating(self) -> Iterator[sa.Connection]:
+        """A writing transaction for changes of the schema.
+
+        SQLite changes a constraint by making the table anew and dropping the old one, which it refuses while rows refer
+        to it. So foreign keys are not enforced meanwhile, and are checked as a whole before the end
+        (https://www.sqlite.org/lang_altertable.html, the procedure of twelve steps).
+
+        Raises:
+            LedgerUnreachableError: The database does not answer, or is locked beyond patience.
+            LedgerDamagedError: A row refers to one that is not there; nothing was changed.
+        """
+        with self._transaction(writes=True, enforces_references=False) as connection:
+            yield connection
+            if self.address.is_sqlite:
+                dangling = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+                if dangling:
+                    raise LedgerDamagedError(
+                        f"The ledger ({self.address}) would have {len(dangling)} rows that refer to none, the first in "
+                        f"table {dangling[0][0]}. Its schema stays as it was: find out who wrote them"
+                    )
+
+    @contextmanager
+    def _transaction(self, *, writes: bool, enforces_references: bool = True) -> Iterator[sa.Connection]:
         self._engine = self._engine or self._new_engine()
+        options = {_WRITES: writes, _ENFORCES: enforces_references}
         try:
-            with (
-                self._engine.connect().execution_options(**{_WRITES: writes}) as connection,
-                connection.begin(),
-            ):
+            with self._engine.connect().execution_options(**options) as connection, connection.begin():
                 yield connection
         except (OperationalError, InterfaceError) as error:
             raise self._unreachable(error) from error
@@ -178,7 +199,10 @@ def _sqlite_engine(file: Path, *, options: dict[str, Any]) -> sa.Engine:
     @sa.event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
         # A writer that begins as a reader may find its snapshot stale, and is then refused without a wait.
-        writes = connection.get_execution_options().get(_WRITES, False)
+        options = connection.get_execution_options()
+        writes = options.get(_WRITES, False)
+        if not options.get(_ENFORCES, True):
+            connection.exec_driver_sql("PRAGMA foreign_keys = OFF")  # heeded outside a transaction alone
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine

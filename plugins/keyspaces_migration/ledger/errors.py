@@ -31,5 +31,9 @@ class RecordDamagedError(LedgerError):
     """A record contradicts itself, as when a configuration does not have the digest stored beside it."""
 
 
+class LedgerDamagedError(LedgerError):
+    """The ledger's rows contradict each other: nothing was changed, and a person has to look."""
+
+
 class LeaseLostError(LedgerError):
     """A lease ended, and another took what it was on: whoever held it must not go on as if it still did."""

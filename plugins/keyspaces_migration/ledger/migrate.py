@@ -53,7 +53,7 @@ def downgrade(database: Database, *, revision: str) -> None:
 def _locked(database: Database) -> Iterator[sa.Connection]:
     """A writing transaction that one process at a time gets."""
     sqlite_lock = _sqlite_file(database.address) if database.address.is_sqlite else nullcontext()
-    with sqlite_lock, database.writing() as connection:
+    with sqlite_lock, database.migrating() as connection:
         if not database.address.is_sqlite:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
         yield connection

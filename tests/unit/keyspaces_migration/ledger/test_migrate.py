@@ -20,7 +20,8 @@ from keyspaces_migration.ledger import (
     open_ledger,
 )
 from keyspaces_migration.ledger.database import create_sqlite_file
-from keyspaces_migration.ledger.migrate import downgrade, upgrade
+from keyspaces_migration.ledger.errors import LedgerDamagedError
+from keyspaces_migration.ledger.migrate import downgrade, known_revisions, upgrade
 from keyspaces_migration.ledger.records import ReportKind
 from keyspaces_migration.ledger.revision import current_revision
 from keyspaces_migration.ledger.schema import HEAD, VERSION_TABLE, metadata
@@ -125,6 +126,37 @@ def test_up_down_and_up_again_leaves_a_working_ledger(ledger: Ledger) -> None:
     upgrade(ledger.database)
     assert tables(ledger) == {VERSION_TABLE, *metadata.tables}
     assert ledger.milestones("flights") == ()
+
+
+@pytest.mark.parametrize("revision", ["r0001_", "r0003_backfill", "r0005_flag"])
+def test_what_is_recorded_lives_through_an_upgrade_and_back(ledger: Ledger, revision: str) -> None:
+    (known,) = [name for name in known_revisions() if name.startswith(revision)]
+    downgrade(ledger.database, revision=known)
+    with ledger.database.writing() as connection:
+        connection.execute(insert("run_configurations", RUN))
+        reached = {"dag_id": "d", "run_id": "r", "milestone": "assessed", "reached_at": MOMENT}
+        connection.execute(insert("milestones", reached))
+        connection.execute(insert("reports", {"dag_id": "d", "run_id": "r"} | REPORT | {"kind": "assessment"}))
+    upgrade(ledger.database)
+    assert [each.milestone for each in ledger.milestones("m")] == [Milestone.ASSESSED]
+    assert [each.kind for each in ledger.reports("m")] == [ReportKind.ASSESSMENT]
+    downgrade(ledger.database, revision=known)
+    with ledger.database.reading() as connection:
+        assert connection.scalar(sa.text("SELECT count(*) FROM reports")) == 1
+    upgrade(ledger.database)
+    with pytest.raises(sa.exc.IntegrityError), ledger.database.writing() as connection:
+        connection.execute(insert("milestones", OF_NO_RUN | {"milestone": "assessed", "reached_at": MOMENT}))
+
+
+def test_a_schema_change_that_leaves_a_row_without_its_run_is_taken_back(tmp_path: Path) -> None:
+    ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.db")
+    with (
+        pytest.raises(LedgerDamagedError, match="1 rows that refer to none"),
+        ledger.database.migrating() as connection,
+    ):
+        connection.execute(insert("milestones", OF_NO_RUN | {"milestone": "assessed", "reached_at": MOMENT}))
+    with ledger.database.reading() as connection:
+        assert connection.scalar(sa.text("SELECT count(*) FROM milestones")) == 0
 
 
 def test_an_upgrade_that_fails_half_way_changes_nothing(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
