@@ -35,7 +35,8 @@ def destroy(loaded: LoadedMigration) -> DAG:
         )
         preview = PreviewDestroyOperator(task_id="preview", ledger_conn_id=ledger)
         gates = approval_gates(migration, ledger_conn_id=ledger, subject=f"DESTROY {migration.name} and all its rows")
-        record >> preview >> gates >> DestroyOperator(task_id="destroy", ledger_conn_id=ledger)
+        destroy_all = DestroyOperator(task_id="destroy", migration_file=str(loaded.path), ledger_conn_id=ledger)
+        record >> preview >> gates >> destroy_all
     return dag
 
 

@@ -52,7 +52,9 @@ def provision(loaded: LoadedMigration) -> DAG:
             migration, ledger_conn_id=ledger, subject=f"Apply the provision plan of {migration.name}"
         )
         # Gates that were skipped because nothing changes do not hold it up; it looks for itself.
-        apply = ApplyOperator(task_id="apply", ledger_conn_id=ledger, trigger_rule="none_failed")
+        apply = ApplyOperator(
+            task_id="apply", migration_file=str(loaded.path), ledger_conn_id=ledger, trigger_rule="none_failed"
+        )
         active = TablesActiveSensor(
             task_id="tables_active",
             ledger_conn_id=ledger,

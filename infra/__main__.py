@@ -11,4 +11,6 @@ configuration = pulumi.Config()
 declare(
     load_migration(Path(configuration.require("migrationFile"))),
     endpoints=configuration.get_object("endpoints") or {},
+    # Tables whose units auto scaling has moved; the DAG's driver reads them from the state.
+    scaled=frozenset(configuration.get_object("scaled") or ()),
 )

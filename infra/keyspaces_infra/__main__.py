@@ -17,9 +17,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from keyspaces_infra.command import EngineCommand, find_engine
 from keyspaces_infra.engine import StackDriver
 from keyspaces_infra.errors import ExitCode, ProvisionError, RefusedError
+from keyspaces_infra.failures import refused_by_aws
 from keyspaces_infra.settings import PASSPHRASE, StackSettings
 from keyspaces_migration.config import Migration
 
@@ -34,11 +37,16 @@ def main(arguments: Sequence[str] | None = None) -> ExitCode:
     options = _parser().parse_args(arguments)
     try:
         settings = _settings(options)
-        command = EngineCommand(settings.engine)
+        command = EngineCommand(settings.engine, parent=os.getppid() if options.recover else None)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: command.interrupt())
         driver = StackDriver(settings, command=command, on_line=lambda line: _say(kind="engine", line=line))
         code, result = _run(driver, options)
+    except (BotoCoreError, ClientError) as raised:
+        # Of the backend's bucket, or of a look at what a killed engine was making.
+        error = refused_by_aws(str(raised))
+        _say(kind="error", error=type(error).__name__, message=str(error), refused=[])
+        return error.exit_code
     except ProvisionError as error:
         refused = [asdict(each) for each in error.refused] if isinstance(error, RefusedError) else []
         _say(kind="error", error=type(error).__name__, message=str(error), refused=refused)

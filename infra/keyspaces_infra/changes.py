@@ -115,29 +115,38 @@ def read_changes(events: Iterable[EngineEvent]) -> tuple[Change, ...]:
     return tuple(found[urn] for urn in sorted(found))
 
 
-def read_drift(events: Iterable[EngineEvent]) -> tuple[Change, ...]:
+def read_drift(events: Iterable[EngineEvent], *, moved: frozenset[tuple[str, str]] = frozenset()) -> tuple[Change, ...]:
     """Collect from the events of a refresh what others have changed since the last update, in the order of URNs.
 
     Only inputs count: what AWS itself moves, such as a status, is no drift. `before` is what the state had, `after`
     what is live. The engine says so in the outputs' events alone.
+
+    Args:
+        events: The engine's.
+        moved: Inputs that AWS moves by itself, by the name of the resource and the input's path: no drift either.
     """
     found = {}
     for event in events:
         step = event.res_outputs_event
         if step is None or step.metadata.type.startswith("pulumi:"):
             continue
-        change = _drift(step.metadata)
+        change = _drift(step.metadata, moved=moved)
         if change is not None:
             found[change.urn] = change
     return tuple(found[urn] for urn in sorted(found))
 
 
-def _drift(step: StepEventMetadata) -> Change | None:
+def _drift(step: StepEventMetadata, *, moved: frozenset[tuple[str, str]]) -> Change | None:
     kind = str(getattr(step.op, "value", step.op))
     gone = kind == "delete"
     if not gone and kind not in ("update", "refresh"):
         return None
     before, after = _differing(step, gone=gone)
+    if not gone:
+        before, after = (
+            _told(inputs, moved={path for name, path in moved if name == name_of(step.urn)})
+            for inputs in (before, after)
+        )
     if before == after:
         return None
     return Change(
@@ -150,6 +159,19 @@ def _drift(step: StepEventMetadata) -> Change | None:
         replace_keys=(),
         was_protected=bool(step.old and step.old.protect),
     )
+
+
+def _told(inputs: Mapping[str, Any] | None, *, moved: set[str]) -> dict[str, Any]:
+    """Inputs less what AWS moves, and less what is empty: providers leave it out, or say so."""
+    return {path: value for path, value in (inputs or {}).items() if path not in moved and value not in ([], {}, None)}
+
+
+def provisioned_modes(deployment: Mapping[str, Any]) -> Iterable[tuple[str, str | None]]:
+    """Name and throughput mode of each table in a stack's deployment."""
+    for resource in deployment.get("resources") or ():
+        if resource["type"] == TABLE_TYPE:
+            inputs = resource.get("inputs") or {}
+            yield str(inputs.get("tableName")), (inputs.get("capacitySpecification") or {}).get("throughputMode")
 
 
 def refuse(changes: Iterable[Change]) -> tuple[Refusal, ...]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from keyspaces_infra.components.account import role_chain
+from keyspaces_infra.components.account import is_stand_in
 
 if TYPE_CHECKING:
     from keyspaces_infra.settings import StackSettings
@@ -30,7 +30,7 @@ class AccountClients:
     def _assume(self) -> boto3.Session:
         settings = self._settings
         session = self._session_of(*(settings.environment.get(name) for name in _VARIABLES))
-        for role in () if settings.endpoints else role_chain(settings.migration.target):
+        for role in () if is_stand_in(settings.endpoints) else settings.migration.target.role_chain:
             answer = session.client("sts").assume_role(RoleArn=role, RoleSessionName="keyspaces-migration")
             given = answer["Credentials"]
             session = self._session_of(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])

@@ -65,10 +65,17 @@ class EngineCommand(automation.PulumiCommand):
     A signal to the whole group, or a second one, makes the CLI die with the stack locked.
     """
 
-    def __init__(self, binary: Path) -> None:
+    def __init__(self, binary: Path, *, parent: int | None = None) -> None:
+        """Keep the CLI's path.
+
+        Args:
+            binary: The CLI.
+            parent: Process for which this one works. When it is gone, what is begun is ended, and nothing else begun.
+        """
         # Not the base class's constructor: it would look for `pulumi` on PATH and ask its version again.
         self.command = str(binary)
         self.version = VersionInfo.parse(PINNED_VERSION)
+        self._parent = parent
         self._asked_to_stop = threading.Event()
         self._running: subprocess.Popen[str] | None = None
 
@@ -106,6 +113,8 @@ class EngineCommand(automation.PulumiCommand):
         """
         if self._asked_to_stop.is_set():
             raise CancelledError("told to stop before `pulumi` was started: nothing was changed")
+        if self._parent is not None and os.getppid() != self._parent:
+            raise CancelledError("the task that this was begun for is gone: nothing more is begun")
         command = [self.command, *([] if "--non-interactive" in args else ["--non-interactive"]), *args]
         environment = {**os.environ, **additional_env, **_QUIET, "PULUMI_AUTOMATION_API": "true"}
         with subprocess.Popen(  # noqa: S603 - the engine that find_engine chose

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from keyspaces_infra.components.aws_lambda.arguments import Architecture
-from keyspaces_infra.components.aws_lambda.triggers import ScheduleTrigger
 from keyspaces_infra.components.aws_lambda.variants import (
     ImageLambda,
     ImageLambdaArgs,
@@ -15,7 +14,6 @@ from keyspaces_infra.components.aws_lambda.variants import (
 )
 from keyspaces_infra.components.place import Place
 from keyspaces_infra.components.policies import Statement
-from keyspaces_infra.cron import aws_cron
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -71,10 +69,6 @@ def _common(migration: Migration, asked: ComparisonLambda, *, alarms: AlarmArgs)
         "statements": _statements(place, secrets.values(), keyspace=target.keyspace),
         "maximum_event_age_s": int(asked.max_event_age.total_seconds()),
         "maximum_retries": asked.max_retries,
-        # The name is as short as it is because the schedule's, made of both, has 64 characters at most.
-        "triggers": []
-        if asked.call_schedule is None
-        else [ScheduleTrigger(name="call", expression=aws_cron(asked.call_schedule))],
         "alarms": alarms,
     }
 

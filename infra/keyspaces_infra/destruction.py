@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from keyspaces_infra.changes import Change, Op, name_of, readable_inputs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _PULUMIS_OWN = "pulumi:"
+_PROFILE = "aws:appconfig/configurationProfile:ConfigurationProfile"
 
 
 def destroyed_by(deployment: Mapping[str, Any]) -> tuple[Change, ...]:
@@ -38,3 +39,23 @@ def unprotected(deployment: Mapping[str, Any]) -> dict[str, Any]:
     """
     resources = [{**resource, "protect": False} for resource in deployment.get("resources") or ()]
     return {**deployment, "resources": resources}
+
+
+def delete_flag_versions(
+    deployment: Mapping[str, Any], *, client: Callable[[str], Any], on_line: Callable[[str], object]
+) -> None:
+    """Delete the hosted versions of the stack's configuration profiles.
+
+    They are made by who switches the flag, so the engine does not know them, and AWS deletes no profile that has some
+    (DeleteConfigurationProfile in the AppConfig API reference; terraform-provider-aws #31585). Errors are boto3's.
+    """
+    for resource in deployment.get("resources") or ():
+        if resource["type"] != _PROFILE or not resource.get("id"):
+            continue
+        profile, _, application = str(resource["id"]).partition(":")
+        scope = {"ApplicationId": application, "ConfigurationProfileId": profile}
+        appconfig = client("appconfig")
+        pages = appconfig.get_paginator("list_hosted_configuration_versions").paginate(**scope)
+        for number in [each["VersionNumber"] for page in pages for each in page["Items"]]:
+            on_line(f"deleting version {number} of the flag")
+            appconfig.delete_hosted_configuration_version(**scope, VersionNumber=number)

@@ -4,28 +4,31 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from pulumi import automation
 
-from keyspaces_infra.changes import Change, Refusal, digest, read_changes, read_drift, refuse
+from keyspaces_infra.changes import Change, Refusal, digest, provisioned_modes, read_changes, read_drift, refuse
 from keyspaces_infra.clients import AccountClients
-from keyspaces_infra.destruction import destroyed_by, unprotected
+from keyspaces_infra.components.tables import SCALED_UNITS
+from keyspaces_infra.destruction import delete_flag_versions, destroyed_by, unprotected
 from keyspaces_infra.errors import (
     InterruptedStackError,
     NotDisposableError,
     PlanChangedError,
     ProvisionError,
     RefusedError,
+    StackLockedError,
 )
 from keyspaces_infra.failures import translate
 from keyspaces_infra.locks import lock_store
 from keyspaces_infra.recovery import Locks, describe, take_up
 from keyspaces_infra.settings import PROJECT
-from keyspaces_infra.workspace import open_stack
+from keyspaces_infra.workspace import open_stack, program_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pulumi.automation.events import EngineEvent
@@ -82,14 +85,13 @@ class StackDriver:
     def preview(self, *, plan: Path | None) -> Preview:
         """Look at what is live, say what an update would change, and keep the engine's plan, which `up` is held to.
 
-        Nothing is changed in AWS. The state is brought up to what is live.
+        Nothing is changed, neither in AWS nor in the state: what others have changed stays drift until a plan
+        is applied that takes it back. Alone what a killed engine left is taken into the state.
 
         Raises:
             ProvisionError: The engine could not say.
         """
-        stack = self._free_stack()
-        drift = self._refresh(stack)
-        return self._preview(stack, plan, drift=drift)
+        return self._preview(self._free_stack(), plan)
 
     def up(self, *, plan: Path, approved: str) -> Applied:
         """Apply a plan, after looking once more that it is what was approved and loses nothing.
@@ -106,8 +108,7 @@ class StackDriver:
         if not plan.is_file():
             raise PlanChangedError(f"there is no plan at {plan}: run preview first, with the same --plan")
         stack = self._free_stack()
-        self._refresh(stack)
-        now = self._preview(stack, None, drift=())
+        now = self._preview(stack, None)
         if now.refused:
             raise RefusedError(now.refused)
         found = self._digest(plan.read_bytes(), now.changes)
@@ -116,6 +117,7 @@ class StackDriver:
                 f"the plan has the digest {found} now, and {approved} was approved: the migration file, the stack or "
                 "what is live has changed since. Preview and approve anew"
             )
+        self._refresh(stack)
         events: list[EngineEvent] = []
         with self._engine_errors(events):
             result = stack.up(plan=str(plan), on_event=events.append, **self._streams)
@@ -124,6 +126,8 @@ class StackDriver:
     def drift(self) -> tuple[Change, ...]:
         """Say what others have changed in AWS since the last update. Neither AWS nor the state is changed.
 
+        Alone what a killed engine left is taken into the state first.
+
         Raises:
             ProvisionError: The engine could not look.
         """
@@ -131,7 +135,7 @@ class StackDriver:
         events: list[EngineEvent] = []
         with self._engine_errors(events):
             stack.preview_refresh(run_program=True, on_event=events.append, **self._streams)
-        return read_drift(events)
+        return self._drift_in(events)
 
     def refresh(self) -> Applied:
         """Bring the state up to what is live; the difference from the file shows in the next preview.
@@ -180,11 +184,13 @@ class StackDriver:
             raise PlanChangedError(
                 f"what would be destroyed has the digest {now.digest} now, and {approved} was approved: look anew"
             )
-        stack = self._stack(protect=False)
+        stack = self._stack()
         exported = self._export(stack)
+        delete_flag_versions(exported.deployment or {}, client=self._client, on_line=self.on_line)
         with self._engine_errors([]):
             deployment = unprotected(exported.deployment or {})
             stack.import_stack(automation.Deployment(version=exported.version, deployment=deployment))
+        stack.workspace.program = program_of(self.settings, protect=False)
         events: list[EngineEvent] = []
         with self._engine_errors(events):
             stack.destroy(run_program=True, on_event=events.append, **self._streams)
@@ -196,12 +202,17 @@ class StackDriver:
         with self._engine_errors([]):
             return _shown(stack.outputs())
 
-    def _preview(self, stack: automation.Stack, plan: Path | None, *, drift: tuple[Change, ...]) -> Preview:
+    def _preview(self, stack: automation.Stack, plan: Path | None) -> Preview:
         events: list[EngineEvent] = []
         failure: ProvisionError | None = None
         try:
             with self._engine_errors(events):
-                stack.preview(plan=None if plan is None else str(plan), on_event=events.append, **self._streams)
+                stack.preview(
+                    refresh=True,
+                    plan=None if plan is None else str(plan),
+                    on_event=events.append,
+                    **self._streams,
+                )
         except ProvisionError as error:
             failure = error
         changes = read_changes(events)
@@ -210,14 +221,18 @@ class StackDriver:
         if failure is not None and not refused:
             raise failure
         kept = None if plan is None or refused else self._digest(plan.read_bytes(), changes)
-        return Preview(changes=changes, refused=refused, drift=drift, digest=kept)
+        return Preview(changes=changes, refused=refused, drift=self._drift_in(events), digest=kept)
 
     def _refresh(self, stack: automation.Stack) -> tuple[Change, ...]:
         events: list[EngineEvent] = []
         with self._engine_errors(events):
             # With the program's provider, not the state's: its role, or a stand-in's address, may have changed since.
             stack.refresh(run_program=True, on_event=events.append, **self._streams)
-        return read_drift(events)
+        return self._drift_in(events)
+
+    def _drift_in(self, events: Sequence[EngineEvent]) -> tuple[Change, ...]:
+        scaled = [name for name, table in self.settings.migration.tables.items() if table.throughput.auto_scaling]
+        return read_drift(events, moved=frozenset(product(scaled, SCALED_UNITS)))
 
     def _digest(self, plan: bytes, changes: tuple[Change, ...]) -> str:
         migration_digest = self.settings.migration.digest
@@ -227,7 +242,8 @@ class StackDriver:
         """The stack, when no engine works on it and nothing is left half done."""
         self._clear_locks(recovers=self.settings.recovers)
         stack = self._stack()
-        pending = (self._export(stack).deployment or {}).get("pending_operations") or ()
+        deployment = self._export(stack).deployment or {}
+        pending = deployment.get("pending_operations") or ()
         if pending and not self.settings.recovers:
             raise InterruptedStackError(
                 f"an engine was killed on stack {self.settings.stack} while it was at: {describe(pending)}. Whether "
@@ -236,7 +252,20 @@ class StackDriver:
         if pending:
             self.on_line(f"an engine was killed while it was at: {describe(pending)}. Looking what AWS has of it")
             self._take_up(stack)
+            # The refresh says what AWS has of what was taken up: nothing else may be planned on it before.
+            self._refresh(stack)
+            deployment = self._export(stack).deployment or {}
+        stack.workspace.program = program_of(self.settings, scaled=self._scaled(deployment))
         return stack
+
+    def _scaled(self, deployment: Mapping[str, Any]) -> frozenset[str]:
+        """Tables that auto scaling works on already, by the state: their units are left as it has moved them."""
+        tables = self.settings.migration.tables
+        return frozenset(
+            name
+            for name, mode in provisioned_modes(deployment)
+            if mode == "PROVISIONED" and name in tables and tables[name].throughput.auto_scaling is not None
+        )
 
     def _clear_locks(self, *, recovers: bool) -> None:
         settings = self.settings
@@ -251,6 +280,11 @@ class StackDriver:
         if not (exported.deployment or {}).get("pending_operations"):
             return
         deployment = take_up(exported.deployment or {}, client=self._client)
+        if self._export(stack).deployment != exported.deployment:
+            raise StackLockedError(
+                f"stack {self.settings.stack} has changed while it was looked at what a killed engine left: another "
+                "works on it. Nothing was changed; run again"
+            )
         with self._engine_errors([]):
             stack.import_stack(automation.Deployment(version=exported.version, deployment=deployment))
 
@@ -262,9 +296,9 @@ class StackDriver:
                 "destroyed. Where it may be lost with all rows, say environment.disposable: true in the migration file"
             )
 
-    def _stack(self, *, protect: bool = True) -> automation.Stack:
+    def _stack(self) -> automation.Stack:
         with self._engine_errors([]):
-            return open_stack(self.settings, self.command, protect=protect)
+            return open_stack(self.settings, self.command)
 
     def _export(self, stack: automation.Stack) -> automation.Deployment:
         with self._engine_errors([]):

@@ -53,12 +53,6 @@ class TableNotExpressibleError(ProvisionError):
     exit_code = ExitCode.REFUSED
 
 
-class ScheduleNotExpressibleError(ProvisionError):
-    """A schedule of the migration file that EventBridge Scheduler can't be given. Change the file."""
-
-    exit_code = ExitCode.REFUSED
-
-
 class PlanChangedError(ProvisionError):
     """What would be done now is not what was approved. Preview and approve anew."""
 

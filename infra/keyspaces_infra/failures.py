@@ -57,16 +57,17 @@ def translate(
         return CancelledError("told to stop: the engine let what was in flight end. Running again goes on from there")
     if isinstance(error, automation.ConcurrentUpdateError):
         return StackLockedError(
-            f"stack {settings.stack} was locked just now by another engine: wait for it, then run again"
+            f"another engine holds stack {settings.stack}:\n{_tail(text)}\nWait for it. Only when it is certain that "
+            f"none works on it: `pulumi cancel --stack {settings.stack}`, with this backend and its credentials"
         )
     if _WRONG_KEY in text:
         return WrongPassphraseError(f"stack {settings.stack} was made with another passphrase than the one given")
     if _PLAN in text:
         return PlanChangedError(f"the engine would do something that the plan does not have:\n{_tail(text)}")
-    return _refused_by_aws("\n".join(_complaints(events)) or _tail(text))
+    return refused_by_aws("\n".join(_complaints(events)) or _tail(text))
 
 
-def _refused_by_aws(complaint: str) -> ProvisionError:
+def refused_by_aws(complaint: str) -> ProvisionError:
     """What the engine, the provider or AWS said; the codes are those of AWS's APIs, which providers hand on."""
     if any(code in complaint for code in _CREDENTIALS):
         return CredentialsError(complaint)

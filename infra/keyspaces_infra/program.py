@@ -23,18 +23,25 @@ if TYPE_CHECKING:
 _MINUTE = timedelta(minutes=1)
 
 
-def declare(migration: Migration, *, endpoints: Mapping[str, str], protect: bool = True) -> None:
+def declare(
+    migration: Migration,
+    *,
+    endpoints: Mapping[str, str],
+    scaled: frozenset[str] = frozenset(),
+    protect: bool = True,
+) -> None:
     """Declare every resource of a migration and the stack's outputs.
 
     Args:
         migration: What is asked for.
         endpoints: Address by service of a stand-in of AWS; empty for AWS itself.
+        scaled: Tables with units that auto scaling may have moved, which are left as they are.
         protect: Whether tables and letters are kept from deletion; not so only while all of it is destroyed.
     """
     prefix = migration.resource_name
     options = pulumi.ResourceOptions(provider=account_provider(migration, endpoints=endpoints))
     alarms = AlarmArgs(topic_arns=migration.alarms.topic_arns)
-    tables = KeyspacesTables(migration, protect=protect, opts=options)
+    tables = KeyspacesTables(migration, scaled=scaled, protect=protect, opts=options)
     letters = DeadLetterQueue(
         DeadLetterQueueArgs(name=f"{prefix}-dead-letters", alarms=alarms, protect=protect), opts=options
     )

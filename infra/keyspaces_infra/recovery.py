@@ -40,8 +40,7 @@ class Locks:
             StackLockedError: One is held by an engine that is not proven gone; none was removed.
             CancelledError: Told to stop while waiting.
         """
-        self._wait(wait_s)
-        dead = self._store.read()
+        dead = self._when_none_runs(wait_s)
         if dead and not recovers:
             raise StackLockedError(
                 f"{self._held(dead)}\nThat engine was killed. `python -m keyspaces_infra recover …` removes its lock "
@@ -51,9 +50,14 @@ class Locks:
             self._on_line(f"removing the lock of {lock}")
             self._store.remove(lock)
 
-    def _wait(self, wait_s: float) -> None:
+    def _when_none_runs(self, wait_s: float) -> list[Lock]:
+        """The locks of dead engines, of one and the same look in which no other was held."""
         deadline = time.monotonic() + wait_s
-        while running := [lock for lock in self._store.read() if not lock.is_dead]:
+        while True:
+            found = [(lock, lock.is_dead) for lock in self._store.read()]
+            running = [lock for lock, is_dead in found if not is_dead]
+            if not running:
+                return [lock for lock, _ in found]
             if time.monotonic() >= deadline or not all(lock.is_here for lock in running):
                 raise StackLockedError(
                     f"{self._held(running)}\nWait for it. Only when it is certain that no engine works on the stack: "

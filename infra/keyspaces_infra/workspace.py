@@ -14,18 +14,15 @@ from keyspaces_infra.program import declare
 from keyspaces_infra.settings import PASSPHRASE, PROJECT, StackSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from keyspaces_infra.command import EngineCommand
 
 _PASSPHRASES = ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE")
 
 
-def open_stack(settings: StackSettings, command: EngineCommand, *, protect: bool = True) -> automation.Stack:
+def open_stack(settings: StackSettings, command: EngineCommand) -> automation.Stack:
     """Select the stack, or make it where the backend has none of its name.
-
-    Args:
-        settings: The stack.
-        command: The CLI.
-        protect: Whether the program protects what holds data; not so only to destroy it.
 
     Raises:
         WrongPassphraseError: The stack's secrets need one, and the environment has none.
@@ -42,7 +39,7 @@ def open_stack(settings: StackSettings, command: EngineCommand, *, protect: bool
     return automation.create_or_select_stack(
         settings.stack,
         project_name=PROJECT,
-        program=partial(declare, settings.migration, endpoints=settings.endpoints, protect=protect),
+        program=program_of(settings),
         opts=automation.LocalWorkspaceOptions(
             work_dir=str(settings.work_dir),
             pulumi_home=str(settings.pulumi_home),
@@ -54,3 +51,16 @@ def open_stack(settings: StackSettings, command: EngineCommand, *, protect: bool
             ),
         ),
     )
+
+
+def program_of(
+    settings: StackSettings, *, scaled: frozenset[str] = frozenset(), protect: bool = True
+) -> Callable[[], None]:
+    """The program of a stack, as the engine runs it.
+
+    Args:
+        settings: The stack.
+        scaled: Tables whose provisioned units auto scaling may have moved.
+        protect: Whether it protects what holds data; not so only to destroy it.
+    """
+    return partial(declare, settings.migration, endpoints=settings.endpoints, scaled=scaled, protect=protect)

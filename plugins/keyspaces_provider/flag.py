@@ -1,7 +1,7 @@
 """The flag of a migration, through its AWS connection."""
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from keyspaces_migration.errors import MigrationError
 from keyspaces_provider.hooks.cassandra import CassandraHook
@@ -20,14 +20,14 @@ class FlagNotReadyError(MigrationError):
 
 def flag_writer(migration: "Migration") -> "FlagWriter":
     """The writer of the migration's flag."""
-    from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
-
     from keyspaces_migration.cutover.flag_writer import FlagWriter, flag_address
+    from keyspaces_provider.account import account_client
 
-    hook: Any = AwsBaseHook(
-        aws_conn_id=migration.connections.aws, client_type="appconfig", region_name=migration.target.region
+    target = migration.target
+    client = account_client(
+        "appconfig", aws_conn_id=migration.connections.aws, region=target.region, roles=target.role_chain
     )
-    return FlagWriter(hook.get_conn(), flag_address(migration))
+    return FlagWriter(client, flag_address(migration))
 
 
 def require_flag(writer: "FlagWriter") -> "FlagState":

@@ -165,22 +165,33 @@ class Driver:
             )
             if self._stopped.is_set():
                 self._process.send_signal(signal.SIGTERM)
-        last = _follow(self._process, output, on_line=on_line, each_look=lambda: self.lease.keep(on_line=on_line))
+        last = _follow(self._process, output, on_line=on_line, each_look=lambda: self._keep_lease(on_line))
         if operation == "preview":
             # Alone what makes them: an update that is done must not fail for a store that can't be written.
             self.files.keep()
         return _outcome(self._process.returncode, last, errors=output.with_suffix(".stderr"))
 
+    def _keep_lease(self, on_line: Callable[[str], object]) -> None:
+        from keyspaces_migration.ledger import LeaseLostError
+
+        try:
+            self.lease.keep(on_line=on_line)
+        except LeaseLostError as error:
+            on_line(f"{error}: the engine is asked to end")
+            self.stop()
+
     def _command(self, operation: str, *arguments: str) -> list[str]:
         endpoints = [f"--endpoint={service}={url}" for service, url in self.account.endpoints.items()]
         options = self.files.options(environment=os.environ)
         # The lease is ours: whatever lock is left is of an engine that no task of ours drives any more.
-        ours = ["--recover", "--lock-wait-s", str(LOCK_WAIT_S)]
+        ours = [*(["--recover"] if self.lease.may_recover else []), "--lock-wait-s", str(LOCK_WAIT_S)]
         return [*self.program, operation, *options, *ours, *endpoints, *arguments]
 
     def _environment(self) -> dict[str, str]:
         """This process's environment less Airflow's own settings and secrets, with the account's credentials."""
-        inherited = {name: value for name, value in os.environ.items() if not name.lstrip("_").startswith("AIRFLOW")}
+        # Nor with credentials of the worker's own, which would stand beside those of the connection.
+        left_out = ("AIRFLOW", "AWS_ACCESS_KEY", "AWS_SECRET", "AWS_SESSION", "AWS_SECURITY", "AWS_PROFILE")
+        inherited = {name: value for name, value in os.environ.items() if not name.lstrip("_").startswith(left_out)}
         # The driver must read the migration with the code that this task reads it with.
         core = str(Path(sys.modules["keyspaces_migration"].__path__[0]).parent)
         path = os.pathsep.join(part for part in (core, os.environ.get("PYTHONPATH")) if part)

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pulumi_aws as aws
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from keyspaces_migration.config import Migration, Target
+    from keyspaces_migration.config import Migration
 
 
-def role_chain(target: Target) -> tuple[str, ...]:
-    """The ARNs of the roles that are assumed, one after the other; the last is in the target's account."""
-    if target.role_name is None:
-        return ()
-    return (*target.via_roles, f"arn:aws:iam::{target.account_id}:role/{target.role_name}")
+def is_stand_in(endpoints: Mapping[str, str]) -> bool:
+    """Whether the endpoints are those of a stand-in: there are some, and all are on loopback.
+
+    With an endpoint of a VPC among them it is AWS, whose account is checked and whose roles are assumed.
+    """
+    return bool(endpoints) and all(_is_loopback(url) for url in endpoints.values())
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def account_provider(migration: Migration, *, endpoints: Mapping[str, str]) -> aws.Provider:
@@ -24,19 +35,19 @@ def account_provider(migration: Migration, *, endpoints: Mapping[str, str]) -> a
 
     Args:
         migration: Names the Region, the account, and the roles that are assumed.
-        endpoints: Address by service, such as `{"keyspaces": "http://127.0.0.1:9170"}`, for a stand-in of AWS. A
-            stand-in has no STS to ask for the account, so these checks of the provider are off then, and only then.
+        endpoints: Address by service, such as `{"keyspaces": "http://127.0.0.1:9170"}`, of a stand-in of AWS, or of VPC
+            endpoints. A stand-in has no account to check and no roles to assume, so both are off then, and only then.
     """
     target = migration.target
-    stand_in = bool(endpoints)
-    roles = () if stand_in else role_chain(target)
+    stand_in = is_stand_in(endpoints)
+    roles = () if stand_in else target.role_chain
     return aws.Provider(
         "account",
         region=target.region,
         allowed_account_ids=None if stand_in else [target.account_id],
         assume_roles=[aws.ProviderAssumeRoleArgs(role_arn=role) for role in roles] or None,
         default_tags=aws.ProviderDefaultTagsArgs(tags=migration.resource_tags),
-        endpoints=[_endpoints(endpoints)] if stand_in else None,
+        endpoints=[_endpoints(endpoints)] if endpoints else None,
         s3_use_path_style=stand_in or None,
         skip_credentials_validation=stand_in,
         skip_metadata_api_check=stand_in,

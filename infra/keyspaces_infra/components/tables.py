@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from keyspaces_migration.config import Migration, Table
 
+SCALED_UNITS = ("capacitySpecification.readCapacityUnits", "capacitySpecification.writeCapacityUnits")
+"""What auto scaling moves."""
+
 _ENABLED = "ENABLED"
 _CUSTOMER_KEY = "CUSTOMER_MANAGED_KMS_KEY"
 
@@ -24,13 +27,25 @@ _CUSTOMER_KEY = "CUSTOMER_MANAGED_KMS_KEY"
 class KeyspacesTables(pulumi.ComponentResource):
     """A keyspace and the tables of a migration, each protected against deletion and replacement unless told otherwise.
 
+    Args:
+        migration: What is asked for.
+        scaled: Tables that have provisioned units which auto scaling may have moved: these are left. A table that only
+            now gets provisioned units is not among them, as it has none that could be left.
+        protect: Whether keyspace and tables are protected.
+        opts: Of Pulumi.
+
     Attributes:
         keyspace_arn: The keyspace's ARN.
         table_names: Names of the tables on Keyspaces.
     """
 
     def __init__(
-        self, migration: Migration, *, protect: bool = True, opts: pulumi.ResourceOptions | None = None
+        self,
+        migration: Migration,
+        *,
+        scaled: frozenset[str] = frozenset(),
+        protect: bool = True,
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("keyspaces-migration:index:KeyspacesTables", migration.name, None, opts)
         options = pulumi.ResourceOptions(parent=self, protect=protect)
@@ -43,13 +58,20 @@ class KeyspacesTables(pulumi.ComponentResource):
         for name, table in migration.tables.items():
             fits = all(column.fits_pulumi_aws for column in table.schema_.columns)
             make = _table if fits else _cloud_control_table
-            made = make(migration, name, table, keyspace=keyspace.name, options=_table_options(table, options))
+            made = make(
+                migration,
+                name,
+                table,
+                keyspace=keyspace.name,
+                options=_table_options(options, keeps_units=name in scaled),
+            )
             if table.throughput.auto_scaling is not None:
                 scale_table(
                     name,
                     keyspace=migration.target.keyspace,
                     scaling=table.throughput.auto_scaling,
-                    options=pulumi.ResourceOptions(parent=made),
+                    # Not protected as its parent is: taking scaling off a table loses nothing.
+                    options=pulumi.ResourceOptions(parent=made, protect=False),
                 )
         self.keyspace_arn = keyspace.arn
         self.table_names = sorted(migration.tables)
@@ -60,12 +82,11 @@ def _tags(migration: Migration, table: str) -> dict[str, str]:
     return {"Type": "table", "Table-type": migration.table_type(table).value}
 
 
-def _table_options(table: Table, options: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
+def _table_options(options: pulumi.ResourceOptions, *, keeps_units: bool) -> pulumi.ResourceOptions:
     """Units that auto scaling has moved are left as they are."""
-    if table.throughput.auto_scaling is None:
+    if not keeps_units:
         return options
-    units = ["capacitySpecification.readCapacityUnits", "capacitySpecification.writeCapacityUnits"]
-    return pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(ignore_changes=units))
+    return pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(ignore_changes=list(SCALED_UNITS)))
 
 
 def _table(

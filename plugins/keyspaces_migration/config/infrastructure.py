@@ -6,7 +6,6 @@ from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from keyspaces_migration.config.cron import CronSchedule
 from keyspaces_migration.config.durations import Duration, format_duration
 from keyspaces_migration.config.model import ByName, FileModel
 from keyspaces_migration.config.names import (
@@ -108,8 +107,6 @@ class ComparisonLambda(FileModel):
     """Environment variables, no secrets among them."""
     secrets: Secrets
     """The Secrets Manager secrets that it reads, with the stores' addresses and credentials."""
-    call_schedule: CronSchedule | None = None
-    """When it is called by itself, UTC; none: only by the DAG."""
     max_event_age: Duration = timedelta(hours=1)
     """How long a call may wait before it goes to the dead letter queue, PT1M to PT6H."""
     max_retries: int = Field(default=0, ge=0, le=2)

@@ -82,11 +82,18 @@ class Target(FileModel):
     account_id: AccountId
     """The AWS account, 12 digits in quotes; acting on any other account is refused."""
     role_name: RoleName | None = None
-    """The IAM role that `provision` assumes in that account; without it, the connection's own rights are used."""
+    """The IAM role that Pulumi and tasks assume in that account; without it, the connection's own rights are used."""
     via_roles: tuple[RoleArn, ...] = Field(default=(), max_length=4)
     """IAM roles that are assumed before role_name, one after the other, such as one of a hub account."""
     encryption_key_arn: KmsKeyArn | None = None
     """The customer managed KMS key that encrypts every table; none: a key that AWS owns, at no charge."""
+
+    @property
+    def role_chain(self) -> tuple[str, ...]:
+        """Return the ARNs of the roles that are assumed, one after the other; the last is in the account."""
+        if self.role_name is None:
+            return ()
+        return (*self.via_roles, f"arn:aws:iam::{self.account_id}:role/{self.role_name}")
 
     @model_validator(mode="after")
     def _chain_ends_in_the_account(self) -> Self:

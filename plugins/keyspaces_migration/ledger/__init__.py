@@ -4,6 +4,7 @@ import sqlalchemy as sa
 
 from keyspaces_migration.ledger.errors import (
     ConfigurationChangedError,
+    LeaseLostError,
     LedgerAddressError,
     LedgerError,
     LedgerSchemaError,
@@ -18,6 +19,7 @@ from keyspaces_migration.ledger.revision import is_current
 __all__ = [
     "ApprovalRecord",
     "ConfigurationChangedError",
+    "LeaseLostError",
     "Ledger",
     "LedgerAddressError",
     "LedgerError",

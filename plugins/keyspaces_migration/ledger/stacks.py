@@ -29,7 +29,7 @@ class StackLease:
         holder: Names the call that took it, once.
         dag_id: Airflow's id of the DAG.
         run_id: Airflow's id of the run.
-        host: Machine of the task, for people who look for it.
+        host: Machine of the task: its name, and what tells it from others of that name.
     """
 
     stack: str
@@ -56,8 +56,12 @@ class StackLedger:
         self._ledger = ledger
         self._database = ledger.database
 
-    def take(self, lease: StackLease, *, now: datetime, term: timedelta) -> None:
+    def take(self, lease: StackLease, *, now: datetime, term: timedelta) -> str | None:
         """Take a stack that nobody has, or whose lease has ended.
+
+        Returns:
+            The machine of the call that left it without giving it back, so that an engine of that call may be at work
+            there; None where the last one gave it back.
 
         Raises:
             StackLeasedError: Another call has it; nothing was changed.
@@ -68,13 +72,12 @@ class StackLedger:
         with self._database.writing() as connection:
             require_current_schema(connection, where=self._database.address)
             if insert_once(connection, schema.stack_leases, values, key=("stack",)):
-                return
+                return None
+            query = sa.select(schema.stack_leases).where(_leases.stack == lease.stack)
+            held = connection.execute(query).mappings().one()
             free = sa.or_(_leases.lease_until < now, _leases.holder == lease.holder)
             if _update(connection, lease.stack, values, free):
-                return
-            held = (
-                connection.execute(sa.select(schema.stack_leases).where(_leases.stack == lease.stack)).mappings().one()
-            )
+                return str(held["host"])
         raise StackLeasedError(
             f"stack {lease.stack} is worked on by run {held['run_id']} of {held['dag_id']} on {held['host']} since "
             f"{held['taken_at']:%Y-%m-%d %H:%M:%S} UTC. If that task died, its lease ends at "

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from keyspaces_migration.lifecycle import Milestone
 from keyspaces_provider.operators.provision import plan_evidence
-from keyspaces_provider.operators.stack import DrivesStack
+from keyspaces_provider.operators.stack import ActsOnStack, DrivesStack
 from keyspaces_provider.run import recorded_run
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class PreviewDestroyOperator(DrivesStack):
         return {"resources": len(plan.changes), "plan_digest": plan.digest, "report": kept}
 
 
-class DestroyOperator(DrivesStack):
+class DestroyOperator(ActsOnStack):
     """Deletes all that the stack has made, the rows in it too, after verifying the approval in the same call.
 
     Args:
@@ -57,7 +57,7 @@ class DestroyOperator(DrivesStack):
     ui_color = "#fde7e9"
 
     def execute(self, context: "Context") -> dict[str, Any]:
-        """Destroy, and reach the milestone `destroyed`, with which all that stood on the target is undone.
+        """Reach the milestone `destroyed`, with which all that stood on the target is undone, and destroy.
 
         Returns:
             The number of resources deleted, and who approved it.
@@ -72,6 +72,7 @@ class DestroyOperator(DrivesStack):
         evidence = run.evidence()
         driver = self.driver_of(run)
         approval = self.verified(run, evidence, valid_for=APPROVAL_COUNTS_FOR)
-        result = driver.destroy(digest=evidence.facts["plan_digest"], on_line=self.show)
+        # Before: from the first deletion on, nothing of what was loaded and compared can be relied on.
         run.reach(Milestone.DESTROYED)
+        result = driver.destroy(digest=evidence.facts["plan_digest"], on_line=self.show)
         return {"deleted": len(result["changes"]), "approved_by": list(approval.approved_by)}

@@ -9,7 +9,7 @@ from airflow.sdk import BaseBranchOperator, BaseOperator
 from keyspaces_migration.lifecycle import Milestone
 from keyspaces_provider.approvals import gate_ids
 from keyspaces_provider.evidence import Evidence
-from keyspaces_provider.operators.stack import DrivesStack
+from keyspaces_provider.operators.stack import ActsOnStack, DrivesStack
 from keyspaces_provider.run import MigrationRun, recorded_run
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class ApprovalNeededOperator(BaseBranchOperator):
         return list(gate_ids(run.migration)) if run.evidence().facts["changes"] else [self.otherwise]
 
 
-class ApplyOperator(DrivesStack):
+class ApplyOperator(ActsOnStack):
     """Applies the plan that was approved, and nothing else.
 
     The approval is verified in the same call that acts. The driver previews once more, and refuses if the result is

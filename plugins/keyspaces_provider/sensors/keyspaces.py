@@ -39,6 +39,7 @@ class TablesActiveSensor(BaseSensorOperator):
         trigger = TablesActiveTrigger(
             aws_conn_id=migration.connections.aws,
             region=migration.target.region,
+            roles=list(migration.target.role_chain),
             keyspace=migration.target.keyspace,
             tables=list(migration.tables),
             look_every_s=self.look_every.total_seconds(),

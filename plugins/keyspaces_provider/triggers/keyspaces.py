@@ -38,22 +38,33 @@ class TablesActiveTrigger(BaseTrigger):
     Args:
         aws_conn_id: Airflow connection of the AWS account.
         region: The Region.
+        roles: ARNs of the roles that are assumed, one after the other.
         keyspace: The keyspace.
         tables: Names of tables.
         look_every_s: How often to look.
     """
 
-    def __init__(self, *, aws_conn_id: str, region: str, keyspace: str, tables: list[str], look_every_s: float) -> None:
+    def __init__(  # noqa: PLR0913 - all by keyword
+        self,
+        *,
+        aws_conn_id: str,
+        region: str,
+        keyspace: str,
+        tables: list[str],
+        look_every_s: float,
+        roles: list[str] | None = None,
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.aws_conn_id = aws_conn_id
         self.region = region
+        self.roles = roles or []
         self.keyspace = keyspace
         self.tables = tables
         self.look_every_s = look_every_s
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """For Airflow's database."""
-        arguments = ("aws_conn_id", "region", "keyspace", "tables", "look_every_s")
+        arguments = ("aws_conn_id", "region", "roles", "keyspace", "tables", "look_every_s")
         path = f"{type(self).__module__}.{type(self).__qualname__}"
         return path, {name: getattr(self, name) for name in arguments}
 
@@ -75,10 +86,9 @@ class TablesActiveTrigger(BaseTrigger):
 
     def look(self) -> TableStatuses:
         """Ask for every table once. Errors are boto3's."""
-        from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
+        from keyspaces_provider.account import account_client
 
-        hook: Any = AwsBaseHook(aws_conn_id=self.aws_conn_id, client_type="keyspaces", region_name=self.region)
-        client = hook.get_conn()
+        client = account_client("keyspaces", aws_conn_id=self.aws_conn_id, region=self.region, roles=self.roles)
         found = {
             table: str(client.get_table(keyspaceName=self.keyspace, tableName=table)["status"]) for table in self.tables
         }

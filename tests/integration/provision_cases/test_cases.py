@@ -101,8 +101,11 @@ def test_a_table_changed_by_hand_is_shown_as_drift_and_taken_back_by_the_next_pl
     )
     (drift,) = settled.stack.run("drift", migration).last["drift"]
     assert (drift["name"], drift["after"]["pointInTimeRecovery.status"]) == ("weather", "DISABLED")
-    preview = settled.stack.run("preview", migration)
-    assert preview.last["drift"] == [drift]
+    for _ in range(2):
+        # A plan that nobody approves leaves the drift to be seen.
+        preview = settled.stack.run("preview", migration)
+        assert preview.last["drift"] == [drift]
+    assert settled.stack.run("drift", migration).last["drift"] == [drift]
     assert preview.ops == {"weather": "change"}
     assert settled.stack.run("up", migration, "--digest", preview.last["digest"]).code == 0
     assert settled.stack.run("drift", migration).last["drift"] == []
@@ -119,6 +122,45 @@ def test_a_removed_column_is_refused(settled: Case) -> None:
 
 def test_a_table_dropped_from_the_file_is_refused(settled: Case) -> None:
     refused(settled, settled.migration(lambda whole: whole["tables"].pop("carriers")), "carriers", "no longer asks for")
+
+
+def test_scaling_is_added_leaves_what_it_moved_and_is_taken_off(case: Case) -> None:
+    case.provisioned()
+    between = {"rcu": {"min": 5, "max": 500}, "wcu": {"min": 5, "max": 500}}
+
+    def scaled(whole: dict[str, Any]) -> None:
+        whole["tables"]["carriers"]["throughput"] = {
+            "mode": "PROVISIONED",
+            "rcu": 10,
+            "wcu": 10,
+            "auto_scaling": between,
+        }
+
+    def fixed(whole: dict[str, Any]) -> None:
+        whole["tables"]["carriers"]["throughput"] = {"mode": "PROVISIONED", "rcu": 20, "wcu": 20}
+
+    assert case.stack.provision(case.migration(scaled)).code == 0
+    client = case.stack.client()
+    moved = {"throughputMode": "PROVISIONED", "readCapacityUnits": 50, "writeCapacityUnits": 40}
+    client.update_table(keyspaceName=case.keyspace, tableName="carriers", capacitySpecification=moved)
+    assert case.stack.run("drift", case.migration(scaled)).last["drift"] == []
+    assert case.stack.run("preview", case.migration(scaled)).last["changes"] == []
+
+    def added(whole: dict[str, Any]) -> None:
+        scaled(whole)
+        whole["tables"]["carriers"]["schema"]["columns"].append({"added": "int"})
+
+    assert case.stack.provision(case.migration(added)).code == 0
+    units = client.get_table(keyspaceName=case.keyspace, tableName="carriers")["capacitySpecification"]
+    assert (units["readCapacityUnits"], units["writeCapacityUnits"]) == (50, 40)
+
+    def without(whole: dict[str, Any]) -> None:
+        added(whole)
+        fixed(whole)
+
+    assert case.stack.provision(case.migration(without)).code == 0
+    units = client.get_table(keyspaceName=case.keyspace, tableName="carriers")["capacitySpecification"]
+    assert (units["readCapacityUnits"], units["writeCapacityUnits"]) == (20, 20)
 
 
 def five_tables(whole: dict[str, Any]) -> None:
@@ -306,6 +348,7 @@ def test_destroying_what_is_protected_in_part_destroys_nothing_where_rows_matter
 def test_destroying_a_disposable_environment_takes_all_of_it_and_only_what_was_approved(case: Case) -> None:
     migration = case.provisioned()
     protect_only_the_keyspace(case)
+    make_flag_version(case, migration)
     preview = case.stack.run("preview-destroy", migration)
     assert {"weather", "carriers", case.keyspace} <= {each["name"] for each in preview.last["changes"]}
     stale = case.stack.run("destroy", migration, "--digest", "of another plan")
@@ -313,10 +356,23 @@ def test_destroying_a_disposable_environment_takes_all_of_it_and_only_what_was_a
     assert case.lost() == []
     done = case.stack.run("destroy", migration, "--digest", preview.last["digest"])
     assert done.code == 0, done
+    assert "deleting version 1 of the flag" in done.lines
     assert case.lost() == ["carriers", "weather"]
     case.planted.clear()
     names = [each["keyspaceName"] for each in case.stack.client().list_keyspaces()["keyspaces"]]
     assert case.keyspace not in names
+
+
+def make_flag_version(case: Case, migration: Migration) -> None:
+    """As a stage does that switches the flag: AWS deletes no profile that has versions."""
+    appconfig = case.stack.client("appconfig")
+    (application,) = [
+        each["Id"] for each in appconfig.list_applications()["Items"] if each["Name"] == migration.resource_name
+    ]
+    (profile,) = appconfig.list_configuration_profiles(ApplicationId=application)["Items"]
+    appconfig.create_hosted_configuration_version(
+        ApplicationId=application, ConfigurationProfileId=profile["Id"], Content=b"{}", ContentType="application/json"
+    )
 
 
 def test_a_state_in_a_bucket_is_locked_and_taken_up_there(case: Case) -> None:
@@ -342,3 +398,7 @@ def test_a_state_in_a_bucket_is_locked_and_taken_up_there(case: Case) -> None:
         expected = 12 if holder["hostname"] == "elsewhere" else 0
         assert preview.code == expected, preview
     assert "Contents" not in s3.list_objects_v2(Bucket=bucket, Prefix=folder)
+
+    elsewhere = case.stack.in_backend(url.replace(bucket, f"{bucket}-gone")).run("preview", migration)
+    assert (elsewhere.code, elsewhere.last["error"]) == (20, "EngineFailedError")
+    assert "NoSuchBucket" in elsewhere.last["message"]

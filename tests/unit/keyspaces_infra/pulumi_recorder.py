@@ -23,6 +23,7 @@ class Asked:
     parent: str
     protect: bool
     dependencies: tuple[str, ...]
+    ignored: tuple[str, ...]
 
 
 class Recorder(pulumi.runtime.Mocks):
@@ -72,6 +73,7 @@ class _Monitor(MockMonitor):
                 parent=request.parent,
                 protect=request.protect,
                 dependencies=tuple(request.dependencies),
+                ignored=tuple(request.ignoreChanges),
             )
         return super().RegisterResource(request)  # type: ignore[no-untyped-call]
 

@@ -156,3 +156,12 @@ def test_what_aws_moves_by_itself_is_no_drift() -> None:
     old, new = {**state(name="t"), "outputs": {"status": "UPDATING"}}, {**state(name="t"), "outputs": {}}
     assert read_drift([looked("update", old=old, new=new), looked("same", old=old, new=new)]) == ()
     assert read_drift([step("refresh", old=old)]) == ()
+
+
+def test_what_auto_scaling_moves_and_what_is_empty_is_no_drift() -> None:
+    units = "capacitySpecification.readCapacityUnits"
+    old = state(capacitySpecification={"readCapacityUnits": 10}, staticColumns=[])
+    new = state(capacitySpecification={"readCapacityUnits": 50})
+    assert read_drift([looked("update", old=old, new=new)], moved=frozenset({("t", units)})) == ()
+    (drift,) = read_drift([looked("update", old=old, new=new)], moved=frozenset({("another", units)}))
+    assert (drift.before, drift.after) == ({units: 10}, {units: 50})

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from keyspaces_infra.changes import CLOUD_CONTROL_TYPE, KEYSPACE_TYPE, TABLE_TYPE
+from keyspaces_infra.components.tables import SCALED_UNITS
 from keyspaces_infra.errors import TableNotExpressibleError
 from keyspaces_infra.program import declare
 from keyspaces_migration.config import Migration, load_migration
@@ -134,6 +135,33 @@ def test_a_table_that_no_resource_can_make_is_refused_by_name() -> None:
         asked_for(edited(edit))
 
 
+def test_scaling_can_be_taken_off_again_and_leaves_units_that_it_moved() -> None:
+    scaling = {"rcu": {"min": 100, "max": 5000}, "wcu": {"min": 200, "max": 6000}}
+
+    def edit(whole: dict[str, Any]) -> None:
+        whole["tables"]["flights_unarchived"]["throughput"]["auto_scaling"] = scaling
+
+    asked = asked_for(edited(edit)).asked
+    assert not [each.name for each in asked.values() if each.typ.startswith("aws:appautoscaling") and each.protect]
+    name = "flights_unarchived"
+    scaled = declared(lambda: declare(edited(edit), endpoints={}, scaled=frozenset({name}))).asked
+    assert asked[(TABLE_TYPE, name)].ignored == ()
+    assert set(scaled[(TABLE_TYPE, name)].ignored) == set(SCALED_UNITS)
+    assert scaled[(TABLE_TYPE, "weather")].ignored == ()
+
+
+def test_endpoints_of_a_vpc_are_aws_whose_account_is_checked_and_roles_assumed() -> None:
+    def edit(whole: dict[str, Any]) -> None:
+        whole["target"] |= {"account_id": "123456789012", "role_name": "migrator"}
+
+    recorder = asked_for(edited(edit), sts="https://vpce-1.sts.us-east-1.vpce.amazonaws.com")
+    provider = recorder.asked[("pulumi:providers:aws", "account")].inputs
+    assert json.loads(provider["endpoints"]) == [{"sts": "https://vpce-1.sts.us-east-1.vpce.amazonaws.com"}]
+    assert json.loads(provider["allowedAccountIds"]) == ["123456789012"]
+    assert json.loads(provider["assumeRoles"])[0]["roleArn"].endswith(":role/migrator")
+    assert provider["skipCredentialsValidation"] == "false"
+
+
 def test_the_provider_acts_on_the_files_account_alone_and_assumes_its_role() -> None:
     def edit(whole: dict[str, Any]) -> None:
         hub = "arn:aws:iam::210987654321:role/hub"
@@ -232,7 +260,7 @@ def test_the_comparison_lambda_is_what_the_file_says() -> None:
     name = "keyspaces-migration-flights-comparison"
     asked = comparison(
         architecture="arm64", memory_mb=2048, timeout="PT10M", reserved_concurrency=3, max_retries=2,
-        max_event_age="PT2H", call_schedule="30 6 * * 1-5", environment_variables={"LOG_LEVEL": "DEBUG"},
+        max_event_age="PT2H", environment_variables={"LOG_LEVEL": "DEBUG"},
     )  # fmt: skip
     function = asked.inputs("aws:lambda/function:Function", name)
     assert (function["memorySize"], function["timeout"], function["architectures"]) == (2048, 600, ["arm64"])
@@ -246,8 +274,6 @@ def test_the_comparison_lambda_is_what_the_file_says() -> None:
     }
     invoked = asked.inputs("aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig", name)
     assert (invoked["maximumEventAgeInSeconds"], invoked["maximumRetryAttempts"]) == (7200, 2)
-    schedule = asked.inputs("aws:scheduler/schedule:Schedule", f"{name}-call")
-    assert schedule["scheduleExpression"] == "cron(30 6 ? * MON-FRI *)"
 
 
 def test_the_comparison_lambda_may_be_an_image_or_none() -> None:
@@ -263,12 +289,10 @@ def test_the_comparison_lambda_may_be_an_image_or_none() -> None:
 def test_the_longest_name_of_a_migration_fits_every_resource(longest: str) -> None:
     def edit(whole: dict[str, Any]) -> None:
         whole["migration"] = longest
-        whole["comparison_lambda"]["call_schedule"] = "@daily"
 
     limits = {
         "aws:lambda/function:Function": 64,
         "aws:iam/role:Role": 64,
-        "aws:scheduler/schedule:Schedule": 64,
         "aws:appconfig/application:Application": 64,
         "aws:appconfig/deploymentStrategy:DeploymentStrategy": 64,
         QUEUE: 80,

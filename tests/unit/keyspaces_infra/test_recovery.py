@@ -8,14 +8,16 @@ import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 
 from keyspaces_infra.changes import CLOUD_CONTROL_TYPE, KEYSPACE_TYPE, TABLE_TYPE
 from keyspaces_infra.errors import CancelledError, InterruptedStackError, StackLockedError
-from keyspaces_infra.locks import FolderLocks, lock_store
+from keyspaces_infra.locks import FolderLocks, Lock, lock_store
 from keyspaces_infra.recovery import Locks, take_up
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 NOW = datetime.now(UTC)
@@ -97,6 +99,44 @@ def test_an_engine_that_still_runs_here_is_waited_for(tmp_path: Path) -> None:
     Locks(store(tmp_path), stack="s", on_line=hear, interrupted=lambda: False).clear(recovers=True, wait_s=60)
     assert f"waiting for process {running.pid}" in heard[0]
     assert not path.exists()
+
+
+class Flickering(FolderLocks):
+    """Between two looks another engine begins."""
+
+    def __init__(self, folder: Path, begins: Callable[[], object]) -> None:
+        super().__init__(folder)
+        self._begins = begins
+
+    def read(self) -> tuple[Lock, ...]:
+        found = super().read()
+        self._begins()
+        return found
+
+
+def test_an_engine_that_begins_between_two_looks_keeps_its_lock(tmp_path: Path) -> None:
+    dead = lock_file(tmp_path, pid=a_dead_pid())
+
+    def another_begins() -> Path:
+        return lock_file(tmp_path, pid=2**22, host="elsewhere")
+
+    store_of_both = Flickering(dead.parent, another_begins)
+    heard: list[str] = []
+    Locks(store_of_both, stack="s", on_line=heard.append, interrupted=lambda: False).clear(recovers=True, wait_s=0)
+    assert not dead.exists()
+    assert another_begins().exists()
+    assert [lock.host for lock in store(tmp_path).read()] == ["elsewhere"]
+
+
+def test_a_killed_engine_that_nobody_has_collected_is_gone(tmp_path: Path) -> None:
+    killed = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    path = lock_file(tmp_path, pid=killed.pid, since=datetime.now(UTC))
+    killed.kill()
+    while psutil.Process(killed.pid).status() != psutil.STATUS_ZOMBIE:
+        pass
+    locks(tmp_path).clear(recovers=True, wait_s=0)
+    assert not path.exists()
+    killed.communicate()
 
 
 def test_a_signal_ends_the_wait(tmp_path: Path) -> None:

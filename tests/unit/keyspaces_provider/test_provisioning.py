@@ -3,11 +3,14 @@
 import json
 import os
 import signal
+import sqlite3
 import sys
 import textwrap
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from threading import Event, Timer
 from typing import Any
@@ -315,3 +318,53 @@ def edited(edit: Callable[[dict[str, Any]], object]) -> Migration:
     whole = MIGRATION.model_dump(mode="json", by_alias=True)
     edit(whole)
     return Migration.model_validate_json(json.dumps(whole))
+
+
+def end_leases(tmp_path: Path) -> None:
+    """As if the time of every lease had run out."""
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as ledger, ledger:
+        ledger.execute("UPDATE stack_leases SET lease_until = '2026-01-01 00:00:00.000000'")
+
+
+def test_what_a_task_of_another_machine_left_is_not_taken_up(tmp_path: Path) -> None:
+    left, after = (driver(tmp_path, 'say(kind="result", arguments=sys.argv[1:])') for _ in range(2))
+    left.lease._lease = replace(left.lease._lease, host="worker-2 in a container of its own")
+    left.lease.take(stopped=Event(), on_line=silent)
+    end_leases(tmp_path)
+    assert "--recover" not in after.preview(on_line=silent)["arguments"]
+
+
+def test_what_a_task_of_this_machine_left_is_taken_up(tmp_path: Path) -> None:
+    left, after = (driver(tmp_path, 'say(kind="result", arguments=sys.argv[1:])') for _ in range(2))
+    left.lease.take(stopped=Event(), on_line=silent)
+    end_leases(tmp_path)
+    assert "--recover" in after.preview(on_line=silent)["arguments"]
+
+
+def test_a_task_whose_stack_was_taken_by_another_asks_its_engine_to_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("keyspaces_provider.stack_lease.RENEW_EVERY_S", 0.0)
+    slow, other = driver(tmp_path, STOPPABLE), driver(tmp_path, STOPPABLE)
+    said: list[str] = []
+
+    def hear(line: str) -> None:
+        said.append(line)
+        if line.startswith("pid"):
+            end_leases(tmp_path)
+            other.lease.take(stopped=Event(), on_line=silent)
+
+    with pytest.raises(ProvisionStoppedError, match="1 signal"):
+        slow.preview(on_line=hear)
+    assert any("another run took it: the engine is asked to end" in line for line in said)
+    with pytest.raises(StackLockedError):
+        driver(tmp_path, "").preview(on_line=silent)
+
+
+def test_the_workers_own_credentials_do_not_stand_beside_the_connections(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "of the worker")
+    monkeypatch.setenv("AWS_PROFILE", "of the worker")
+    env = driver(tmp_path, 'say(kind="result", env=dict(os.environ))').preview(on_line=silent)["env"]
+    assert "of the worker" not in env.values()

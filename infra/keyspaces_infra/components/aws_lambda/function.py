@@ -109,7 +109,7 @@ class AwsLambda(pulumi.ComponentResource, ABC, Generic[Args]):
         role = aws.iam.Role(
             args.name,
             name=args.name,
-            assume_role_policy=trust("lambda.amazonaws.com", account_id=args.place.account_id),
+            assume_role_policy=trust("lambda.amazonaws.com"),
             tags=self._tags,
             opts=self._child,
         )

@@ -134,7 +134,7 @@ def test_without_variables_no_key_is_given_which_aws_would_forget() -> None:
     assert "environment" not in function
 
 
-def test_the_role_may_do_exactly_this_and_is_lambdas_for_this_account_alone() -> None:
+def test_the_role_may_do_exactly_this_and_is_lambdas_alone() -> None:
     recorder = asked_for()
     assert policy_of(recorder) == [
         LOGS,
@@ -149,7 +149,6 @@ def test_the_role_may_do_exactly_this_and_is_lambdas_for_this_account_alone() ->
                 "Effect": "Allow",
                 "Action": ["sts:AssumeRole"],
                 "Principal": {"Service": "lambda.amazonaws.com"},
-                "Condition": {"StringEquals": {"aws:SourceAccount": "123456789012"}},
             }
         ],
     }

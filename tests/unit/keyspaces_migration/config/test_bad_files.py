@@ -27,7 +27,6 @@ NULLABLE = {
     "encryption_key_arn",
     "backend",
     "comparison_lambda",
-    "call_schedule",
     "zip_version",
     "reserved_concurrency",
     "vpc",

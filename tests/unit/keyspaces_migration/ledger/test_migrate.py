@@ -128,7 +128,7 @@ def test_up_down_and_up_again_leaves_a_working_ledger(ledger: Ledger) -> None:
     assert ledger.milestones("flights") == ()
 
 
-@pytest.mark.parametrize("revision", ["r0001_", "r0003_backfill", "r0005_flag"])
+@pytest.mark.parametrize("revision", ["r0001", "r0003_backfill", "r0005_flag"])
 def test_what_is_recorded_lives_through_an_upgrade_and_back(ledger: Ledger, revision: str) -> None:
     (known,) = [name for name in known_revisions() if name.startswith(revision)]
     downgrade(ledger.database, revision=known)

@@ -38,7 +38,7 @@ def test_a_stack_is_anothers_until_it_is_given_back(stacks: StackLedger) -> None
         stacks.take(lease("b", run_id="two"), now=NOW, term=TERM)
     stacks.take(lease("b", run_id="two", stack="another"), now=NOW, term=TERM)
     stacks.release(lease("a"))
-    stacks.take(lease("b", run_id="two"), now=NOW, term=TERM)
+    assert stacks.take(lease("b", run_id="two"), now=NOW, term=TERM) is None
 
 
 def test_a_renewed_lease_lasts_and_one_that_ended_is_anybodys(stacks: StackLedger) -> None:
@@ -46,7 +46,7 @@ def test_a_renewed_lease_lasts_and_one_that_ended_is_anybodys(stacks: StackLedge
     stacks.renew(lease("a"), now=NOW + TERM, term=TERM)
     with pytest.raises(StackLeasedError):
         stacks.take(lease("b"), now=NOW + TERM * 1.5, term=TERM)
-    stacks.take(lease("b"), now=NOW + TERM * 2.5, term=TERM)
+    assert stacks.take(lease("b"), now=NOW + TERM * 2.5, term=TERM) == "worker-1", "left without being given back"
     with pytest.raises(LeaseLostError, match="another run took it"):
         stacks.renew(lease("a"), now=NOW + TERM * 2.5, term=TERM)
     stacks.release(lease("a"))

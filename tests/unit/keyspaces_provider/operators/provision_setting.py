@@ -21,7 +21,8 @@ from keyspaces_provider.evidence import Evidence
 from keyspaces_provider.ledger import ledger_from_connection
 from keyspaces_provider.run import MigrationRun, recorded_run
 
-MIGRATION = load_migration(Path(__file__).parents[4] / "dags/migrations/flights.yaml")
+FILE = Path(__file__).parents[4] / "dags/migrations/flights.yaml"
+MIGRATION = load_migration(FILE)
 DAG_ID, RUN_ID, LEDGER = "flights.provision", "run-1", MIGRATION.connections.ledger
 CHANGE: dict[str, Any] = {
     "op": "add",
@@ -49,6 +50,7 @@ class Setting:
     """One recorded run; the driver and Airflow's API say what is set here."""
 
     package: Path
+    file: Path
     answers: dict[str, Any]
 
     @property
@@ -122,7 +124,9 @@ def a_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Setti
         monkeypatch.setenv("PYTHONPATH", str(package.parent))
         monkeypatch.setattr("airflow.configuration.AIRFLOW_HOME", str(tmp_path / "home"))
         record()
-        yield Setting(package=package, answers=answers)
+        file = tmp_path / "flights.yaml"
+        file.write_text(FILE.read_text())
+        yield Setting(package=package, file=file, answers=answers)
         http.shutdown()
         thread.join()
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from keyspaces_migration.approval import ApprovalRefusedError
-from keyspaces_migration.ledger import ReportKind
+from keyspaces_migration.ledger import ConfigurationChangedError, ReportKind
 from keyspaces_migration.provisioning import PlanRefusedError
 from keyspaces_provider.evidence import Evidence, EvidenceDamagedError
 from keyspaces_provider.operators.provision import ApplyOperator, ApprovalNeededOperator, PreviewOperator
@@ -32,7 +32,9 @@ def preview(setting: Setting, plan: dict[str, Any]) -> Evidence:
 
 def apply(setting: Setting) -> dict[str, Any]:
     setting.driver_says({"kind": "result", "command": "up", "changes": [CHANGE], "outputs": {}})
-    return ApplyOperator(task_id="apply", ledger_conn_id=LEDGER).execute(setting.context)
+    return ApplyOperator(task_id="apply", migration_file=str(setting.file), ledger_conn_id=LEDGER).execute(
+        setting.context
+    )
 
 
 def operations(setting: Setting) -> list[str]:
@@ -113,5 +115,13 @@ def test_edited_evidence_is_never_applied(setting: Setting) -> None:
     file = Path(report.path.removeprefix("file://"))
     file.write_text(file.read_text().replace('"d1"', '"d2"'))
     with pytest.raises(EvidenceDamagedError):
+        apply(setting)
+    assert operations(setting) == ["preview"]
+
+
+def test_a_file_that_has_changed_since_the_run_began_applies_nothing(setting: Setting) -> None:
+    setting.answer(body=shown(preview(setting, PLAN)))
+    setting.file.write_text(setting.file.read_text().replace("CostCentre: rehearsal", "CostCentre: another"))
+    with pytest.raises(ConfigurationChangedError, match="Start a new run"):
         apply(setting)
     assert operations(setting) == ["preview"]

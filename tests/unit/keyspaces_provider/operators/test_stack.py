@@ -65,7 +65,9 @@ def preview(setting: Setting) -> None:
 
 def destroy(setting: Setting) -> Any:
     setting.driver_says({"kind": "result", "command": "destroy", "changes": [GONE], "outputs": {}})
-    return DestroyOperator(task_id="destroy", ledger_conn_id=LEDGER).execute(setting.context)
+    return DestroyOperator(task_id="destroy", migration_file=str(setting.file), ledger_conn_id=LEDGER).execute(
+        setting.context
+    )
 
 
 def test_what_was_approved_is_destroyed_and_what_stood_on_it_is_undone(setting: Setting) -> None:
