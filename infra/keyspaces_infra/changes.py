@@ -52,6 +52,7 @@ _OPS = {
 }
 _NOTHING = frozenset({"same", "read", "refresh"})
 _GRAVITY = list(Op)
+_REFRESH = "refresh"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,17 +120,22 @@ def read_drift(events: Iterable[EngineEvent], *, moved: frozenset[tuple[str, str
     """Collect from the events of a refresh what others have changed since the last update, in the order of URNs.
 
     Only inputs count: what AWS itself moves, such as a status, is no drift. `before` is what the state had, `after`
-    what is live. The engine says so in the outputs' events alone.
+    what is live. The engine says so in the outputs' event that ends a step of refresh; where a plan follows in the same
+    run, its steps end in such events too, and are no drift.
 
     Args:
         events: The engine's.
         moved: Inputs that AWS moves by itself, by the name of the resource and the input's path: no drift either.
     """
     found = {}
+    refreshed: set[str] = set()
     for event in events:
+        if (begun := event.resource_pre_event) is not None:
+            (refreshed.add if _kind(begun.metadata) == _REFRESH else refreshed.discard)(begun.metadata.urn)
         step = event.res_outputs_event
-        if step is None or step.metadata.type.startswith("pulumi:"):
+        if step is None or step.metadata.type.startswith("pulumi:") or step.metadata.urn not in refreshed:
             continue
+        refreshed.discard(step.metadata.urn)
         change = _drift(step.metadata, moved=moved)
         if change is not None:
             found[change.urn] = change
@@ -137,10 +143,7 @@ def read_drift(events: Iterable[EngineEvent], *, moved: frozenset[tuple[str, str
 
 
 def _drift(step: StepEventMetadata, *, moved: frozenset[tuple[str, str]]) -> Change | None:
-    kind = str(getattr(step.op, "value", step.op))
-    gone = kind == "delete"
-    if not gone and kind not in ("update", "refresh"):
-        return None
+    gone = _kind(step) == "delete"
     before, after = _differing(step, gone=gone)
     if not gone:
         before, after = (
@@ -195,7 +198,7 @@ def digest(*, stack: str, migration_digest: str, plan: bytes, changes: Iterable[
 
 
 def _change(step: StepEventMetadata) -> Change | None:
-    kind = str(getattr(step.op, "value", step.op))
+    kind = _kind(step)
     if kind in _NOTHING or step.type == _STACK_TYPE:
         return None
     if kind not in _OPS:
@@ -234,6 +237,10 @@ def _replace_keys(step: StepEventMetadata) -> tuple[str, ...]:
         if str(getattr(diff.diff_kind, "value", diff.diff_kind)).endswith("-replace")
     )
     return tuple(exact or sorted(step.keys or ()))
+
+
+def _kind(step: StepEventMetadata) -> str:
+    return str(getattr(step.op, "value", step.op))
 
 
 def name_of(urn: str) -> str:

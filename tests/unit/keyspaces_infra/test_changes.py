@@ -144,24 +144,36 @@ def looked(op: str, *, kind: str = TABLE_TYPE, **metadata: Any) -> EngineEvent:
     return EngineEvent.from_json({"sequence": 1, "timestamp": 1, "resOutputsEvent": {"metadata": content}})
 
 
+LOOKS = step("refresh")
+
+
 def test_drift_is_what_a_refresh_found_in_the_inputs() -> None:
     old, new = state(ttl={"status": "ENABLED"}, name="t"), state(ttl={"status": "DISABLED"}, name="t")
-    (drift,) = read_drift([looked("update", old=old, new=new)])
+    (drift,) = read_drift([LOOKS, looked("update", old=old, new=new)])
     assert (drift.op, drift.before, drift.after) == (Op.CHANGE, {"ttl.status": "ENABLED"}, {"ttl.status": "DISABLED"})
-    (gone,) = read_drift([looked("delete", old=old)])
+    (gone,) = read_drift([LOOKS, looked("delete", old=old)])
     assert (gone.op, gone.after) == (Op.DELETE, None)
 
 
 def test_what_aws_moves_by_itself_is_no_drift() -> None:
     old, new = {**state(name="t"), "outputs": {"status": "UPDATING"}}, {**state(name="t"), "outputs": {}}
-    assert read_drift([looked("update", old=old, new=new), looked("same", old=old, new=new)]) == ()
-    assert read_drift([step("refresh", old=old)]) == ()
+    assert read_drift([LOOKS, looked("update", old=old, new=new)]) == ()
+    assert read_drift([LOOKS]) == ()
+
+
+def test_a_plan_in_the_same_run_is_no_drift() -> None:
+    left, live = state(ttl={"status": "ENABLED"}), state(ttl={"status": "DISABLED"})
+    looking = [LOOKS, looked("update", old=left, new=live)]
+    planned = [step("update", old=live, new=left), looked("update", old=live, new=left)]
+    (drift,) = read_drift([*looking, *planned])
+    assert (drift.before, drift.after) == ({"ttl.status": "ENABLED"}, {"ttl.status": "DISABLED"})
+    assert read_drift(planned) == ()
 
 
 def test_what_auto_scaling_moves_and_what_is_empty_is_no_drift() -> None:
     units = "capacitySpecification.readCapacityUnits"
     old = state(capacitySpecification={"readCapacityUnits": 10}, staticColumns=[])
     new = state(capacitySpecification={"readCapacityUnits": 50})
-    assert read_drift([looked("update", old=old, new=new)], moved=frozenset({("t", units)})) == ()
-    (drift,) = read_drift([looked("update", old=old, new=new)], moved=frozenset({("another", units)}))
+    assert read_drift([LOOKS, looked("update", old=old, new=new)], moved=frozenset({("t", units)})) == ()
+    (drift,) = read_drift([LOOKS, looked("update", old=old, new=new)], moved=frozenset({("another", units)}))
     assert (drift.before, drift.after) == ({units: 10}, {units: 50})
