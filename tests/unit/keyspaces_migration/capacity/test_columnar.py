@@ -164,6 +164,18 @@ def test_a_column_of_nulls_only_and_one_in_a_dictionary() -> None:
     assert batch_sizes(*batch(encoded, "text")).throughput_bytes.tolist() == [10, 11, 10]
 
 
+@pytest.mark.parametrize("scale", [0, 2])
+def test_decimals_at_the_edges_of_a_byte_are_sized_as_row_by_row(scale: int) -> None:
+    edges = [sign * 2**bits + near for bits in (7, 8, 15, 16, 63, 64, 119) for sign in (1, -1) for near in (-1, 0, 1)]
+    values = pa.array([Decimal(edge).scaleb(-scale, decimal.Context(prec=50)) for edge in [0, *edges]])
+    assert_equal_to_row_by_row(*batch(values, "decimal"))
+
+
+def test_whole_numbers_in_text_are_sized_without_sign_and_zeros() -> None:
+    sizes = batch_sizes(*batch(pa.array(["+00012300", "-0", "7"]), "varint"))
+    assert sizes.throughput_bytes.tolist() == [8 + 1 + 3, 8 + 1 + 2, 8 + 1 + 2]
+
+
 def test_the_json_text_of_a_collection_is_decoded_by_what_the_caller_passes() -> None:
     texts = pa.array(["[1, 200]", None, "[]"])
     sizes = batch_sizes(*batch(texts, "list<int>"), decode=lambda value, _: json.loads(value))

@@ -162,6 +162,9 @@ def test_integers_are_metered_by_their_significant_digits(value: int, wanted: in
     assert integer_bytes(value) == wanted
 
 
+EVERY_KIND = {"k": "text", "v": "int", "a": "address", "b": "blob", "n": "decimal", "l": "list<text>"}
+
+
 @pytest.mark.parametrize(
     ("row", "said"),
     [
@@ -170,12 +173,17 @@ def test_integers_are_metered_by_their_significant_digits(value: int, wanted: in
         ({"k": "x", "v": "one"}, "column v has no value of int"),
         ({"k": "x", "v": True}, "column v has no value of int"),
         ({"k": "x", "w": 1}, "no columns of the table: w"),
+        ({"k": "x", "a": {"town": "Ulm"}}, "column a has no value of address: the type has no field town"),
+        ({"k": "x", "a": ("Ulm", "Bonn")}, "column a has no value of address: it has 2 parts, and the type 1"),
+        ({"k": "x", "b": "text"}, "column b has no value of blob"),
+        ({"k": "x", "n": Decimal("NaN")}, "column n has no value of decimal"),
+        ({"k": "x", "l": "ab"}, "column l has no value of list<text>"),
     ],
 )
 @pytest.mark.parametrize("nulls", Nulls)
 def test_a_row_that_is_none_of_the_table_is_refused(row: dict[str, Any], said: str, nulls: Nulls) -> None:
     with pytest.raises(RowUnusableError, match=said):
-        row_size(row, shape({"k": "text", "v": "int"}, nulls=nulls))
+        row_size(row, shape(EVERY_KIND, nulls=nulls, user_types={"address": {"city": parse_type("text")}}))
 
 
 @pytest.mark.parametrize("unknown", ["duration", "counter", "vector<float, 3>", "address", "list<frozen<address>>"])
