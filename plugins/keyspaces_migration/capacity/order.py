@@ -56,8 +56,8 @@ class Recommendations:
 
     @property
     def ends_in_time(self) -> bool:
-        """Whether every table has an order, and all loads at the barrier end in time together."""
-        return self.hours_at_barrier <= BARRIER_HOURS and all(each.order for each in self.tables.values())
+        """Whether all loads at the barrier end in time together; never with a table that has no order."""
+        return self.hours_at_barrier <= BARRIER_HOURS
 
 
 def recommend(works: Mapping[str, TableWork], *, budget: LoadBudget, prices: Prices) -> Recommendations:

@@ -109,6 +109,16 @@ def test_changed_rows_bring_static_data_of_at_most_their_partitions() -> None:
     assert many.write_units == pytest.approx(2 * many.rows)
 
 
+def test_the_largest_partition_has_its_share_of_what_changed() -> None:
+    table = of_hours(4, largest_partition_units=2 * HOUR_UNITS, changed_rows_per_s=500)
+    budget = LoadBudget(write_units_per_s=4_000, hours_to_barrier=0)
+    found = history_first(table, budget=budget, prices=US_EAST_1)
+    assert found.before_barrier is not None
+    assert found.before_barrier.hours == pytest.approx(2)  # 1 h by the budget
+    # 1 h of units changed, a quarter of the table: a quarter of the partition is 0.5 h, and by the budget 0.25 h
+    assert found.at_barrier.hours == pytest.approx(0.5)
+
+
 def test_without_versions_the_second_load_is_a_whole_one() -> None:
     found = history_first(of_hours(10, has_versions=False), budget=BUDGET, prices=US_EAST_1)
     assert found.at_barrier.rows == 10 * HOUR_UNITS + 10 * 3_600
@@ -175,6 +185,12 @@ def test_tables_that_fit_alone_and_not_together_do_not_end_in_time() -> None:
     found = recommend(works, budget=BUDGET, prices=US_EAST_1)
     assert found.hours_at_barrier == pytest.approx(80)
     assert not found.ends_in_time
+
+
+def test_a_table_with_unfrozen_lists_counts_with_its_second_load_even_where_that_is_larger() -> None:
+    found = recommend({"t": of_hours(10, has_unfrozen_lists=True, has_versions=False)}, budget=BUDGET, prices=US_EAST_1)
+    assert found.tables["t"].order is LoadOrder.HISTORY_FIRST
+    assert found.hours_at_barrier == found.tables["t"].history_first.at_barrier.hours > 10
 
 
 def test_a_table_without_an_order_keeps_the_migration_from_ending_in_time() -> None:
