@@ -140,7 +140,13 @@ def test_what_the_state_protects_is_refused_whatever_the_new_program_says() -> N
 
 
 def looked(op: str, *, kind: str = TABLE_TYPE, **metadata: Any) -> EngineEvent:
-    content = {"op": op, "urn": f"urn:pulumi:test::keyspaces-migration::{kind}::t", "type": kind, "provider": "", **metadata}
+    content = {
+        "op": op,
+        "urn": f"urn:pulumi:test::keyspaces-migration::{kind}::t",
+        "type": kind,
+        "provider": "",
+        **metadata,
+    }
     return EngineEvent.from_json({"sequence": 1, "timestamp": 1, "resOutputsEvent": {"metadata": content}})
 
 
