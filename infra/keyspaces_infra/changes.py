@@ -24,6 +24,7 @@ _WHAT = {KEYSPACE_TYPE: ("keyspace", "its rows"), "aws:sqs/queue:Queue": ("queue
 _PROTECTED = ("resource", "what it holds")
 _UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"  # how the engine writes a string that is known only after `up`
 _STACK_TYPE = "pulumi:pulumi:Stack"
+_COMPONENTS = "keyspaces-migration:"  # they hold others together, and nothing of AWS stands for them
 
 
 class Op(StrEnum):
@@ -199,7 +200,7 @@ def digest(*, stack: str, migration_digest: str, plan: bytes, changes: Iterable[
 
 def _change(step: StepEventMetadata) -> Change | None:
     kind = _kind(step)
-    if kind in _NOTHING or step.type == _STACK_TYPE:
+    if kind in _NOTHING or step.type == _STACK_TYPE or step.type.startswith(_COMPONENTS):
         return None
     if kind not in _OPS:
         raise UnknownStepError(f"step {kind!r} for {step.urn}")

@@ -183,3 +183,7 @@ def test_what_auto_scaling_moves_and_what_is_empty_is_no_drift() -> None:
     assert read_drift([LOOKS, looked("update", old=old, new=new)], moved=frozenset({("t", units)})) == ()
     (drift,) = read_drift([LOOKS, looked("update", old=old, new=new)], moved=frozenset({("another", units)}))
     assert (drift.before, drift.after) == ({units: 10}, {units: 50})
+
+
+def test_a_component_is_no_change_of_its_own() -> None:
+    assert read_changes([step("create", kind="keyspaces-migration:index:FeatureFlag")]) == ()
