@@ -2,10 +2,11 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from threading import Event, Thread
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from cassandra import OperationTimedOut, ReadTimeout, WriteTimeout
@@ -86,16 +87,20 @@ class CqlAccess:
     in_flight: int = 16
     backoff: Backoff = field(default_factory=Backoff)
     on_throttle: Callable[[str], None] = lambda _line: None
-    _cancelled: Event = field(default_factory=Event, init=False)
+    _cancelled: Future[None] = field(default_factory=Future, init=False, repr=False)
 
     def cancel(self) -> None:
         """Let what runs end with AccessCancelledError. CQL has no request to cancel another, so the session is closed.
 
-        It returns at once, and is safe in a signal handler: a thread of its own closes the session, as the thread that
-        was interrupted may hold the driver's locks.
+        It returns at once, and is safe in a signal handler: a thread of its own does it, as the thread that was
+        interrupted may hold a lock, the driver's or its own.
         """
-        self._cancelled.set()
-        Thread(target=self.session.cluster.shutdown, name="close-cancelled-session", daemon=True).start()
+        Thread(target=self._give_up, name="close-cancelled-session", daemon=True).start()
+
+    def _give_up(self) -> None:
+        if self._cancelled.set_running_or_notify_cancel():
+            self._cancelled.set_result(None)
+        self.session.cluster.shutdown()
 
     def prepare(self, text: str) -> PreparedStatement:
         """Prepare a statement.
@@ -104,8 +109,10 @@ class CqlAccess:
             StoreError: The store refuses it or does not answer.
             AccessCancelledError: It was cancelled.
         """
-        with self._errors():
-            statement = self.session.prepare(text)
+        # The driver has no asynchronous one, and may not end this one when its session is closed under it.
+        prepared: Future[PreparedStatement] = Future()
+        Thread(target=_settle, args=(prepared, self.session.prepare, text), name="prepare", daemon=True).start()
+        statement = self._wait_for(prepared, prepared)
         statement.fetch_size = self.page_rows
         return statement
 
@@ -123,8 +130,8 @@ class CqlAccess:
         if not prepared.result_metadata:
             raise NotAQueryError(f"no answer in rows: {text}")
         prepared.is_idempotent = True
-        bound = bind(prepared, values)
-        columns = tuple(Column(name=each.name, cql_type=each.type) for each in prepared.result_metadata)
+        bound = bind(prepared, values, whole=True)
+        columns = tuple(Column(name=name, cql_type=kind) for _, _, name, kind in prepared.result_metadata)
         return Answer(columns=columns, fetch=partial(self._page, bound))
 
     def answers_in_rows(self, text: str) -> bool:
@@ -197,8 +204,11 @@ class CqlAccess:
                     take()
             while under_way:
                 take()
-        except (StoreError, AccessCancelledError) as error:
-            done = len(answers) + _drain(under_way)
+        except AccessCancelledError as error:
+            error.add_note(f"{len(answers)} of {len(requests)} requests were acknowledged")
+            raise
+        except StoreError as error:
+            done = len(answers) + self._drain(under_way)
             error.add_note(f"{done} of {len(requests)} requests were acknowledged")
             raise
         return answers
@@ -207,15 +217,25 @@ class CqlAccess:
         waits_s = self.backoff.waits_s()
         while True:
             try:
-                with self._errors():
-                    return future.result()
+                return self._result_of(future)
             except StoreTimeoutError as error:
                 wait_s = next(waits_s, None) if repeatable and may_pass(error) else None
                 if wait_s is None:
                     raise
                 self.on_throttle(f"No answer from {error.host}; the next try is in {wait_s:g} s. {error.found}")
-            self._cancelled.wait(wait_s)
+            wait({self._cancelled}, timeout=wait_s)
             future = again()
+
+    def _result_of(self, future: ResponseFuture) -> ResultSet:
+        # The driver never ends a request that it meant to try again when its session is closed.
+        settled: Future[None] = Future()
+        future.add_callbacks(callback=lambda _: settled.set_result(None), errback=lambda _: settled.set_result(None))
+        return self._wait_for(settled, future)
+
+    def _wait_for(self, settled: Future[Any], future: Any) -> Any:  # noqa: ANN401 - the driver ships no types
+        wait({settled, self._cancelled}, return_when=FIRST_COMPLETED)
+        with self._errors():
+            return future.result()
 
     def _send(self, request: Statement, *, paging_state: bytes | None = None) -> ResponseFuture:
         with self._errors():
@@ -228,18 +248,25 @@ class CqlAccess:
     @contextmanager
     def _errors(self) -> Iterator[None]:
         """The driver's errors as ours; whatever it raises once its session is closed under it, as the cancellation."""
-        self._stop_if_cancelled()
+        if self._cancelled.done():
+            raise AccessCancelledError("stopped; a request under way may have been carried out")
         try:
             with store_errors(self.settings):
                 yield
         except Exception as error:
-            if self._cancelled.is_set():
+            if self._cancelled.running() or self._cancelled.done():
                 raise AccessCancelledError("stopped; a request under way may have been carried out") from error
             raise
 
-    def _stop_if_cancelled(self) -> None:
-        if self._cancelled.is_set():
-            raise AccessCancelledError("stopped before the next request was sent")
+    def _drain(self, under_way: deque[tuple[Statement, ResponseFuture]]) -> int:
+        """Wait for what is under way, and return how many succeeded."""
+        settled = 0
+        for _, future in under_way:
+            # The first error is being raised; of these it only counts that they are none of the acknowledged ones.
+            with suppress(StoreError):
+                self._result_of(future)
+                settled += 1
+        return settled
 
 
 def may_pass(error: StoreTimeoutError) -> bool:
@@ -258,13 +285,9 @@ def _batch(statements: Batch, kind: BatchKind) -> BatchStatement:
     return batch
 
 
-def _drain(under_way: deque[tuple[Statement, ResponseFuture]]) -> int:
-    """Wait for what is under way, and return how many succeeded. Their errors are those of the first, or its kind."""
-    settled = 0
-    for _, future in under_way:
-        try:
-            future.result()
-        except Exception:  # noqa: BLE001, S112 - the first error is being raised; this one is only not counted
-            continue
-        settled += 1
-    return settled
+def _settle(result: Future[Any], call: Callable[..., Any], *arguments: object) -> None:
+    """Call, and hand what comes of it to the thread that waits for it."""
+    try:
+        result.set_result(call(*arguments))
+    except Exception as error:  # noqa: BLE001 - raised where the result is asked for
+        result.set_exception(error)

@@ -20,17 +20,22 @@ Values = Sequence[object] | Mapping[str, object]
 _UNBINDABLE = (TypeError, ValueError, OverflowError, ArithmeticError, AttributeError, struct.error)
 
 
-def bind(prepared: "PreparedStatement", values: Values) -> "BoundStatement":
+def bind(prepared: "PreparedStatement", values: Values, *, whole: bool = False) -> "BoundStatement":
     """Bind values to a statement. None is CQL's null; a name that is left out leaves its column as it is.
 
     Text for a column of another scalar type is read as that type: numbers, `true` and `false`, ISO 8601 times, UUIDs,
     and blobs as 0x and hexadecimal digits.
 
+    Args:
+        prepared: The statement.
+        values: Of it.
+        whole: Whether no name may be left out, as in a query.
+
     Raises:
         StatementValuesError: Too few or too many, a name that the statement does not have, or a value of another type.
     """
     columns = prepared.column_metadata
-    given = _by_name(columns, values) if isinstance(values, Mapping) else _by_place(columns, values)
+    given = _by_name(columns, values, whole=whole) if isinstance(values, Mapping) else _by_place(columns, values)
     types = {column.name: column.type.typename for column in columns}
     try:
         typed = (
@@ -53,8 +58,11 @@ def read_text(value: object, typename: str) -> object:
     return reader(value) if isinstance(value, str) and reader else value
 
 
-def _by_name(columns: Sequence[Any], values: Mapping[str, object]) -> dict[str, object]:
-    if unknown := values.keys() - {column.name for column in columns}:
+def _by_name(columns: Sequence[Any], values: Mapping[str, object], *, whole: bool) -> dict[str, object]:
+    known = {column.name for column in columns}
+    if whole and (missing := known - values.keys()):
+        raise StatementValuesError(f"no value is given for {', '.join(sorted(missing))}")
+    if unknown := values.keys() - known:
         names = ", ".join(sorted(unknown))
         raise StatementValuesError(f"no value of the statement is named {names}; they are {_wanted(columns)}")
     return dict(values)

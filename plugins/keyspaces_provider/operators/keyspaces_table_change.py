@@ -98,8 +98,8 @@ class KeyspacesTableOperator(BaseOperator):
             asked = self.ask(client, live)
             if asked and changed:
                 raise TableDiffersError(
-                    f"table {self.full_name} took the change, became ACTIVE, and is not as asked for. See who else changes "
-                    "it, then clear this task."
+                    f"table {self.full_name} took the change, became ACTIVE, and is not as asked for. See who "
+                    "else changes it, then clear this task."
                 )
             if asked:
                 self.log.info("AWS was asked to change table %s", self.full_name)
