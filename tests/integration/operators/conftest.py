@@ -73,18 +73,27 @@ def admin(local_keyspaces: LocalKeyspacesNode) -> Iterator[LocalKeyspacesAdmin]:
     client.change_settings(**settings)
 
 
-@pytest.fixture(autouse=True)
-def connections(
-    local_keyspaces: LocalKeyspacesNode, control_plane: KeyspacesControlPlane, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(scope="module")
+def environment(local_keyspaces: LocalKeyspacesNode, control_plane: KeyspacesControlPlane) -> dict[str, str]:
     """Airflow connections to the node, as what a Cassandra and what Keyspaces would be, and to the control plane."""
     node = {"host": local_keyspaces.host, "port": local_keyspaces.port}
     extra = {"tls": False, "local_data_center": DATA_CENTER, "consistency": "LOCAL_QUORUM"}
     aws = {"region_name": "us-east-1", "service_config": {"keyspaces": {"endpoint_url": control_plane.url}}}
-    give_connection(monkeypatch, CASSANDRA, conn_type="apache_cassandra", extra=extra, **node)
-    give_connection(monkeypatch, KEYSPACES, conn_type="amazon_keyspaces", extra=extra, **node)
-    give_connection(monkeypatch, AWS, conn_type="aws", login="test", password="test", extra=aws)
+    return dict(
+        [
+            connection(CASSANDRA, conn_type="apache_cassandra", extra=extra, **node),
+            connection(KEYSPACES, conn_type="amazon_keyspaces", extra=extra, **node),
+            connection(AWS, conn_type="aws", login="test", password="test", extra=aws),
+        ]
+    )
 
 
-def give_connection(monkeypatch: pytest.MonkeyPatch, conn_id: str, **fields: Any) -> None:
-    monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(fields))
+@pytest.fixture(autouse=True)
+def connections(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+
+def connection(conn_id: str, **fields: Any) -> tuple[str, str]:
+    """The environment variable that Airflow takes for a connection."""
+    return f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(fields)
