@@ -13,6 +13,7 @@ with DAG("example_keyspaces_warm_throughput", schedule=None, doc_md=__doc__, tag
         region="us-east-1",
         keyspace="shop",
         table="visits",
+        read_units_per_s=15_000,
         write_units_per_s=20_000,
         look_every=timedelta(seconds=1),
     )

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
-from cassandra.cqltypes import UserType
+from cassandra.cqltypes import UserType, VectorType
 
 from keyspaces_migration.cql_access.errors import ResultTypeError
 
@@ -72,7 +72,7 @@ def form_of(cql_type: CqlTypeClass) -> ArrowForm:  # noqa: PLR0911 # one return 
     name = cql_type.typename
     if name in _SCALARS:
         return _SCALARS[name]
-    if name == "vector":
+    if issubclass(cql_type, VectorType):
         element = form_of(cql_type.subtype)
         return ArrowForm(type=pa.list_(element.type, cql_type.vector_size), convert=partial(_each, element))
     parts = [form_of(each) for each in cql_type.subtypes]

@@ -78,7 +78,10 @@ class WarmThroughput:
         return {name: unit for name, unit in units.items() if unit is not None}
 
     def pending(self, live: Mapping[str, Any]) -> dict[str, Any]:
-        """What UpdateTable is still to be asked for. A table that is warmer than asked for is left as it is."""
-        found = live.get("warmThroughputSpecification", {})
-        warm = all(found.get(name, 0) >= unit for name, unit in self.to_request().items())
-        return {} if warm else {"warmThroughputSpecification": self.to_request()}
+        """What UpdateTable is still to be asked for. What is warmer already, or not asked for, stays as it is."""
+        found, asked = live.get("warmThroughputSpecification", {}), self.to_request()
+        if all(found.get(name, 0) >= unit for name, unit in asked.items()):
+            return {}
+        kept = {name: found[name] for name in ("readUnitsPerSecond", "writeUnitsPerSecond") if name in found}
+        warmest = {name: max(unit, kept.get(name, 0)) for name, unit in (kept | asked).items()}
+        return {"warmThroughputSpecification": warmest}

@@ -78,8 +78,15 @@ class KeyspacesTableOperator(BaseOperator):
         """
         return self._go(context, changed=False)
 
-    def go_on(self, context: "Context", event: dict[str, Any], *, changed: bool) -> dict[str, Any]:
-        """Go on when the triggerer has seen the table ACTIVE. Errors are those of `execute`."""
+    def go_on(self, context: "Context", event: dict[str, Any]) -> dict[str, Any]:
+        """Go on when somebody else's change has ended. Errors are those of `execute`."""
+        return self._go_on(context, event, changed=False)
+
+    def finish(self, context: "Context", event: dict[str, Any]) -> dict[str, Any]:
+        """Look at the table when our change has ended. Errors are those of `execute`."""
+        return self._go_on(context, event, changed=True)
+
+    def _go_on(self, context: "Context", event: dict[str, Any], *, changed: bool) -> dict[str, Any]:
         from keyspaces_migration.keyspaces_api import TablesNotActiveError
 
         if "error" in event:
@@ -131,7 +138,7 @@ class KeyspacesTableOperator(BaseOperator):
             tables=[self.table],
             look_every_s=self.look_every.total_seconds(),
         )
-        self.defer(trigger=trigger, method_name="go_on", kwargs={"changed": changed}, timeout=self.active_within)
+        self.defer(trigger=trigger, method_name="finish" if changed else "go_on", timeout=self.active_within)
 
     def update(self, client: Any, change: Mapping[str, Any]) -> bool:  # noqa: ANN401
         """Ask for a change, if there is any, and say whether there was. Errors are boto3's."""

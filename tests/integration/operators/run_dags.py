@@ -6,7 +6,9 @@ import sys
 from typing import Any
 
 from airflow.models.dagrun import DagRun
+from airflow.models.taskinstance import TaskInstance
 from airflow.utils.session import create_session
+from sqlalchemy.orm import Session
 
 
 def outcome(run: DagRun) -> dict[str, Any]:
@@ -23,6 +25,12 @@ def outcome(run: DagRun) -> dict[str, Any]:
                 for task in tasks
             ],
         }
+
+
+def returned(task: TaskInstance, session: Session) -> Any:
+    """XCom's answer for one task of several made from one is a sequence of that one."""
+    found = task.xcom_pull(task.task_id, map_indexes=[task.map_index], session=session)
+    return next(iter(found), None)
 
 
 def main() -> None:
