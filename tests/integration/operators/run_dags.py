@@ -20,7 +20,7 @@ def outcome(run: DagRun) -> dict[str, Any]:
                 {
                     "task_id": task.task_id,
                     "state": task.state,
-                    "returned": task.xcom_pull(task.task_id, session=session),
+                    "returned": returned(task, session),
                 }
                 for task in tasks
             ],
@@ -28,9 +28,7 @@ def outcome(run: DagRun) -> dict[str, Any]:
 
 
 def returned(task: TaskInstance, session: Session) -> Any:
-    """XCom's answer for one task of several made from one is a sequence of that one."""
-    found = task.xcom_pull(task.task_id, map_indexes=[task.map_index], session=session)
-    return next(iter(found), None)
+    return task.xcom_pull(task.task_id, map_indexes=task.map_index, session=session)
 
 
 def main() -> None:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[3]
 FILES = sorted((ROOT / "example_dags").glob("*.py"))
-PROVIDER = ROOT / "plugins" / "keyspaces_provider"
 TABLES = (
     "orders (customer bigint, placed timestamp, total decimal, PRIMARY KEY (customer, placed))",
     "carts (cart text PRIMARY KEY, items list<text>)",
@@ -93,19 +92,6 @@ def test_it_succeeds_both_times(runs: dict[str, list[dict[str, Any]]], file: Pat
     mine = runs[f"example_{file.stem}"]
     assert [run["state"] for run in mine] == ["success", "success"], mine
     assert all(task["state"] == "success" for run in mine for task in run["tasks"])
-
-
-def test_every_operator_and_sensor_of_general_use_has_an_example() -> None:
-    files = ("operators/cql.py", "operators/export_table.py", "operators/keyspaces_table.py", "sensors/cql.py")
-    names = {
-        line.split()[1].split("(")[0]
-        for file in files
-        for line in (PROVIDER / file).read_text().splitlines()
-        if line.startswith("class ") and line.split("(")[0].endswith(("Operator", "Sensor"))
-    } - {"CqlOperator"}
-    used = "\n".join(file.read_text() for file in FILES)
-    assert len(names) == 8
-    assert {name for name in (*names, "KeyspacesTableActiveSensor") if f"{name}" not in used} == set()
 
 
 def test_batches_and_few_rows(runs: dict[str, list[dict[str, Any]]]) -> None:
