@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import threading
+import time
 import uuid
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -285,8 +286,11 @@ class TestKilling:
         sender = threading.Thread(target=send_when, args=(lambda: operator._access is not None,))
         try:
             sender.start()
+            began = time.monotonic()
             with pytest.raises(AccessCancelledError):
                 operator.execute({})
+            # Well before the request's own time-out of 10 s.
+            assert time.monotonic() - began < 6
         finally:
             signal.signal(signal.SIGTERM, before)
         sender.join(timeout=5)
