@@ -9,7 +9,8 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
 ACTIVE = "ACTIVE"
-STILL_COMING = frozenset({"CREATING", "UPDATING"})
+UPDATING = "UPDATING"
+STILL_COMING = frozenset({"CREATING", UPDATING})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +91,12 @@ class TablesActiveTrigger(BaseTrigger):
 
         client = account_client("keyspaces", aws_conn_id=self.aws_conn_id, region=self.region, roles=self.roles)
         found = {
-            table: str(client.get_table(keyspaceName=self.keyspace, tableName=table)["status"]) for table in self.tables
+            table: status_of(client.get_table(keyspaceName=self.keyspace, tableName=table)) for table in self.tables
         }
         return TableStatuses(keyspace=self.keyspace, found=found)
+
+
+def status_of(live: Mapping[str, Any]) -> str:
+    """The status in an answer of GetTable; a table that is still being warmed has one of its own for that."""
+    warming = live.get("warmThroughputSpecification", {}).get("status") == UPDATING
+    return UPDATING if warming and live["status"] == ACTIVE else str(live["status"])

@@ -1,0 +1,48 @@
+"""Files that tasks write for others, on the worker's disk or in an object store."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+from keyspaces_migration.errors import MigrationError
+
+if TYPE_CHECKING:
+    from airflow.sdk import ObjectStoragePath
+
+
+class OutputNotWrittenError(MigrationError):
+    """The object store or the disk refused the file. Nothing is left of it that looks whole."""
+
+
+def object_path(path: str, *, conn_id: str | None) -> "ObjectStoragePath":
+    """Return a path such as s3://bucket/folder; its credentials are those of the connection."""
+    from airflow.sdk import ObjectStoragePath
+
+    return ObjectStoragePath(path, conn_id=conn_id)
+
+
+@contextmanager
+def new_file(path: "ObjectStoragePath") -> Iterator[BinaryIO]:
+    """Open a file to be written in the block; one of that name is replaced. Whatever fails in it, no file is left.
+
+    Raises:
+        OutputNotWrittenError: It can't be written; the message has the path and the reason.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        opening: Any = path.open  # universal_pathlib does not type it
+        file = cast("BinaryIO", opening("wb"))
+    except OSError as error:
+        raise _refused(path, error) from error
+    try:
+        with file:
+            yield file
+    except BaseException as error:
+        path.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise _refused(path, error) from error
+        raise
+
+
+def _refused(path: "ObjectStoragePath", error: OSError) -> OutputNotWrittenError:
+    return OutputNotWrittenError(f"{path} can't be written: {error}. Check the path and the rights of its connection.")
