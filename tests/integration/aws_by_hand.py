@@ -88,6 +88,9 @@ def changes_of_the_rest(stack: AwsStack) -> dict[str, Callable[[], object]]:
         "alarm": lambda: cloudwatch.put_metric_alarm(
             AlarmName=NAME, Namespace="AWS/Lambda", MetricName="Errors", Statistic="Sum", **alarm
         ),
+        "any-alarm": lambda: cloudwatch.put_composite_alarm(
+            AlarmName=f"{NAME}-any", AlarmRule=f'ALARM("{NAME}")', AlarmDescription="by hand"
+        ),
         "alarm-of-queries": lambda: cloudwatch.disable_alarm_actions(AlarmNames=[f"{NAME}-of-queries"]),
         "application": lambda: flags.update_application(ApplicationId=application["Id"], Description="by hand"),
         "environment": lambda: flags.update_environment(

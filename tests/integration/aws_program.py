@@ -247,7 +247,7 @@ def declare_watching(edition: Edition, options: pulumi.ResourceOptions) -> None:
     aws.cloudwatch.LogGroup(
         "logs", name=edition.log_group, retention_in_days={1: 1, 2: 3}[edition.number], tags={"A": "b"}, opts=options
     )
-    aws.cloudwatch.MetricAlarm(
+    alarm = aws.cloudwatch.MetricAlarm(
         "alarm",
         name="provider-test",
         namespace="AWS/Lambda",
@@ -268,7 +268,7 @@ def declare_watching(edition: Edition, options: pulumi.ResourceOptions) -> None:
         stat="Sum",
         dimensions={"FunctionName": "provider-test"},
     )
-    aws.cloudwatch.MetricAlarm(
+    of_queries = aws.cloudwatch.MetricAlarm(
         "alarm-of-queries",
         name="provider-test-of-queries",
         evaluation_periods=1,
@@ -279,6 +279,13 @@ def declare_watching(edition: Edition, options: pulumi.ResourceOptions) -> None:
             aws.cloudwatch.MetricAlarmMetricQueryArgs(id="errors", metric=metric),
         ],
         opts=options,
+    )
+    aws.cloudwatch.CompositeAlarm(
+        "any-alarm",
+        alarm_name="provider-test-any",
+        alarm_description=edition.name,
+        alarm_rule='ALARM("provider-test") OR ALARM("provider-test-of-queries")',
+        opts=pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=[alarm, of_queries])),
     )
 
 

@@ -211,6 +211,10 @@ def rest_is_as_said(stack: AwsStack, said: Edition) -> None:
     assert group["logGroupName"] == said.log_group
     assert group["retentionInDays"] == {1: 1, 2: 3}[said.number]
     alarms = stack.client("cloudwatch").describe_alarms(AlarmNamePrefix=NAME)["MetricAlarms"]
+    kinds = {"AlarmNamePrefix": NAME, "AlarmTypes": ["CompositeAlarm"]}
+    (composite,) = stack.client("cloudwatch").describe_alarms(**kinds)["CompositeAlarms"]
+    assert composite["AlarmDescription"] == said.name
+    assert composite["AlarmRule"] == 'ALARM("provider-test") OR ALARM("provider-test-of-queries")'
     alarm, of_queries = sorted(alarms, key=lambda each: str(each["AlarmName"]))
     assert (alarm["EvaluationPeriods"], alarm["Threshold"]) == (said.number, 1.5)
     assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": NAME}]
@@ -274,6 +278,7 @@ def inventory(stack: AwsStack) -> dict[str, Any]:
         "schedules": len(stack.client("scheduler").list_schedules()["Schedules"]),
         "log groups": len(stack.client("logs").describe_log_groups(logGroupNamePrefix="/provider")["logGroups"]),
         "alarms": len(stack.client("cloudwatch").describe_alarms()["MetricAlarms"]),
+        "composite": len(stack.client("cloudwatch").describe_alarms(AlarmTypes=["CompositeAlarm"])["CompositeAlarms"]),
         "applications": len(flags.list_applications()["Items"]),
         "strategies": len(flags.list_deployment_strategies()["Items"]),
         "targets": len(scaling_client.describe_scalable_targets(ServiceNamespace="cassandra")["ScalableTargets"]),
