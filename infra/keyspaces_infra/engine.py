@@ -75,12 +75,11 @@ class StackDriver:
         *,
         command: EngineCommand,
         on_line: Callable[[str], object],
-        client: Callable[[str], Any] | None = None,
     ) -> None:
         self.settings = settings
         self.command = command
         self.on_line = on_line
-        self._client = client or AccountClients(settings)
+        self._client = AccountClients(settings)
 
     def preview(self, *, plan: Path | None) -> Preview:
         """Look at what is live, say what an update would change, and keep the engine's plan, which `up` is held to.
@@ -131,11 +130,7 @@ class StackDriver:
         Raises:
             ProvisionError: The engine could not look.
         """
-        stack = self._free_stack()
-        events: list[EngineEvent] = []
-        with self._engine_errors(events):
-            stack.preview_refresh(run_program=True, on_event=events.append, **self._streams)
-        return self._drift_in(events)
+        return self._look(self._free_stack())
 
     def refresh(self) -> Applied:
         """Bring the state up to what is live; the difference from the file shows in the next preview.
@@ -161,13 +156,15 @@ class StackDriver:
     def preview_destroy(self) -> Preview:
         """Say what `destroy` would delete: everything that the stack has made. Only in a disposable environment.
 
+        As with `preview`, nothing is changed, neither in AWS nor in the state.
+
         Raises:
             NotDisposableError: The file does not call the environment disposable.
             ProvisionError: The engine could not look.
         """
         self._require_disposable()
         stack = self._free_stack()
-        drift = self._refresh(stack)
+        drift = self._look(stack)
         changes = destroyed_by(self._export(stack).deployment or {})
         return Preview(changes=changes, refused=(), drift=drift, digest=self._digest(b"", changes))
 
@@ -222,6 +219,12 @@ class StackDriver:
             raise failure
         kept = None if plan is None or refused else self._digest(plan.read_bytes(), changes)
         return Preview(changes=changes, refused=refused, drift=self._drift_in(events), digest=kept)
+
+    def _look(self, stack: automation.Stack) -> tuple[Change, ...]:
+        events: list[EngineEvent] = []
+        with self._engine_errors(events):
+            stack.preview_refresh(run_program=True, on_event=events.append, **self._streams)
+        return self._drift_in(events)
 
     def _refresh(self, stack: automation.Stack) -> tuple[Change, ...]:
         events: list[EngineEvent] = []

@@ -105,6 +105,7 @@ def test_a_table_changed_by_hand_is_shown_as_drift_and_taken_back_by_the_next_pl
         # A plan that nobody approves leaves the drift to be seen.
         preview = settled.stack.run("preview", migration)
         assert preview.last["drift"] == [drift]
+    assert settled.stack.run("preview-destroy", migration).last["drift"] == [drift]
     assert settled.stack.run("drift", migration).last["drift"] == [drift]
     assert preview.ops == {"weather": "change"}
     assert settled.stack.run("up", migration, "--digest", preview.last["digest"]).code == 0
