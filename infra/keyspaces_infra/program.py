@@ -45,26 +45,13 @@ def declare(
     letters = DeadLetterQueue(
         DeadLetterQueueArgs(name=f"{prefix}-dead-letters", alarms=alarms, protect=protect), opts=options
     )
-    on_tables = TableAlarms(
-        TableAlarmsArgs(
-            prefix=prefix, keyspace=migration.target.keyspace, tables=list(migration.tables), alarms=_quick(alarms)
-        ),
-        opts=options,
-    )
-    trouble = any_of(
-        f"{prefix}-target",
-        description=f"The target of {migration.name} throttles or fails, or letters for it lie too long",
-        arns=[*on_tables.arns, letters.alarm_arn],
-        alarms=alarms,
-        tags={},
-        opts=options,
-    )
+    trouble = _trouble(migration, letters, alarms=alarms, options=options)
     flag = FeatureFlag(
         FeatureFlagArgs(
             application=prefix,
             environment=migration.environment.name,
             canary_bake_min=-(-migration.cutover.bake_time // _MINUTE),
-            monitor_arns=[trouble.arn, *migration.cutover.alarm_arns],
+            monitor_arns=[trouble, *migration.cutover.alarm_arns],
         ),
         opts=options,
     )
@@ -84,6 +71,22 @@ def declare(
             pulumi.export(name, value)
 
 
-def _quick(alarms: AlarmArgs) -> AlarmArgs:
-    """Minute by minute: what a canary step does to the tables shows within its bake."""
-    return AlarmArgs(topic_arns=alarms.topic_arns, period_s=60)
+def _trouble(
+    migration: Migration, letters: DeadLetterQueue, *, alarms: AlarmArgs, options: pulumi.ResourceOptions
+) -> pulumi.Output[str]:
+    """ARN of the one alarm that fires when any of the target's does, as a flag's environment has few monitors."""
+    prefix = migration.resource_name
+    # Minute by minute: what a canary step does to the tables shows within its bake.
+    quick = AlarmArgs(topic_arns=alarms.topic_arns, period_s=60)
+    on_tables = TableAlarms(
+        TableAlarmsArgs(prefix=prefix, keyspace=migration.target.keyspace, tables=list(migration.tables), alarms=quick),
+        opts=options,
+    )
+    return any_of(
+        f"{prefix}-target",
+        description=f"The target of {migration.name} throttles or fails, or letters for it lie too long",
+        arns=[*on_tables.arns, letters.alarm_arn],
+        alarms=alarms,
+        tags={},
+        opts=options,
+    ).arn

@@ -21,7 +21,7 @@ class FlagNotReadyError(MigrationError):
 def flag_writer(migration: "Migration") -> "FlagWriter":
     """The writer of the migration's flag."""
     from keyspaces_migration.cutover.flag_writer import FlagWriter, flag_address
-    from keyspaces_provider.account import account_client
+    from keyspaces_provider.aws import account_client
 
     target = migration.target
     client = account_client(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+
+from keyspaces_migration.config.addresses import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,14 +46,6 @@ def read_endpoints(configuration: Mapping[str, Any]) -> dict[str, str]:
     if not given:
         raise ConfigurationError("the aws.Provider has no endpoints: this attached provider serves loopback only")
     for name, url in given.items():
-        if not _is_loopback(url):
+        if not is_loopback(url):
             raise ConfigurationError(f"endpoints.{name} is {url!r}: this attached provider serves loopback only")
     return {_BOTO3_NAMES.get(name, name): url for name, url in given.items()}
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

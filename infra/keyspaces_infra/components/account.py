@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import pulumi_aws as aws
+
+from keyspaces_migration.config.addresses import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,15 +19,7 @@ def is_stand_in(endpoints: Mapping[str, str]) -> bool:
 
     With an endpoint of a VPC among them it is AWS, whose account is checked and whose roles are assumed.
     """
-    return bool(endpoints) and all(_is_loopback(url) for url in endpoints.values())
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return bool(endpoints) and all(is_loopback(url) for url in endpoints.values())
 
 
 def account_provider(migration: Migration, *, endpoints: Mapping[str, str]) -> aws.Provider:

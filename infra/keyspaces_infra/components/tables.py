@@ -93,7 +93,7 @@ def _table(
     migration: Migration, name: str, table: Table, *, keyspace: pulumi.Output[str], options: pulumi.ResourceOptions
 ) -> pulumi.Resource:
     schema, keyspaces = table.schema_, aws.keyspaces
-    key = migration.encryption_key_arn(name)
+    encryption_key = migration.encryption_key_arn(name)
     return keyspaces.Table(
         name,
         keyspace_name=keyspace,
@@ -121,8 +121,8 @@ def _table(
         point_in_time_recovery=keyspaces.TablePointInTimeRecoveryArgs(status=_ENABLED),
         ttl=keyspaces.TableTtlArgs(status=_ENABLED),
         encryption_specification=None
-        if key is None
-        else keyspaces.TableEncryptionSpecificationArgs(type=_CUSTOMER_KEY, kms_key_identifier=key),
+        if encryption_key is None
+        else keyspaces.TableEncryptionSpecificationArgs(type=_CUSTOMER_KEY, kms_key_identifier=encryption_key),
         # Changing it makes the table anew (terraform-provider-aws, keyspaces/table.go), which the gate refuses.
         comment=None if table.comment is None else keyspaces.TableCommentArgs(message=table.comment),
         default_time_to_live=table.default_ttl_s,

@@ -51,6 +51,7 @@ class DestroyOperator(ActsOnStack):
     """Deletes all that the stack has made, the rows in it too, after verifying the approval in the same call.
 
     Args:
+        migration_file: Path of the migration file, as the worker sees it: it must be as the run recorded it.
         ledger_conn_id: Airflow connection of the ledger.
     """
 
@@ -63,6 +64,7 @@ class DestroyOperator(ActsOnStack):
             The number of resources deleted, and who approved it.
 
         Raises:
+            ConfigurationChangedError: the file has changed since the run began; nothing was done.
             ApprovalRefusedError: the answers at the gates do not allow it; nothing was done.
             ApprovalUnreadableError: Airflow's record could not be read; nothing was done.
             EvidenceDamagedError: the evidence is not the one that the ledger recorded; nothing was done.

@@ -93,6 +93,7 @@ class ApplyOperator(ActsOnStack):
     not what was approved. A task that is killed leaves the engine to end what is in flight.
 
     Args:
+        migration_file: Path of the migration file, as the worker sees it: it must be as the run recorded it.
         ledger_conn_id: Airflow connection of the ledger.
     """
 
@@ -105,6 +106,7 @@ class ApplyOperator(ActsOnStack):
             The number of resources changed, and who approved it.
 
         Raises:
+            ConfigurationChangedError: the file has changed since the run began; nothing was done.
             ApprovalRefusedError: the answers at the gates do not allow it; nothing was done.
             ApprovalUnreadableError: Airflow's record could not be read; nothing was done.
             EvidenceDamagedError: the evidence is not the one that the ledger recorded; nothing was done.

@@ -87,7 +87,7 @@ class TablesActiveTrigger(BaseTrigger):
 
     def look(self) -> TableStatuses:
         """Ask for every table once. Errors are boto3's."""
-        from keyspaces_provider.account import account_client
+        from keyspaces_provider.aws import account_client
 
         client = account_client("keyspaces", aws_conn_id=self.aws_conn_id, region=self.region, roles=self.roles)
         found = {

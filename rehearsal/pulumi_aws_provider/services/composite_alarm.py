@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from rehearsal.pulumi_aws_provider.description import Description
 from rehearsal.pulumi_aws_provider.resources import AlreadyThereError
-from rehearsal.pulumi_aws_provider.services.metric_alarm import TAGGING
+from rehearsal.pulumi_aws_provider.services.metric_alarm import TAGGING, delete_alarm, find_alarm
 from rehearsal.pulumi_aws_provider.shapes import from_api, to_api
 
 if TYPE_CHECKING:
     from rehearsal.pulumi_aws_provider.account import Account
     from rehearsal.pulumi_aws_provider.resources import Properties
 
+_KIND = "CompositeAlarm"
 _NAMES = {"alarmName": "AlarmName", "arn": "AlarmArn"}
 _PLAIN = (
     "alarmName",
@@ -28,7 +29,7 @@ _PLAIN = (
 def _create(account: Account, inputs: Properties) -> str:
     name = str(inputs["alarmName"])
     # PutCompositeAlarm would overwrite it; the real provider looks first too.
-    if _find(account, name) is not None:
+    if find_alarm(account, name, kind=_KIND) is not None:
         raise AlreadyThereError(f"CloudWatch composite alarm {name!r} already exists")
     _put(account, inputs, **TAGGING.for_create(inputs))
     return name
@@ -36,7 +37,7 @@ def _create(account: Account, inputs: Properties) -> str:
 
 def _read(account: Account, resource_id: str, given: Properties) -> Properties | None:
     del given
-    alarm = _find(account, resource_id)
+    alarm = find_alarm(account, resource_id, kind=_KIND)
     if alarm is None:
         return None
     found = from_api(account.client("cloudwatch"), "DescribeAlarms", alarm, renamed=_NAMES, within="CompositeAlarms")
@@ -46,16 +47,6 @@ def _read(account: Account, resource_id: str, given: Properties) -> Properties |
 def _update(account: Account, resource_id: str, old: Properties, new: Properties) -> None:
     del resource_id, old
     _put(account, new)
-
-
-def _delete(account: Account, resource_id: str, outputs: Properties) -> None:
-    del outputs
-    account.client("cloudwatch").delete_alarms(AlarmNames=[resource_id])
-
-
-def _find(account: Account, name: str) -> dict[str, Any] | None:
-    answer = account.client("cloudwatch").describe_alarms(AlarmNames=[name], AlarmTypes=["CompositeAlarm"])
-    return next(iter(answer["CompositeAlarms"]), None)
 
 
 def _put(account: Account, inputs: Properties, **tags: Any) -> None:  # noqa: ANN401 - a list of tags
@@ -79,7 +70,7 @@ COMPOSITE_ALARM = Description(
     create=_create,
     read=_read,
     update=_update,
-    delete=_delete,
+    delete=delete_alarm,
 )
 
 DESCRIPTIONS = (COMPOSITE_ALARM,)

@@ -9,9 +9,9 @@ from botocore.exceptions import ClientError
 from rehearsal.pulumi_aws_provider.account import is_error
 from rehearsal.pulumi_aws_provider.description import Description
 from rehearsal.pulumi_aws_provider.managed import made
+from rehearsal.pulumi_aws_provider.services.function import TAGGING
 from rehearsal.pulumi_aws_provider.services.function_access import function_name
 from rehearsal.pulumi_aws_provider.shapes import from_api, to_api
-from rehearsal.pulumi_aws_provider.tagging import Tagging
 
 if TYPE_CHECKING:
     from rehearsal.pulumi_aws_provider.account import Account
@@ -32,7 +32,7 @@ _DISABLED = ("Disabled", "Disabling")
 def _create(account: Account, inputs: Properties) -> str:
     client, wanted = account.client("lambda"), _untagged(EVENT_SOURCE_MAPPING.with_defaults(inputs))
     request = to_api(client, "CreateEventSourceMapping", wanted, renamed=_NAMES)
-    uuid = str(client.create_event_source_mapping(**request, **_TAGGING.for_create(inputs))["UUID"])
+    uuid = str(client.create_event_source_mapping(**request, **TAGGING.for_create(inputs))["UUID"])
     with made(uuid):
         _wait_until_settled(account, uuid)
     return uuid
@@ -87,15 +87,6 @@ def _wait_until_settled(account: Account, uuid: str) -> None:
     )
 
 
-_TAGGING = Tagging(
-    service="lambda",
-    of="arn",
-    parameter="Resource",
-    list_with="list_tags",
-    tag_with="tag_resource",
-    untag_with="untag_resource",
-)
-
 EVENT_SOURCE_MAPPING = Description(
     token="aws:lambda/eventSourceMapping:EventSourceMapping",  # noqa: S106 - a type token of Pulumi's
     source="internal/service/lambda/event_source_mapping.go",
@@ -146,7 +137,7 @@ EVENT_SOURCE_MAPPING = Description(
     alike={"functionName": function_name},
     unordered=("filterCriteria.filters", "functionResponseTypes"),
     name_is_taken=False,
-    tagging=_TAGGING,
+    tagging=TAGGING,
     create=_create,
     read=_read,
     update=_update,

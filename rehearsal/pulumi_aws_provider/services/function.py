@@ -71,7 +71,7 @@ def _create(account: Account, inputs: Properties) -> str:
     names = ("name", "packageType", "architectures", "publish", *_SETTINGS)
     plain = {name: wanted[name] for name in names if wanted.get(name) is not None}
     request = to_api(client, "CreateFunction", plain, renamed=_NAMES)
-    client.create_function(**request, Code=_code(inputs), **_TAGGING.for_create(inputs))
+    client.create_function(**request, Code=_code(inputs), **TAGGING.for_create(inputs))
     name = str(inputs["name"])
     with made(name):
         _wait_until_ready(account, name)
@@ -173,7 +173,7 @@ def _invoke_arn(account: Account, arn: str) -> str:
     return f"arn:aws:apigateway:{account.region}:lambda:path/2015-03-31/functions/{arn}/invocations"
 
 
-_TAGGING = Tagging(
+TAGGING = Tagging(
     service="lambda",
     of="arn",
     parameter="Resource",
@@ -219,7 +219,7 @@ FUNCTION = Description(
     },
     unordered=("vpcConfig.securityGroupIds", "vpcConfig.subnetIds"),
     remembered=("code", "publish", "s3Bucket", "s3Key", "s3ObjectVersion", "sourceCodeHash"),
-    tagging=_TAGGING,
+    tagging=TAGGING,
     failures=_failures,
     unsettled=_unsettled,
     create=_create,

@@ -55,14 +55,14 @@ _PLAIN = (
 def _create(account: Account, inputs: Properties) -> str:
     name = str(inputs["name"])
     # PutMetricAlarm would overwrite it; the real provider looks first too.
-    if _find(account, name) is not None:
+    if find_alarm(account, name) is not None:
         raise AlreadyThereError(f"CloudWatch metric alarm {name!r} already exists")
     _put(account, inputs, **TAGGING.for_create(inputs))
     return name
 
 
 def _read(account: Account, resource_id: str, given: Properties) -> Properties | None:
-    alarm = _find(account, resource_id)
+    alarm = find_alarm(account, resource_id)
     if alarm is None:
         return None
     found = from_api(account.client("cloudwatch"), "DescribeAlarms", alarm, renamed=_NAMES, within="MetricAlarms")
@@ -93,14 +93,16 @@ def _update(account: Account, resource_id: str, old: Properties, new: Properties
     _put(account, new)
 
 
-def _delete(account: Account, resource_id: str, outputs: Properties) -> None:
+def delete_alarm(account: Account, resource_id: str, outputs: Properties) -> None:
+    """Delete an alarm of either kind."""
     del outputs
     account.client("cloudwatch").delete_alarms(AlarmNames=[resource_id])
 
 
-def _find(account: Account, name: str) -> dict[str, Any] | None:
-    answer = account.client("cloudwatch").describe_alarms(AlarmNames=[name], AlarmTypes=["MetricAlarm"])
-    return next(iter(answer["MetricAlarms"]), None)
+def find_alarm(account: Account, name: str, *, kind: str = "MetricAlarm") -> dict[str, Any] | None:
+    """An alarm as the API tells it, None where there is none of the name and kind."""
+    answer = account.client("cloudwatch").describe_alarms(AlarmNames=[name], AlarmTypes=[kind])
+    return next(iter(answer[f"{kind}s"]), None)
 
 
 def _put(account: Account, inputs: Properties, **tags: Any) -> None:  # noqa: ANN401 - a list of tags
@@ -181,7 +183,7 @@ METRIC_ALARM = Description(
     create=_create,
     read=_read,
     update=_update,
-    delete=_delete,
+    delete=delete_alarm,
 )
 
 DESCRIPTIONS = (METRIC_ALARM,)
