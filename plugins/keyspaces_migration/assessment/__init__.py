@@ -2,15 +2,20 @@
 
 assessment = assess(session, keyspace="flights", history=None, now=now)
 page, twin = markdown(assessment), as_json(assessment)
+
+With a `request` it also samples rows and estimates sizes, load, capacity, money and hours; `plots.plots` and
+`html.html` then make a page of it that can be sent.
 """
 
 from keyspaces_migration.assessment.assessment import Assessment, Verdict, assess, assess_with
 from keyspaces_migration.assessment.errors import (
     AssessmentError,
+    LoadParameterError,
     SchemaUnreadableError,
     SourceKeyspaceNotFoundError,
     SystemKeyspaceError,
 )
+from keyspaces_migration.assessment.estimate import Estimate, EstimateRequest, GivenLoad, SampleSize, given_loads
 from keyspaces_migration.assessment.history import HistoryReader, HistorySource
 from keyspaces_migration.assessment.report import markdown
 from keyspaces_migration.assessment.rules import RULES, Severity
@@ -20,8 +25,13 @@ __all__ = [
     "RULES",
     "Assessment",
     "AssessmentError",
+    "Estimate",
+    "EstimateRequest",
+    "GivenLoad",
     "HistoryReader",
     "HistorySource",
+    "LoadParameterError",
+    "SampleSize",
     "SchemaUnreadableError",
     "Severity",
     "SourceKeyspaceNotFoundError",
@@ -30,6 +40,7 @@ __all__ = [
     "as_json",
     "assess",
     "assess_with",
+    "given_loads",
     "markdown",
     "twin",
 ]

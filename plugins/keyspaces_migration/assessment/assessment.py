@@ -8,8 +8,11 @@ from cassandra.cluster import Session
 
 from keyspaces_migration.assessment.clients import Clients, read_clients
 from keyspaces_migration.assessment.draft import Draft, draft
+from keyspaces_migration.assessment.draft_hints import draft_hints
 from keyspaces_migration.assessment.driver import DriverQueries
 from keyspaces_migration.assessment.errors import HistoryUnreadableError
+from keyspaces_migration.assessment.estimate import Estimate, EstimateRequest, estimate
+from keyspaces_migration.assessment.estimate.sample import RowSource
 from keyspaces_migration.assessment.history import History, HistorySource
 from keyspaces_migration.assessment.model import Part, Source, Unseen
 from keyspaces_migration.assessment.queries import SourceQueries
@@ -33,6 +36,7 @@ class Assessment:
     Attributes:
         assessed_at: The caller's time.
         history: None when there was none to look at, or when `unseen` says why it could not be read.
+        estimate: None when none was asked for.
     """
 
     assessed_at: datetime
@@ -41,6 +45,7 @@ class Assessment:
     not_checked: tuple[NotChecked, ...]
     clients: Clients
     history: History | None
+    estimate: Estimate | None
     draft: Draft
     unseen: tuple[Unseen, ...]
 
@@ -64,7 +69,14 @@ class Assessment:
         return not (self.unseen or self.not_checked)
 
 
-def assess(session: Session, *, keyspace: str, history: HistorySource | None, now: datetime) -> Assessment:
+def assess(
+    session: Session,
+    *,
+    keyspace: str,
+    history: HistorySource | None,
+    now: datetime,
+    request: EstimateRequest | None = None,
+) -> Assessment:
     """Assesses one keyspace of the source behind `session`.
 
     Args:
@@ -72,27 +84,37 @@ def assess(session: Session, *, keyspace: str, history: HistorySource | None, no
         keyspace: The keyspace's name as Cassandra stores it.
         history: Where to look for the tables' history; None when there is none.
         now: For the report.
+        request: What to estimate sizes, capacity, money and hours with; None leaves the estimate out, which reads rows.
 
     Raises:
         SystemKeyspaceError: `keyspace` is one of Cassandra's own.
         SourceKeyspaceNotFoundError: The source has no such keyspace.
         SchemaUnreadableError: Its tables and columns can't be read.
+        LoadParameterError: The request gives a load for a table that is not there.
     """
-    return assess_with(DriverQueries(session), keyspace=keyspace, history=history, now=now)
+    queries = DriverQueries(session)
+    return assess_with(queries, keyspace=keyspace, history=history, now=now, rows=queries, request=request)
 
 
-def assess_with(
+def assess_with(  # noqa: PLR0913 # all by keyword
     queries: SourceQueries,
     *,
     keyspace: str,
     history: HistorySource | None,
     now: datetime,
+    rows: RowSource | None = None,
+    request: EstimateRequest | None = None,
 ) -> Assessment:
-    """Like `assess`, with any `SourceQueries`."""
+    """Like `assess`, with any `SourceQueries` and `RowSource`; without the latter there is no estimate."""
     source = read_source(queries, keyspace=keyspace)
     findings, not_checked = judge(source, RULES)
     clients = read_clients(queries)
     read, history_unseen = _read_history(history, source)
+    drafted = draft(source, read, findings)
+    estimated = None
+    if rows is not None and request is not None:
+        names = [*(table.name for table in drafted.tables), *request.tables]
+        estimated = estimate(queries, rows, source=source, history=read, names=names, request=request)
     tables_unseen = [part for found in (read.tables if read else ()) for part in _named(found.table, found.unseen)]
     return Assessment(
         assessed_at=now,
@@ -101,13 +123,15 @@ def assess_with(
         not_checked=not_checked,
         clients=clients,
         history=read,
-        draft=draft(source, read, findings),
+        estimate=estimated,
+        draft=draft(source, read, findings, hints=draft_hints(estimated)) if estimated else drafted,
         unseen=(
             *source.cluster.unseen,
             *source.keyspace.unseen,
             *clients.unseen,
             *history_unseen,
             *tables_unseen,
+            *(estimated.unseen if estimated else ()),
         ),
     )
 

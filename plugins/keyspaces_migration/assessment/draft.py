@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from keyspaces_migration.assessment.draft_hints import NOT_ESTIMATED, DraftHint
 from keyspaces_migration.assessment.draft_text import as_yaml
 from keyspaces_migration.assessment.history import History, TableHistory
 from keyspaces_migration.assessment.model import ColumnKind, Source, Table
@@ -61,13 +62,20 @@ class Draft:
         )
 
 
-def draft(source: Source, history: History | None, findings: Iterable[Finding]) -> Draft:
+def draft(
+    source: Source,
+    history: History | None,
+    findings: Iterable[Finding],
+    *,
+    hints: Mapping[str, DraftHint] | None = None,
+) -> Draft:
     """Drafts `tables:`, of each table without a blocker that the migration file takes.
 
     Args:
         source: The source.
         history: The history; None when there was none to look at: its place is then left to fill in.
         findings: What the rules found; a BLOCKER keeps a table out, one about the keyspace keeps out all.
+        hints: What the estimate says of a table.
     """
     blockers = [finding for finding in findings if finding.rule.severity is Severity.BLOCKER]
     tables: list[DraftTable] = []
@@ -79,7 +87,7 @@ def draft(source: Source, history: History | None, findings: Iterable[Finding]) 
             if finding.hit.table in {None, table.name}
         ]
         found = history.of(table.name) if history else None
-        drafted = _draft_table(table, history, found)
+        drafted = _draft_table(table, history, found, (hints or {}).get(table.name, NOT_ESTIMATED))
         reasons = reasons or _refusals(drafted.value)
         if reasons:
             left_out.append(LeftOut(table=table.name, reasons=tuple(reasons)))
@@ -88,7 +96,7 @@ def draft(source: Source, history: History | None, findings: Iterable[Finding]) 
     return Draft(tables=tuple(tables), left_out=tuple(left_out))
 
 
-def _draft_table(table: Table, history: History | None, found: TableHistory | None) -> DraftTable:
+def _draft_table(table: Table, history: History | None, found: TableHistory | None, hint: DraftHint) -> DraftTable:
     value: dict[str, Any] = {
         "schema": {
             "columns": [{column.name: str(column.type or column.type_text)} for column in table.columns],
@@ -98,12 +106,14 @@ def _draft_table(table: Table, history: History | None, found: TableHistory | No
             ],
             "static_columns": [column.name for column in table.of_kind(ColumnKind.STATIC)],
         },
-        "throughput": {"mode": "PAY_PER_REQUEST"},
+        "throughput": dict(hint.throughput),
         "history": _history_value(table, history, found),
     }
     if table.default_time_to_live_s:
         value["default_ttl"] = format_duration(timedelta(seconds=table.default_time_to_live_s))
-    decisions = ("capacity: on demand, as nothing was measured yet", *_decisions(history, found))
+    if hint.order is not None:
+        value["order"] = hint.order.value
+    decisions = (*hint.decisions, *_decisions(history, found))
     return DraftTable(name=table.name, value=value, decisions=decisions)
 
 

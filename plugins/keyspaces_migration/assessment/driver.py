@@ -1,12 +1,13 @@
 """`SourceQueries` over a live session of the Cassandra driver."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from cassandra import AuthenticationFailed, DriverException, InvalidRequest, Unauthorized
-from cassandra.cluster import Host, NoHostAvailable, Session
+from cassandra import AuthenticationFailed, ConsistencyLevel, DriverException, InvalidRequest, Unauthorized
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Host, NoHostAvailable, Session
 from cassandra.connection import ConnectionException
+from cassandra.query import SimpleStatement, tuple_factory
 
 from keyspaces_migration.assessment.errors import NoAnswerError, NotPermittedError, NotThereError
 from keyspaces_migration.assessment.queries import Row
@@ -40,23 +41,31 @@ class DriverQueries:
     def rows(self, statement: str, values: Sequence[object] = (), *, node: str | None = None) -> list[Row]:
         """See `SourceQueries.rows`."""
         asked = self._host(node) if node is not None else self._pinned
-        try:
+        with _answers(node):
             result = self._session.execute(statement, tuple(values) or None, timeout=self._timeout_s, host=asked)
             rows = [_as_mapping(result.column_names, row) for row in result]
-        except (Unauthorized, AuthenticationFailed) as refusal:
-            raise NotPermittedError(_first_line(refusal)) from refusal
-        except InvalidRequest as refusal:
-            raise NotThereError(_first_line(refusal)) from refusal
-        except NoHostAvailable as failure:
-            where = f"no connection to {node}" if node else "no node answers"
-            raise NoAnswerError(
-                f"{where}: it is down, or in a data centre that this session does not use ({_causes(failure)})",
-            ) from failure
-        except (DriverException, ConnectionException) as failure:
-            raise NoAnswerError(f"{type(failure).__name__}: {_first_line(failure)}") from failure
         if node is None:
             self._pinned = result.response_future.coordinator_host
         return rows
+
+    def stream(self, statement: str, values: Sequence[object] = (), /, *, page_rows: int) -> Iterator[tuple[Any, ...]]:
+        """See `estimate.sample.RowSource`. One replica is asked, any that the session may use."""
+        paged = SimpleStatement(statement, fetch_size=page_rows, consistency_level=ConsistencyLevel.LOCAL_ONE)
+        profile = self._session.execution_profile_clone_update(EXEC_PROFILE_DEFAULT, row_factory=tuple_factory)
+        state: bytes | None = None
+        while True:
+            with _answers(None):
+                page = self._session.execute(
+                    paged,
+                    tuple(values) or None,
+                    timeout=self._timeout_s,
+                    execution_profile=profile,
+                    paging_state=state,
+                )
+            yield from page.current_rows
+            state = page.paging_state
+            if state is None:
+                return
 
     def _hosts(self) -> list[Host]:
         return list(self._session.cluster.metadata.all_hosts())
@@ -66,6 +75,24 @@ class DriverQueries:
             if _name(host) == node:
                 return host
         raise NoAnswerError(f"{node} has left the cluster since its nodes were listed")
+
+
+@contextmanager
+def _answers(node: str | None) -> Iterator[None]:
+    """The driver's errors as reasons why there is no answer."""
+    try:
+        yield
+    except (Unauthorized, AuthenticationFailed) as refusal:
+        raise NotPermittedError(_first_line(refusal)) from refusal
+    except InvalidRequest as refusal:
+        raise NotThereError(_first_line(refusal)) from refusal
+    except NoHostAvailable as failure:
+        where = f"no connection to {node}" if node else "no node answers"
+        raise NoAnswerError(
+            f"{where}: it is down, or in a data centre that this session does not use ({_causes(failure)})",
+        ) from failure
+    except (DriverException, ConnectionException) as failure:
+        raise NoAnswerError(f"{type(failure).__name__}: {_first_line(failure)}") from failure
 
 
 def _name(host: Host) -> str:

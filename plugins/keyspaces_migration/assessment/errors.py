@@ -40,3 +40,7 @@ class NoAnswerError(CannotLookError):
 
 class HistoryUnreadableError(AssessmentError):
     """The history's catalogue can't be read. Check database, schema and role; or assess without a history."""
+
+
+class LoadParameterError(AssessmentError):
+    """The load that a person gave is of another form, or of tables that are not there. Correct the parameter."""

@@ -1,6 +1,7 @@
 """The history's shape in Snowflake, table by table: what is there, what fits, how often keys repeat.
 
-Cost: two statements on the catalogue, and for each table found one aggregate over its key and version columns.
+Cost: two statements on the catalogue, and for each table found one aggregate over its key and version columns, and
+those of `history_partitions`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,6 +10,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from keyspaces_migration.assessment.errors import HistoryUnreadableError
+from keyspaces_migration.assessment.history_partitions import Widest, counts, last_day_statement, rows_statement
 from keyspaces_migration.assessment.history_types import (
     DELETED_NAMES,
     EXPIRY_NAMES,
@@ -108,6 +110,7 @@ class TableHistory:
         write_times: Likewise the write time (TIMESTAMP).
         expiries: Likewise the expiry time (TIMESTAMP).
         shape: Counts; None when they could not be taken, then `unseen` says why.
+        widest: Its largest partitions.
     """
 
     table: str
@@ -121,6 +124,7 @@ class TableHistory:
     write_times: tuple[str, ...] = ()
     expiries: tuple[str, ...] = ()
     shape: KeyShape | None = None
+    widest: Widest = field(default_factory=Widest)
     unseen: tuple[Unseen, ...] = ()
 
 
@@ -229,6 +233,7 @@ class HistoryReader:
             return TableHistory(table=table.name)
         plan = _Plan(table, catalogue.get(candidates[0], []))
         shape, versions, unseen = self._measure(candidates[0], plan)
+        widest, widest_unseen = self._widest(candidates[0], table, plan) if shape else (Widest(), ())
         return TableHistory(
             table=table.name,
             candidates=candidates,
@@ -241,7 +246,8 @@ class HistoryReader:
             write_times=plan.write_times,
             expiries=plan.expiries,
             shape=shape,
-            unseen=unseen,
+            widest=widest,
+            unseen=(*unseen, *widest_unseen),
         )
 
     def _measure(
@@ -260,6 +266,22 @@ class HistoryReader:
         except self._database_error as reason:
             return None, (), (Unseen(part=Part.HISTORY, why=f"rows not counted: {_first_line(reason)}"),)
         return (*plan.read(row), ())
+
+    def _widest(self, name: str, table: Table, plan: "_Plan") -> tuple[Widest, tuple[Unseen, ...]]:
+        address = ".".join(quote_name(part) for part in (self.database, self.schema, name))
+        by_rows = rows_statement(table, plan.columns, address=address)
+        try:
+            most_rows = counts(self._run(by_rows)) if by_rows else ()
+            if not plan.written_by:
+                return Widest(by_rows=most_rows), ()
+            last_day = last_day_statement(table, plan.columns, address=address, written_by=plan.written_by)
+            return Widest(by_rows=most_rows, by_last_day=counts(self._run(last_day)), written_by=plan.written_by), ()
+        except self._database_error as reason:
+            return Widest(), (Unseen(part=Part.HISTORY, why=f"partitions not counted: {_first_line(reason)}"),)
+
+    def _run(self, statement: str) -> Sequence[Sequence[object]]:
+        self._cursor.execute(statement)
+        return self._cursor.fetchall()
 
 
 class _Plan:
@@ -281,6 +303,8 @@ class _Plan:
         self.deleted = _likely(others, DELETED_NAMES, ("BOOLEAN",))
         self.write_times = _likely(others, WRITE_TIME_NAMES, TIMESTAMPS)
         self.expiries = _likely(others, EXPIRY_NAMES, TIMESTAMPS)
+        moments = (*self.write_times, *(name for name in self.versions if name in _of_type(others, TIMESTAMPS)))
+        self.written_by = next(iter(moments), "")
 
     def statement(self, address: str) -> str:
         keys = [quote_name(self.columns[name]) for name in self.key_names]
@@ -343,6 +367,10 @@ def _mismatches(table: Table, by_name: Mapping[str, HistoryColumn]) -> Iterable[
 
 def _likely(columns: Mapping[str, HistoryColumn], names: tuple[str, ...], types: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(columns[name].name for name in names if name in columns and columns[name].data_type in types)
+
+
+def _of_type(columns: Mapping[str, HistoryColumn], types: tuple[str, ...]) -> set[str]:
+    return {column.name for column in columns.values() if column.data_type in types}
 
 
 def _optional_integer(value: object) -> int | None:

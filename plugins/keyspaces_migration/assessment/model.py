@@ -24,6 +24,9 @@ class Part(StrEnum):
     SIZES = "size estimates"
     CLIENTS = "live clients"
     HISTORY = "history"
+    LOAD = "load"
+    ROWS = "row sizes"
+    STATEMENTS = "statements"
 
 
 @dataclass(frozen=True, kw_only=True)

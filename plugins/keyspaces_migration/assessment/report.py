@@ -1,14 +1,16 @@
 """The assessment as a page that people read."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from keyspaces_migration.assessment.assessment import Assessment, Verdict
 from keyspaces_migration.assessment.clients import Client
+from keyspaces_migration.assessment.estimate_page import ASSUMED, estimate_sections, short_rows
 from keyspaces_migration.assessment.history import History, TableHistory
 from keyspaces_migration.assessment.markdown import block, code, table, text
 from keyspaces_migration.assessment.model import Column, ColumnKind, Part, Table
 from keyspaces_migration.assessment.rules import RULES, Finding, Severity
+from keyspaces_migration.assessment.wording import bytes_text
 
 VERDICTS: Final = {
     Verdict.NOTHING_TO_MIGRATE: "**Nothing to migrate.** The keyspace has no tables.",
@@ -26,9 +28,12 @@ CANNOT_SEE: Final = (
         "is refused. They are chosen in the clients."
     ),
     "A time to live that a write gives itself (USING TTL).",
-    "Values. The size of rows (at most 1 MB), of keys, of a partition's static data; throughput; hot partitions.",
     "Clients that were not connected just now: jobs that run at night, a standby Region.",
     "Permissions and roles. On Keyspaces they are IAM policies.",
+)
+NOT_ESTIMATED: Final = (
+    "Values. The size of rows (at most 1 MB), of keys, of a partition's static data; throughput; hot partitions. Run "
+    "it with a sample of rows to see them."
 )
 SIZES_ARE_ESTIMATES: Final = (
     "Partitions and sizes are estimates: what each node reports of its own ranges "
@@ -36,14 +41,21 @@ SIZES_ARE_ESTIMATES: Final = (
 )
 
 
-def markdown(assessment: Assessment) -> str:
-    """The report; the same assessment gives the same text."""
-    return "\n".join(_lines(assessment)).rstrip("\n") + "\n"
+def markdown(assessment: Assessment, *, plots: Mapping[str, str] | None = None) -> str:
+    """The report; the same assessment gives the same text.
+
+    Args:
+        assessment: What was found.
+        plots: What each of `plots.plots` shows, by the name of its file, which is to lie beside the report.
+    """
+    return "\n".join(_lines(assessment, plots or {})).rstrip("\n") + "\n"
 
 
-def _lines(assessment: Assessment) -> Iterator[str]:
+def _lines(assessment: Assessment, plots: Mapping[str, str]) -> Iterator[str]:
     yield from _summary(assessment)
     yield from _tables(assessment)
+    if assessment.estimate:
+        yield from estimate_sections(assessment.estimate, plots)
     yield from _findings(assessment)
     yield from _cluster(assessment)
     yield from _clients(assessment)
@@ -69,6 +81,12 @@ def _summary(assessment: Assessment) -> Iterator[str]:
         f"Looked at on {assessment.assessed_at.isoformat(timespec='seconds')}, for reading only."
     )
     yield ""
+    yield from _in_short(assessment)
+
+
+def _in_short(assessment: Assessment) -> Iterator[str]:
+    if assessment.estimate:
+        yield from table(("in short", ""), [[name, found] for name, found in short_rows(assessment.estimate)])
 
 
 def _tables(assessment: Assessment) -> Iterator[str]:
@@ -94,7 +112,7 @@ def _table_row(assessment: Assessment, each: Table) -> list[str]:
         _key(each),
         str(len(each.columns)),
         "?" if each.estimate is None else f"~{each.estimate.partitions:,}",
-        "?" if each.estimate is None else _bytes(each.estimate.bytes),
+        "?" if each.estimate is None else bytes_text(each.estimate.bytes),
         f"{history.shape.rows:,}" if history and history.shape else "?",
         *(str(count) for count in counts),
     ]
@@ -289,19 +307,17 @@ def _limits(assessment: Assessment) -> Iterator[str]:
         yield f"- Could not look at **{part.part}**: {text(part.why)}"
     for rule in assessment.not_checked:
         yield f"- Not fully checked: {text(rule.rule.title)} ({code(rule.rule.id)}), for lack of {text(rule.why)}"
-    yield from (f"- {line}" for line in CANNOT_SEE)
+    yield from (f"- {line}" for line in _cannot_see(assessment))
     yield ""
     yield f"{len(RULES)} rules were applied."
 
 
+def _cannot_see(assessment: Assessment) -> Iterator[str]:
+    yield from (CANNOT_SEE[:3] if assessment.estimate else (*CANNOT_SEE[:3], NOT_ESTIMATED))
+    yield from CANNOT_SEE[3:]
+    if assessment.estimate:
+        yield from ASSUMED
+
+
 def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def _bytes(count: int) -> str:
-    size = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:  # noqa: PLR2004 -- a thousand
-            return f"~{size:.0f} {unit}"
-        size /= 1000
-    return f"~{size:,.1f} TB"

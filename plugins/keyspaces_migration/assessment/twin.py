@@ -14,16 +14,23 @@ Keys of format 1, on the top level in this order:
 - `not_checked`: `rule`, `why`; `unseen`: `part`, `why`.
 - `clients`: `nodes_asked`, `clients` (the fields of `Client`).
 - `history`: null, or `database`, `schema`, `tables` (the fields of `TableHistory`).
+- `estimate`: null, or `region`, `prices`, `budget`, `utilisation`, `hours_at_barrier`, `ends_in_time`, `budgets` (the
+  fields of `BudgetPoint`), `tables` (`name`, `problems`, `sample` without its partitions, `traffic`, `load`,
+  `monthly`, `storage_bytes`, `work`, `hot`, `recommended` with `order`, `reason`, `text` and both estimates, or null).
+  A bound that is infinite is null.
 - `draft`: `tables` (as in a migration file), `decisions` by table, `left_out` (`table`, `reasons`), `yaml`.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
 from keyspaces_migration.assessment.assessment import Assessment
 from keyspaces_migration.assessment.draft import Draft
+from keyspaces_migration.assessment.estimate import Estimate
+from keyspaces_migration.assessment.estimate.sampled import RowSample
 from keyspaces_migration.assessment.model import Column, Keyspace, Table
 from keyspaces_migration.assessment.rules import Finding
 from keyspaces_migration.cql.types import CqlType
@@ -55,6 +62,7 @@ def twin(assessment: Assessment) -> dict[str, Any]:
             "clients": plain(assessment.clients.clients),
         },
         "history": plain(assessment.history),
+        "estimate": _estimate(assessment.estimate) if assessment.estimate else None,
         "draft": _draft(assessment.draft),
     }
 
@@ -67,6 +75,8 @@ def as_json(assessment: Assessment) -> str:
 def plain(value: object) -> Any:  # noqa: ANN401, PLR0911 -- JSON's own types, one return for each
     """Dataclasses, mappings and sequences as JSON's types; sets sorted; anything else as its text."""
     match value:
+        case float() if not math.isfinite(value):
+            return None
         # By its exact type, as an enumeration of strings is a str too.
         case _ if type(value) in {type(None), bool, int, float, str}:
             return value
@@ -82,6 +92,36 @@ def plain(value: object) -> Any:  # noqa: ANN401, PLR0911 -- JSON's own types, o
             return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
         case _:
             return str(value)
+
+
+def _estimate(estimate: Estimate) -> dict[str, Any]:
+    recommended, request = estimate.recommendations, estimate.request
+    return {
+        "region": request.region,
+        "prices": json.loads(request.prices.model_dump_json()),
+        "budget": plain(request.budget),
+        "utilisation": request.utilisation,
+        "hours_at_barrier": recommended.hours_at_barrier,
+        "ends_in_time": recommended.ends_in_time,
+        "budgets": plain(estimate.budgets),
+        "tables": [
+            {
+                **{
+                    name: plain(getattr(table, name)) for name in ("name", "problems", "load", "monthly", "work", "hot")
+                },
+                "storage_bytes": table.storage_bytes,
+                "sample": _sample(table.looked.sample) if table.looked.sample else None,
+                "traffic": plain(table.looked.traffic),
+                "recommended": plain(recommended.tables.get(table.name)),
+            }
+            for table in estimate.tables
+        ],
+    }
+
+
+def _sample(sample: RowSample) -> dict[str, Any]:
+    kept = (field.name for field in fields(sample) if field.name != "partitions")
+    return {name: plain(getattr(sample, name)) for name in kept}
 
 
 def _keyspace(keyspace: Keyspace) -> dict[str, Any]:

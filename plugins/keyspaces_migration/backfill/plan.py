@@ -9,7 +9,11 @@ from typing import Any
 from keyspaces_migration.backfill.deadline import end_by
 from keyspaces_migration.backfill.errors import PlanRefusedError, Refusal, RefusalReason, StampChangedError
 from keyspaces_migration.backfill.history import History
+from keyspaces_migration.backfill.sizing import write_sizes
 from keyspaces_migration.backfill.snapshot import BUCKETS, Snapshot, drop_snapshot, take_snapshot
+from keyspaces_migration.backfill.statements import Target
+from keyspaces_migration.capacity.prices import US_EAST_1
+from keyspaces_migration.capacity.units import NEW_ON_DEMAND_WRITE_UNITS_PER_S
 from keyspaces_migration.config import Migration
 from keyspaces_migration.config.sections import Engine
 from keyspaces_migration.config.tables import LoadOrder, Table
@@ -21,15 +25,6 @@ from keyspaces_migration.ledger.backfills import BackfillLedger
 ROWS_A_SPLIT = 20_000
 """Some seconds to a minute of work: little to repeat after a kill, and few reads of the snapshot."""
 
-# A new on-demand table serves so many (Quotas page of the Keyspaces Developer Guide).
-ON_DEMAND_UNITS_PER_S = 4_000
-# us-east-1, published 2025-11-05: USD a million on-demand write units, and a provisioned unit and hour.
-ON_DEMAND_USD, PROVISIONED_USD = 0.625, 0.00065
-_UNIT_BYTES = 1024
-# What a row has beside its values: column ids, key overhead and client timestamps, by the guide's row size formula.
-_ROW_OVERHEAD_BYTES = 100
-_SAMPLED_ROWS = 1_000
-
 
 @dataclass(frozen=True, kw_only=True)
 class TablePlan:
@@ -38,7 +33,7 @@ class TablePlan:
     Attributes:
         splits: They cover every bucket once; their rows sum to the snapshot's.
         tells_deleted: Whether the history has a column that marks deleted rows.
-        row_bytes: The estimated size of a row on the target, from a sample.
+        row_bytes: The mean size of a row on the target, as metered for throughput, from a sample; 0 without rows.
         write_units: What all its writes consume.
         units_per_s: The capacity that it can use, within the budget.
         cost_usd: Of the writes alone, at us-east-1's prices.
@@ -105,6 +100,7 @@ class BackfillPlan:
             "hours": round(self.duration / timedelta(hours=1), 3),
             "needs_approval": self.needs_approval,
             "tables": {table.table: table.snapshot.rows for table in self.tables},
+            "write_units": {table.table: table.write_units for table in self.tables},
         }
 
 
@@ -301,11 +297,12 @@ def _table_plan(
     history: History, migration: Migration, snapshot: Snapshot, *, mode: LoadMode, barrier_us: int | None
 ) -> TablePlan:
     table = migration.tables[snapshot.table]
-    row_bytes = _row_bytes(history, snapshot)
-    units = snapshot.rows * max(1, math.ceil(row_bytes / _UNIT_BYTES))
+    target = Target(keyspace=migration.target.keyspace, name=snapshot.table, table=table)
+    sizes = write_sizes(history, snapshot, target)
+    units = math.ceil(snapshot.rows * sizes.units_a_row)
     if table.schema_.static_columns:
-        units += _partitions(history, snapshot, table)
-    capacity = table.throughput.wcu or ON_DEMAND_UNITS_PER_S
+        units += math.ceil(_partitions(history, snapshot, table) * sizes.static_units_a_partition)
+    capacity = table.throughput.wcu or NEW_ON_DEMAND_WRITE_UNITS_PER_S
     units_per_s = min(capacity, migration.backfill.budget.max_write_units_per_s)
     hours = units / units_per_s / 3600
     on_demand = table.throughput.mode is ThroughputMode.PAY_PER_REQUEST
@@ -317,20 +314,13 @@ def _table_plan(
         snapshot=snapshot,
         splits=(),
         tells_deleted=table.history.deleted_column is not None,
-        row_bytes=row_bytes,
+        row_bytes=round(sizes.row_bytes),
         write_units=units,
         units_per_s=units_per_s,
-        cost_usd=units / 1e6 * ON_DEMAND_USD if on_demand else capacity * hours * PROVISIONED_USD,
+        cost_usd=units / 1e6 * US_EAST_1.write_usd_per_million
+        if on_demand
+        else capacity * hours * US_EAST_1.wcu_usd_per_hour,
     )
-
-
-def _row_bytes(history: History, snapshot: Snapshot) -> int:
-    sample = f"SELECT * FROM {snapshot.address} LIMIT {_SAMPLED_ROWS}"  # noqa: S608 # an address of our own
-    rows = size = 0
-    for batch in history.batches(sample):
-        rows += batch.num_rows
-        size += batch.nbytes
-    return _ROW_OVERHEAD_BYTES + (math.ceil(size / rows) if rows else 0)
 
 
 def _partitions(history: History, snapshot: Snapshot, table: Table) -> int:

@@ -8,9 +8,22 @@ from keyspaces_migration.assessment.markdown import table as markdown_table
 from keyspaces_migration.backfill.deadline import barrier_moment, end_by
 from keyspaces_migration.backfill.plan import BackfillPlan, TablePlan
 from keyspaces_migration.backfill.verify import TableCounts, Verification
-from keyspaces_migration.ledger.backfill_records import DeadLetter, LoadMode
+from keyspaces_migration.capacity.wording import hours_text
+from keyspaces_migration.ledger.backfill_records import DeadLetter, LoadMode, TableProgress
 
 _SHOWN_LETTERS = 20
+_COUNTS_HEADER = (
+    "table",
+    "snapshot",
+    "read",
+    "written",
+    "expired",
+    "dead letters",
+    "on the target",
+    "splits",
+    "took",
+    "rows/s",
+)
 _STRATEGY = {
     LoadMode.FULL: "every living key of the snapshot",
     LoadMode.RELOAD: "every key over what an earlier run loaded, nulls and deletes too",
@@ -62,7 +75,7 @@ def load_report(
         f"{verdict} Counted at {finished_at:%Y-%m-%d %H:%M:%S} UTC, run {code(verification.run_id)}.",
         "",
         *markdown_table(
-            ["table", "snapshot", "read", "written", "expired", "dead letters", "on the target", "splits"],
+            _COUNTS_HEADER,
             map(_counts_row, verification.tables),
         ),
         *(
@@ -125,7 +138,16 @@ def _counts_row(counts: TableCounts) -> list[str]:
         f"{progress.counts.dead:,}",
         found,
         f"{progress.done} of {progress.splits}",
+        *_pace(progress),
     ]
+
+
+def _pace(progress: TableProgress) -> list[str]:
+    if progress.took is None:
+        return ["-", "-"]
+    took_s = progress.took.total_seconds()
+    rate = f"{progress.counts.written / took_s:,.0f}" if took_s else "-"
+    return [hours_text(took_s / 3600), rate]
 
 
 def _hours(duration: timedelta) -> str:

@@ -70,6 +70,11 @@ class Verification:
             "agrees": self.agrees,
             "rows_backfilled": sum(each.written for each in counts),
             "tables": {table.progress.table.table_name: table.progress.counts.written for table in self.tables},
+            "took_s": {
+                table.progress.table.table_name: round(table.progress.took.total_seconds(), 3)
+                for table in self.tables
+                if table.progress.took is not None
+            },
             "expired": sum(each.expired for each in counts),
             "dead": self.dead,
             "problems": [f"{t.progress.table.table_name}: {each}" for t in self.tables for each in t.problems],

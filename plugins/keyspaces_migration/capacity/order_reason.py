@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 
+from keyspaces_migration.capacity.wording import hours_text
 from keyspaces_migration.config.tables import LoadOrder
 
 
@@ -25,7 +26,7 @@ class OrderReason(StrEnum):
     def text(self, *, all_hours: float, second_hours: float, limit_hours: float) -> str:
         """Say it: with the hours that all of the table, and a second load, would take at the barrier."""
         return _TEXTS[self].format(
-            all=f"{all_hours:.1f} h", second=f"{second_hours:.1f} h", limit=f"{limit_hours:.0f} h"
+            all=hours_text(all_hours), second=hours_text(second_hours), limit=f"{limit_hours:.0f} h"
         )
 
 

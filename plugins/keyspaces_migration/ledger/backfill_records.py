@@ -1,7 +1,7 @@
 """Records of historical backfills: what was planned for a table, its splits, and the rows that could not be written."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 
@@ -106,6 +106,7 @@ class TableProgress:
 
     Attributes:
         first_claimed_at: When the first split was first claimed; None before that.
+        last_finished_at: When the last of the finished splits was; None before that.
     """
 
     table: BackfillTable
@@ -114,6 +115,14 @@ class TableProgress:
     failed: int
     counts: SplitCounts
     first_claimed_at: datetime | None
+    last_finished_at: datetime | None
+
+    @property
+    def took(self) -> timedelta | None:
+        """From the first claim to the last finished split; None before one is finished."""
+        if self.first_claimed_at is None or self.last_finished_at is None:
+            return None
+        return self.last_finished_at - self.first_claimed_at
 
     @property
     def is_complete(self) -> bool:

@@ -176,6 +176,7 @@ class BackfillLedger:
             *states,
             sa.func.count().label("splits"),
             sa.func.min(_splits.first_claimed_at, type_=schema.UtcTimestamp()).label("first_claimed_at"),
+            sa.func.max(_splits.finished_at, type_=schema.UtcTimestamp()).label("last_finished_at"),
         ).join_from(schema.backfill_tables, schema.backfill_splits)
         query = query.where(_tables.dag_id == dag_id, _tables.run_id == run_id)
         query = query.group_by(_tables.id, *_TABLE_COLUMNS).order_by(_tables.id)
@@ -273,4 +274,5 @@ def _progress_of(row: Mapping[Any, Any]) -> TableProgress:
         failed=int(row["failed"]),
         counts=SplitCounts(**{name: int(row[name]) for name in _COUNTS}),
         first_claimed_at=row["first_claimed_at"],
+        last_finished_at=row["last_finished_at"],
     )

@@ -5,10 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.stats import binomtest, ttest_1samp  # type: ignore[import-untyped]
 
-from keyspaces_migration.capacity.distribution import Mean, SizeDistribution, distribution
+from keyspaces_migration.capacity.distribution import Groups, Mean, SizeDistribution, distribution
 from keyspaces_migration.capacity.errors import EmptySampleError
+from keyspaces_migration.consistency.bounds import upper_bound
 
 KB = 1024
 
@@ -98,3 +101,56 @@ def test_the_statement_says_value_bounds_and_confidence() -> None:
     assert str(described([100, 300, 200, 400], table_rows=4).mean_bytes) == (
         "250.00 (250.00 to 250.00 at 95% confidence)"
     )
+
+
+def grouped(sizes: list[list[int]], **more: Any) -> SizeDistribution:
+    """Rows drawn in groups, given as the sizes of each group."""
+    flat = [size for group in sizes for size in group]
+    numbers = np.array([number for number, group in enumerate(sizes) for _ in group], np.int64)
+    return described(flat, groups=Groups(of_rows=numbers, drawn=len(sizes)), **more)
+
+
+def test_rows_that_are_alike_within_their_groups_count_as_few() -> None:
+    alike = [[size] * 50 for size in (100, 900, 300, 500)]
+    by_group, by_row = grouped(alike), described([size for group in alike for size in group])
+    assert by_group.mean_bytes.value == by_row.mean_bytes.value
+    assert by_group.mean_bytes.upper - by_group.mean_bytes.value > 8 * (by_row.mean_bytes.upper - 450)
+
+
+@given(st.lists(st.integers(1, 10_000), min_size=2, max_size=30))
+def test_groups_of_one_row_are_rows_drawn_one_by_one(sizes: list[int]) -> None:
+    by_group, by_row = grouped([[size] for size in sizes]), described(sizes)
+    assert by_group.mean_bytes.upper == pytest.approx(by_row.mean_bytes.upper)
+    assert by_group.near_limit_share_at_most == by_row.near_limit_share_at_most
+
+
+@pytest.mark.parametrize("groups", [20, 100])
+def test_the_bound_of_groups_holds_the_tables_mean_in_its_share_of_samples(groups: int) -> None:
+    """A table whose partitions differ in number of rows and in the size of them, drawn partition by partition."""
+    draw = np.random.default_rng(20261126)
+    table = [
+        (100 + draw.lognormal(4, 0.6) + draw.integers(0, 20, draw.integers(0, 40))).astype(int) for _ in range(3_000)
+    ]
+    mean, covered = np.concatenate(table).mean(), 0
+    for _ in range(400):
+        found = grouped(
+            [table[number].tolist() for number in draw.choice(len(table), groups, replace=False)], confidence=0.9
+        )
+        covered += found.mean_bytes.lower <= mean <= found.mean_bytes.upper
+    # Three standard deviations of 400 samples at 0.9 are 0.045; the tail costs a little at 20 groups.
+    assert 0.82 <= covered / 400 <= 0.95
+
+
+def test_a_group_without_rows_counts_as_drawn_and_all_of_a_table_is_sure() -> None:
+    with_empty = grouped([[100], [], [100, 100]])
+    assert with_empty.near_limit_share_at_most == pytest.approx(upper_bound(mismatches=0, looked_at=3, confidence=0.95))
+    assert grouped([[100], [300]], table_rows=2).mean_bytes.upper == 200
+
+
+def test_groups_of_other_rows_are_refused() -> None:
+    with pytest.raises(ValueError, match="3 sizes, and groups of 2"):
+        described([1, 2, 3], groups=Groups(of_rows=np.array([0, 1]), drawn=2))
+
+
+def test_one_group_with_rows_says_nothing_of_the_others() -> None:
+    assert grouped([[], [10, 20], []]).mean_bytes.upper == math.inf
