@@ -20,8 +20,10 @@ MAX_CLIENTS: Final = 20
 MAX_ANALYSES: Final = 20_000
 MAX_KEY_CHARS: Final = 20_000
 _SYSTEM: Final = frozenset(
-    "system system_schema system_auth system_traces system_distributed system_views system_virtual_schema "
-    "system_schema_mcs system_multiregion_info dse_system solr_admin".split()  # noqa: SIM905 - words are read best as a line
+    """
+    system system_schema system_auth system_traces system_distributed system_views system_virtual_schema
+    system_schema_mcs system_multiregion_info dse_system solr_admin
+    """.split()  # noqa: SIM905 - words are read best as a paragraph
 )
 
 

@@ -19,8 +19,10 @@ from keyspaces_migration.statements.terms import factor, listed, relations, rest
 from keyspaces_migration.statements.tokens import TokenKind
 
 CQLSH = frozenset(
-    "CAPTURE CLEAR CONSISTENCY COPY DESC DESCRIBE EXIT EXPAND HELP HISTORY LOGIN PAGING QUIT SERIAL SHOW SOURCE TRACING"
-    " UNICODE".split()  # noqa: SIM905 - words are read best as a line
+    """
+    CAPTURE CLEAR CONSISTENCY COPY DESC DESCRIBE EXIT EXPAND HELP HISTORY LOGIN PAGING QUIT SERIAL SHOW SOURCE
+    TRACING UNICODE
+    """.split()  # noqa: SIM905 - words are read best as a paragraph
 )
 _NAMES = frozenset({TokenKind.WORD, TokenKind.QUOTED_NAME})
 

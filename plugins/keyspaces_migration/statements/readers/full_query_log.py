@@ -15,7 +15,7 @@ from keyspaces_migration.statements.records import Item, Record, Unreadable
 
 TYPE = re.compile(r"Type: (single-query|batch)\s*$")
 _HEAD = re.compile(r"(?:Protocol version|Generated timestamp|Generated nowInSeconds):")
-_VALUES = re.compile(r"[0-9a-f]{8}  ?|-----$|\.{3} truncated$|\.{8}$")
+_VALUES = re.compile(r"[0-9a-f]{8} |null$|-----$|\.{3} truncated$|\.{8}$")
 _START: Final = "Query start time: "
 _BATCH: Final = "Batch type: "
 _QUERY: Final = "Query: "

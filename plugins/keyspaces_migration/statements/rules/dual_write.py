@@ -12,8 +12,10 @@ from keyspaces_migration.statements.rules.rule import Group, Hit, Rule, Sight
 
 WRITER: Final = "the rules of a dual write: docs/guides/dual-writes.md and docs/writer-contract.md"
 SERVER_VALUES: Final = frozenset(
-    "now uuid currenttimestamp currentdate currenttime currenttimeuuid current_timestamp current_date current_time "
-    "current_timeuuid".split()  # noqa: SIM905 - words are read best as a line
+    """
+    now uuid currenttimestamp currentdate currenttime currenttimeuuid current_timestamp current_date current_time
+    current_timeuuid
+    """.split()  # noqa: SIM905 - words are read best as a paragraph
 )
 IN_PLACE: Final = frozenset({Change.ADD, Change.PREPEND, Change.SUBTRACT})
 NEEDS_SCHEMA: Final = "depends on the column's type: give the schema"

@@ -121,8 +121,8 @@ def _filtering(sight: Sight) -> Iterator[Hit]:
 
 
 def _whole_table(sight: Sight) -> Iterator[Hit]:
-    if _is_select(sight) and not sight.statement.relations:
-        yield Hit(found="no WHERE")
+    if _is_select(sight) and not sight.statement.relations and not sight.statement.reading.limit:
+        yield Hit(found="neither WHERE nor LIMIT")
 
 
 def _consistency(sight: Sight) -> Iterator[Hit]:

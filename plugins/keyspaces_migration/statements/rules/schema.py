@@ -54,11 +54,14 @@ def _types(sight: Sight) -> Iterator[Hit]:
 
 def _names(sight: Sight) -> Iterator[Hit]:
     schema = sight.statement.schema
-    if schema is None or sight.statement.kind is not Kind.SCHEMA or not schema.action.startswith("CREATE"):
+    if schema is None or not schema.action.startswith(("CREATE", "ALTER TABLE ADD")):
         return
     for name in schema.name.split("."):
         if len(name) > MAX_NAME or name.startswith("_"):
             yield Hit(found=f"the name {name}")
+    for word in schema.words:
+        if len(word.strip('"')) > MAX_NAME and not word.startswith(("'", "$")):
+            yield Hit(found=f"the name {word.lower()}")
 
 
 def _truncate(sight: Sight) -> Iterator[Hit]:
