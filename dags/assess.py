@@ -56,6 +56,21 @@ PARAMS = {
         title="Hours from the first load to the barrier",
         description="What passes between a load before dual writes and the barrier; what changes then is loaded again.",
     ),
+    "statements": Param(
+        default="",
+        type="string",
+        title="Statements",
+        description=(
+            "Address of a file or log of your applications' statements (CQL, full query log, audit log, JSON lines; "
+            ".gz too), such as s3://bucket/audit.log.gz: which can't be dual-written, which Keyspaces refuses."
+        ),
+    ),
+    "statements_format": Param(
+        default="",
+        enum=["", "cql", "full-query-log", "audit-log", "slow-query-log", "json-lines"],
+        title="Format of the statements",
+        description="Empty: found by the first lines.",
+    ),
     "prices": Param(
         default="",
         type="string",
@@ -87,6 +102,8 @@ def assess(loaded: LoadedMigration) -> DAG:
             include_history="{{ params.include_history }}",
             sample_rows="{{ params.sample_rows }}",
             load="{{ params.load | tojson }}",
+            statements="{{ params.statements }}",
+            statements_format="{{ params.statements_format }}",
             prices="{{ params.prices }}",
             utilisation="{{ params.utilisation }}",
             hours_to_barrier="{{ params.hours_to_barrier }}",

@@ -31,6 +31,7 @@ DUAL_WRITES = "start_dual_writes"
 # As many as the sample's migration file asks for in a row before the cutover.
 CHECKS = 2
 STAGE_TIMEOUT_S = 1800.0
+STATEMENTS = Path(__file__).parent / "data" / "statements.cql"
 
 
 class StageFailedError(WorldError):
@@ -199,7 +200,7 @@ class Rehearsal:
         self.reporter.done(f"{found['rows_backfilled']:,} rows were loaded; the report is kept: {found['report']}")
 
     def _assess(self, api: AirflowApi) -> None:
-        run_id = self._stage(api, "assess")
+        run_id = self._stage(api, "assess", conf={"statements": str(STATEMENTS)})
         reports = api.returned(_dag_id("assess"), run_id, "assess")
         page = Path(reports["markdown"].removeprefix("file://"))
         self.assessment = json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from keyspaces_migration.errors import MigrationError
-from keyspaces_provider.object_files import object_path
+from keyspaces_provider.object_files import object_path, store_connection
 
 if TYPE_CHECKING:
     from keyspaces_migration.assessment import EstimateRequest
@@ -96,7 +96,7 @@ def _prices(address: str, *, conn_id: str) -> "Prices":
     from keyspaces_migration.capacity.prices_file import load_prices
     from keyspaces_migration.config.problems import MigrationFileError
 
-    path = object_path(address, conn_id=conn_id if "://" in address and not address.startswith("file://") else None)
+    path = object_path(address, conn_id=store_connection(address, conn_id))
     try:
         content = path.read_bytes()
     except OSError as error:

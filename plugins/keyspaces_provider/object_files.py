@@ -21,6 +21,11 @@ def object_path(path: str, *, conn_id: str | None) -> "ObjectStoragePath":
     return ObjectStoragePath(path, conn_id=conn_id)
 
 
+def store_connection(address: str, conn_id: str) -> str | None:
+    """Return the connection for object storage, and None for a path on the worker's own disk."""
+    return conn_id if "://" in address and not address.startswith("file://") else None
+
+
 @contextmanager
 def new_file(path: "ObjectStoragePath") -> Iterator[BinaryIO]:
     """Open a file to be written in the block; one of that name is replaced. Whatever fails in it, no file is left.

@@ -92,3 +92,32 @@ def test_a_person_finds_the_dag_by_its_tags_and_reads_the_report_in_the_browser(
         assert page.get_by_text(DAG_ID).first.is_visible()
         open_page(page, f"{world.airflow.url}/dags/{DAG_ID}/runs/{assessed['run_id']}/tasks/assess")
         page.get_by_text("flights_by_tail").first.wait_for()
+
+
+def test_the_report_is_a_page_with_its_plots_that_reads_without_the_network(
+    world: World, assessed: dict[str, Any]
+) -> None:
+    users = world.airflow.users
+    with airflow_page(world.airflow.url, user="alice", password=users["alice"]) as page:
+        page.goto(assessed["html"])
+        assert page.locator("figure svg").count() == 3
+        assert page.get_by_text("dual writes first").first.is_visible()
+
+
+def test_every_table_of_the_migration_has_its_estimate_and_an_order(assessed: dict[str, Any]) -> None:
+    estimate = json.loads(content(assessed["json"]))["estimate"]
+    tables = {table["name"]: table for table in estimate["tables"]}
+    assert set(tables) == {"departures", "flights_unarchived", "planes", "weather"}
+    for table in tables.values():
+        assert table["recommended"]["order"]
+        assert table["sample"]["sizes"]["rows"]
+        assert not table["problems"]
+    assert tables["flights_unarchived"]["work"]["mode"] == "PROVISIONED"
+
+
+def test_the_sample_applications_statements_are_judged(assessed: dict[str, Any]) -> None:
+    shapes = json.loads(content(assessed["json"]))["statements"]["shapes"]
+    refused = {shape["text"] for shape in shapes if any(f["severity"] == "BLOCKER" for f in shape["findings"])}
+    assert any("IF NOT EXISTS" in text for text in refused)
+    assert any("departures + " in text for text in refused)
+    assert not any(text.startswith("INSERT INTO flights.departures") for text in refused)

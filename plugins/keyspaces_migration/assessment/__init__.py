@@ -7,7 +7,7 @@ With a `request` it also samples rows and estimates sizes, load, capacity, money
 `html.html` then make a page of it that can be sent.
 """
 
-from keyspaces_migration.assessment.assessment import Assessment, Verdict, assess, assess_with
+from keyspaces_migration.assessment.assessment import Assessment, StatementLines, Verdict, assess, assess_with
 from keyspaces_migration.assessment.errors import (
     AssessmentError,
     LoadParameterError,
@@ -35,6 +35,7 @@ __all__ = [
     "SchemaUnreadableError",
     "Severity",
     "SourceKeyspaceNotFoundError",
+    "StatementLines",
     "SystemKeyspaceError",
     "Verdict",
     "as_json",

@@ -1,8 +1,10 @@
 """The assessment: looks at source, clients and history, judges, drafts. It reads and never writes."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from cassandra.cluster import Session
 
@@ -19,6 +21,9 @@ from keyspaces_migration.assessment.queries import SourceQueries
 from keyspaces_migration.assessment.rules import RULES, Finding, NotChecked, Severity, judge
 from keyspaces_migration.assessment.source import read_source
 
+if TYPE_CHECKING:
+    from keyspaces_migration.statements import Format, StatementReport
+
 
 class Verdict(StrEnum):
     """What the findings come to. What could not be looked at is told beside it."""
@@ -30,6 +35,14 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class StatementLines:
+    """A file or log of statements; `lines` are read once, and `format` is found by the first of them if not given."""
+
+    lines: Iterable[str]
+    format: "Format | None" = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Assessment:
     """Everything that was seen, judged and drafted.
 
@@ -37,6 +50,7 @@ class Assessment:
         assessed_at: The caller's time.
         history: None when there was none to look at, or when `unseen` says why it could not be read.
         estimate: None when none was asked for.
+        statements: The judgement of a file or log of statements; None when none was given.
     """
 
     assessed_at: datetime
@@ -46,6 +60,7 @@ class Assessment:
     clients: Clients
     history: History | None
     estimate: Estimate | None
+    statements: "StatementReport | None"
     draft: Draft
     unseen: tuple[Unseen, ...]
 
@@ -61,7 +76,8 @@ class Assessment:
             return Verdict.NOTHING_TO_MIGRATE
         if self.counts[Severity.BLOCKER] or self.draft.left_out:
             return Verdict.BLOCKED
-        return Verdict.DECISIONS_NEEDED if self.counts[Severity.CHANGE] else Verdict.NOTHING_IN_THE_WAY
+        decide = self.counts[Severity.CHANGE] or (self.statements is not None and self.statements.asks_for_changes)
+        return Verdict.DECISIONS_NEEDED if decide else Verdict.NOTHING_IN_THE_WAY
 
     @property
     def is_complete(self) -> bool:
@@ -69,13 +85,14 @@ class Assessment:
         return not (self.unseen or self.not_checked)
 
 
-def assess(
+def assess(  # noqa: PLR0913 # all by keyword
     session: Session,
     *,
     keyspace: str,
     history: HistorySource | None,
     now: datetime,
     request: EstimateRequest | None = None,
+    statements: StatementLines | None = None,
 ) -> Assessment:
     """Assesses one keyspace of the source behind `session`.
 
@@ -85,15 +102,19 @@ def assess(
         history: Where to look for the tables' history; None when there is none.
         now: For the report.
         request: What to estimate sizes, capacity, money and hours with; None leaves the estimate out, which reads rows.
+        statements: A file or log of the applications' statements, to be judged by the source's schema.
 
     Raises:
         SystemKeyspaceError: `keyspace` is one of Cassandra's own.
         SourceKeyspaceNotFoundError: The source has no such keyspace.
         SchemaUnreadableError: Its tables and columns can't be read.
         LoadParameterError: The request gives a load for a table that is not there.
+        UnknownFormatError: The statements are of no format that is known.
     """
     queries = DriverQueries(session)
-    return assess_with(queries, keyspace=keyspace, history=history, now=now, rows=queries, request=request)
+    return assess_with(
+        queries, keyspace=keyspace, history=history, now=now, rows=queries, request=request, statements=statements
+    )
 
 
 def assess_with(  # noqa: PLR0913 # all by keyword
@@ -104,6 +125,7 @@ def assess_with(  # noqa: PLR0913 # all by keyword
     now: datetime,
     rows: RowSource | None = None,
     request: EstimateRequest | None = None,
+    statements: StatementLines | None = None,
 ) -> Assessment:
     """Like `assess`, with any `SourceQueries` and `RowSource`; without the latter there is no estimate."""
     source = read_source(queries, keyspace=keyspace)
@@ -115,6 +137,7 @@ def assess_with(  # noqa: PLR0913 # all by keyword
     if rows is not None and request is not None:
         names = [*(table.name for table in drafted.tables), *request.tables]
         estimated = estimate(queries, rows, source=source, history=read, names=names, request=request)
+    judged = _judge_statements(statements, source) if statements else None
     tables_unseen = [part for found in (read.tables if read else ()) for part in _named(found.table, found.unseen)]
     return Assessment(
         assessed_at=now,
@@ -124,6 +147,7 @@ def assess_with(  # noqa: PLR0913 # all by keyword
         clients=clients,
         history=read,
         estimate=estimated,
+        statements=judged,
         draft=draft(source, read, findings, hints=draft_hints(estimated)) if estimated else drafted,
         unseen=(
             *source.cluster.unseen,
@@ -132,8 +156,22 @@ def assess_with(  # noqa: PLR0913 # all by keyword
             *history_unseen,
             *tables_unseen,
             *(estimated.unseen if estimated else ()),
+            *(_not_judged(judged) if judged else ()),
         ),
     )
+
+
+def _judge_statements(statements: StatementLines, source: Source) -> "StatementReport":
+    from keyspaces_migration.statements import judge_statements  # noqa: PLC0415 # it builds on this room's model
+
+    return judge_statements(statements.lines, format=statements.format, schema=source.keyspace)
+
+
+def _not_judged(report: "StatementReport") -> Iterator[Unseen]:
+    if report.not_understood_count:
+        yield Unseen(part=Part.STATEMENTS, why=f"{report.not_understood_count:,} statements were not understood")
+    if report.unreadable_count:
+        yield Unseen(part=Part.STATEMENTS, why=f"{report.unreadable_count:,} places of the file could not be read")
 
 
 def _read_history(history: HistorySource | None, source: Source) -> tuple[History | None, tuple[Unseen, ...]]:

@@ -1,7 +1,7 @@
 """The assessment as a page that people read."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from keyspaces_migration.assessment.assessment import Assessment, Verdict
 from keyspaces_migration.assessment.clients import Client
@@ -12,17 +12,21 @@ from keyspaces_migration.assessment.model import Column, ColumnKind, Part, Table
 from keyspaces_migration.assessment.rules import RULES, Finding, Severity
 from keyspaces_migration.assessment.wording import bytes_text
 
+if TYPE_CHECKING:
+    from keyspaces_migration.statements import StatementReport
+
 VERDICTS: Final = {
     Verdict.NOTHING_TO_MIGRATE: "**Nothing to migrate.** The keyspace has no tables.",
     Verdict.BLOCKED: "**Some tables can't be migrated as they stand.** Those are left out of the draft below.",
     Verdict.DECISIONS_NEEDED: "**Every table can be migrated; decisions are needed first.**",
     Verdict.NOTHING_IN_THE_WAY: "**Every table can be migrated as it stands.**",
 }
+NO_STATEMENTS: Final = (
+    "Statements. Which of them use an index, an aggregate, TRUNCATE, IN with UPDATE or DELETE, LWT in a batch, large "
+    "batches, now() or uuid() on the server, or list appends: give a file or log of them in the parameter "
+    "`statements`, and ask the owners of the clients above."
+)
 CANNOT_SEE: Final = (
-    (
-        "Statements. Which of them use an index, an aggregate, TRUNCATE, IN with UPDATE or DELETE, LWT in a batch, "
-        "large batches, now() or uuid() on the server, or list appends: ask the owners of the clients above."
-    ),
     (
         "Consistency levels. Keyspaces writes at LOCAL_QUORUM and reads at ONE, LOCAL_ONE or LOCAL_QUORUM; any other "
         "is refused. They are chosen in the clients."
@@ -57,6 +61,8 @@ def _lines(assessment: Assessment, plots: Mapping[str, str]) -> Iterator[str]:
     if assessment.estimate:
         yield from estimate_sections(assessment.estimate, plots)
     yield from _findings(assessment)
+    if assessment.statements:
+        yield from _statements(assessment.statements)
     yield from _cluster(assessment)
     yield from _clients(assessment)
     yield from _history(assessment)
@@ -81,12 +87,26 @@ def _summary(assessment: Assessment) -> Iterator[str]:
         f"Looked at on {assessment.assessed_at.isoformat(timespec='seconds')}, for reading only."
     )
     yield ""
-    yield from _in_short(assessment)
+    yield from table(("in short", ""), [[name, found] for name, found in _in_short(assessment)])
 
 
-def _in_short(assessment: Assessment) -> Iterator[str]:
+def _in_short(assessment: Assessment) -> Iterator[tuple[str, str]]:
     if assessment.estimate:
-        yield from table(("in short", ""), [[name, found] for name, found in short_rows(assessment.estimate)])
+        yield from short_rows(assessment.estimate)
+    report = assessment.statements
+    if report is None:
+        yield "statements of the applications", "not looked at: none were given"
+        return
+    must = sum(shape.must_change for shape in report.shapes)
+    found = f"{must:,} of {len(report.shapes):,} kinds must change" if must else "none of those given must change"
+    unknown = report.not_understood_count + report.unreadable_count
+    yield "statements of the applications", f"{found}{f'; {unknown:,} not understood' if unknown else ''}"
+
+
+def _statements(report: "StatementReport") -> Iterator[str]:
+    from keyspaces_migration.statements import statements_section  # noqa: PLC0415 # it builds on this room's Markdown
+
+    yield from statements_section(report)
 
 
 def _tables(assessment: Assessment) -> Iterator[str]:
@@ -313,8 +333,11 @@ def _limits(assessment: Assessment) -> Iterator[str]:
 
 
 def _cannot_see(assessment: Assessment) -> Iterator[str]:
-    yield from (CANNOT_SEE[:3] if assessment.estimate else (*CANNOT_SEE[:3], NOT_ESTIMATED))
-    yield from CANNOT_SEE[3:]
+    if assessment.statements is None:
+        yield NO_STATEMENTS
+    if assessment.estimate is None:
+        yield NOT_ESTIMATED
+    yield from CANNOT_SEE
     if assessment.estimate:
         yield from ASSUMED
 

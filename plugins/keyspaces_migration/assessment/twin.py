@@ -18,6 +18,9 @@ Keys of format 1, on the top level in this order:
   fields of `BudgetPoint`), `tables` (`name`, `problems`, `sample` without its partitions, `traffic`, `load`,
   `monthly`, `storage_bytes`, `work`, `hot`, `recommended` with `order`, `reason`, `text` and both estimates, or null).
   A bound that is infinite is null.
+- `statements`: null, or `format`, `statements`, `kinds`, `not_understood_count`, `unreadable_count`, `shapes` (`text`,
+  `kind`, `count`, `example`, `tables`, `clients`, `first_ms`, `last_ms`, `findings` with `rule`, `severity`, `group`,
+  `found`, `depends`, `count`).
 - `draft`: `tables` (as in a migration file), `decisions` by table, `left_out` (`table`, `reasons`), `yaml`.
 """
 
@@ -25,7 +28,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from keyspaces_migration.assessment.assessment import Assessment
 from keyspaces_migration.assessment.draft import Draft
@@ -34,6 +37,9 @@ from keyspaces_migration.assessment.estimate.sampled import RowSample
 from keyspaces_migration.assessment.model import Column, Keyspace, Table
 from keyspaces_migration.assessment.rules import Finding
 from keyspaces_migration.cql.types import CqlType
+
+if TYPE_CHECKING:
+    from keyspaces_migration.statements import Shape, StatementReport
 
 FORMAT = 1
 
@@ -63,6 +69,7 @@ def twin(assessment: Assessment) -> dict[str, Any]:
         },
         "history": plain(assessment.history),
         "estimate": _estimate(assessment.estimate) if assessment.estimate else None,
+        "statements": _statements(assessment.statements) if assessment.statements else None,
         "draft": _draft(assessment.draft),
     }
 
@@ -115,6 +122,29 @@ def _estimate(estimate: Estimate) -> dict[str, Any]:
                 "recommended": plain(recommended.tables.get(table.name)),
             }
             for table in estimate.tables
+        ],
+    }
+
+
+def _statements(report: "StatementReport") -> dict[str, Any]:
+    kept = ("format", "statements", "kinds", "not_understood_count", "unreadable_count")
+    return {**{name: plain(getattr(report, name)) for name in kept}, "shapes": [_shape(each) for each in report.shapes]}
+
+
+def _shape(shape: "Shape") -> dict[str, Any]:
+    kept = ("text", "kind", "count", "example", "tables", "clients", "first_ms", "last_ms")
+    return {
+        **{name: plain(getattr(shape, name)) for name in kept},
+        "findings": [
+            {
+                "rule": each.finding.rule.id,
+                "severity": each.finding.rule.severity.value,
+                "group": each.finding.rule.group.value,
+                "found": each.finding.hit.found,
+                "depends": each.finding.hit.depends,
+                "count": each.count,
+            }
+            for each in shape.findings
         ],
     }
 

@@ -47,6 +47,11 @@ class Shape:
         return any(one.finding.rule.group is group for one in self.findings)
 
     @property
+    def must_change(self) -> bool:
+        """Whether one of its findings asks for a change, or is a blocker."""
+        return self.severity in FAILING
+
+    @property
     def severity(self) -> Severity | None:
         """The most urgent of its findings; None without any."""
         return self.findings[0].finding.rule.severity if self.findings else None
@@ -107,5 +112,5 @@ class StatementReport:
     def asks_for_changes(self) -> bool:
         """Whether something must change, or could not be judged: "could not look" is never "nothing there"."""
         return bool(self.not_understood_count or self.unreadable_count) or any(
-            shape.severity in FAILING for shape in self.shapes
+            shape.must_change for shape in self.shapes
         )

@@ -9,6 +9,7 @@ from keyspaces_migration.lifecycle import Milestone
 from keyspaces_provider.estimate_request import EstimateParameters
 from keyspaces_provider.hooks.cassandra import CassandraHook
 from keyspaces_provider.run import MigrationRun, recorded_run
+from keyspaces_provider.statement_lines import statement_lines
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -31,9 +32,20 @@ class AssessOperator(BaseOperator):
         prices: Address of a YAML file of prices in place of those of us-east-1 that the package has.
         utilisation: The share of provisioned capacity that the mean load uses, from 0.05 to 1.
         hours_to_barrier: What passes between the end of a load before dual writes and the barrier.
+        statements: Address of a file or log of the applications' statements, such as s3://bucket/audit.log.gz.
+        statements_format: One of `keyspaces_migration.statements.Format`; empty to find it by the first lines.
     """
 
-    template_fields = ("include_history", "sample_rows", "load", "prices", "utilisation", "hours_to_barrier")
+    template_fields = (
+        "include_history",
+        "sample_rows",
+        "load",
+        "prices",
+        "utilisation",
+        "hours_to_barrier",
+        "statements",
+        "statements_format",
+    )
     ui_color = "#e6f4ea"
 
     def __init__(  # noqa: PLR0913 # all by keyword
@@ -46,6 +58,8 @@ class AssessOperator(BaseOperator):
         prices: str = "",
         utilisation: float | str = 0.7,
         hours_to_barrier: float | str = 24,
+        statements: str = "",
+        statements_format: str = "",
         **kwargs: Any,  # noqa: ANN401 - BaseOperator's own
     ) -> None:
         super().__init__(**kwargs)
@@ -56,6 +70,8 @@ class AssessOperator(BaseOperator):
         self.prices = prices
         self.utilisation = utilisation
         self.hours_to_barrier = hours_to_barrier
+        self.statements = statements
+        self.statements_format = statements_format
 
     def execute(self, context: "Context") -> dict[str, str]:
         """Assess, keep and show the report, and reach the milestone `assessed`.
@@ -67,6 +83,7 @@ class AssessOperator(BaseOperator):
             StoreError: the source can't be reached, or refused.
             AssessmentError: the keyspace is not there, its schema can't be read, or a load was given for no table.
             EstimateParameterError: a parameter is none of those allowed.
+            StatementsNotReadError: the file of statements can't be opened, or its format is none of those known.
             MigrationFileError: the file of prices can't be read or breaks a rule.
             ReportNotKeptError: the report could not be written.
             LedgerError: the ledger can't be reached, or holds no record of this run.
@@ -94,8 +111,16 @@ class AssessOperator(BaseOperator):
         request = parameters.request(run.migration, run_id=run.run_id, conn_id=connections.aws)
         history = SnowflakeHistory(conn_id=connections.history) if self._looks_at_history() else None
         self.log.info("Looking at keyspace %s behind connection %s", keyspace, connections.source)
-        with CassandraHook(connections.source).session() as session:
-            return assess(session, keyspace=keyspace, history=history, now=datetime.now(UTC), request=request)
+        opened = statement_lines(self.statements, format_name=self.statements_format, conn_id=connections.aws)
+        with opened as statements, CassandraHook(connections.source).session() as session:
+            return assess(
+                session,
+                keyspace=keyspace,
+                history=history,
+                now=datetime.now(UTC),
+                request=request,
+                statements=statements,
+            )
 
     def _keep(self, run: MigrationRun, assessment: "Assessment") -> dict[str, str]:
         from keyspaces_migration.assessment import as_json, markdown

@@ -136,7 +136,7 @@ def test_the_twin_is_versioned_and_says_the_same() -> None:
     twin = json.loads(as_json(assessed(answers_with({"column_name": "c", "type": "counter"}), Found())))
     assert list(twin) == [
         *("format", "assessed_at", "verdict", "complete", "counts", "cluster", "keyspace", "findings", "not_checked"),
-        *("unseen", "clients", "history", "estimate", "draft"),
+        *("unseen", "clients", "history", "estimate", "statements", "draft"),
     ]
     assert (twin["format"], twin["assessed_at"], twin["verdict"]) == (1, "2026-11-23T12:00:00+00:00", "BLOCKED")
     (blocker,) = [finding for finding in twin["findings"] if finding["severity"] == "BLOCKER"]

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from typing_extensions import override
 
-from keyspaces_migration.assessment import Assessment, as_json, markdown
+from keyspaces_migration.assessment import Assessment, StatementLines, Verdict, as_json, assess_with, markdown
 from keyspaces_migration.assessment.errors import NoAnswerError
 from keyspaces_migration.assessment.estimate.sample import SampleSize
 from keyspaces_migration.assessment.html import html
@@ -20,7 +20,7 @@ from keyspaces_migration.assessment.wording import bytes_text, cents_text
 from keyspaces_migration.capacity.load_cost import LoadBudget
 from keyspaces_migration.capacity.wording import hours_text
 from tests.unit.keyspaces_migration.assessment.estimate.ring import Ring
-from tests.unit.keyspaces_migration.assessment.estimate.shops import assessed, given, ring
+from tests.unit.keyspaces_migration.assessment.estimate.shops import Past, assessed, given, queries, ring
 
 NOW = dt.datetime(2026, 11, 26, 12, 0, tzinfo=dt.UTC)
 
@@ -165,3 +165,50 @@ def test_a_little_money_is_not_nothing(usd: float, text: str) -> None:
 
 def test_sizes_are_decimal() -> None:
     assert (bytes_text(999), bytes_text(1_500), bytes_text(2.5e12)) == ("~999 B", "~2 kB", "~2.5 TB")
+
+
+STATEMENTS = """
+INSERT INTO shop.events (id, at, note) VALUES (1, 2, 'x');
+INSERT INTO shop.events (id, at, note) VALUES (1, 2, 'y') IF NOT EXISTS;
+UPDATE shop.events SET note = 'z' WHERE id = 1 AND at = 2;
+MAKE ME RICH;
+"""
+
+
+def with_statements(text: str) -> Assessment:
+    return assess_with(
+        queries(),
+        keyspace="shop",
+        history=Past(),
+        now=NOW,
+        statements=StatementLines(lines=text.splitlines(keepends=True)),
+    )
+
+
+def test_statements_that_cannot_be_dual_written_are_told_first_and_asked_to_be_decided() -> None:
+    found = with_statements(STATEMENTS)
+    page = markdown(found)
+    assert found.verdict is Verdict.DECISIONS_NEEDED
+    short = page[: page.index("## Tables")]
+    assert "1 of 3 kinds must change; 1 not understood" in short
+    assert "## Statements" in page
+    assert "MAKE ME RICH" in page
+    assert "Could not look at **statements**: 1 statements were not understood" in page
+    assert not found.is_complete
+
+
+def test_statements_that_need_no_change_leave_the_verdict() -> None:
+    found = with_statements("INSERT INTO shop.events (id, at, note) VALUES (1, 2, 'x');")
+    assert found.verdict is Verdict.NOTHING_IN_THE_WAY
+    assert "none of those given must change" in markdown(found)
+
+
+def test_no_statements_given_is_said_and_no_all_clear() -> None:
+    assert "not looked at: none were given" in markdown(assessed(NOW))
+
+
+def test_the_twin_has_each_kind_of_statement_with_its_findings() -> None:
+    twin = json.loads(as_json(with_statements(STATEMENTS)))["statements"]
+    (conditional,) = (shape for shape in twin["shapes"] if "IF NOT EXISTS" in shape["text"])
+    assert any("can't be dual-written" in each["group"] for each in conditional["findings"])
+    assert twin["not_understood_count"] == 1
