@@ -26,8 +26,8 @@ _COLUMNS = (
 _HEADER = (f"| {' | '.join(_COLUMNS)} |", "| --- " * len(_COLUMNS) + "|")
 _REMARK = (
     "The time assessed is the table alone at the budget's write units; loads run side by side, and this machine may "
-    "send fewer rows than the budget allows. Consumed are the units that local Keyspaces metered. Keys that the history "
-    "has as deleted are assessed and not loaded."
+    "send fewer rows than the budget allows. Consumed are the units that local Keyspaces metered. Keys that the "
+    "history has as deleted are assessed and not loaded."
 )
 
 
