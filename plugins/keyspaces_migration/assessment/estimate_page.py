@@ -153,6 +153,11 @@ def _size_remarks(each: TableEstimate) -> Iterator[str]:
             f"in {sample.cut_windows} of {sample.windows} places reading ended early, within a large partition: rows "
             "and size of the whole table are at least these"
         )
+    if sample and sample.is_thin:
+        yield (
+            f"the sample met only {len(sample.partitions)} partitions: the ranges promise more than they can keep. "
+            "Sample more rows"
+        )
     yield from (text(problem) for problem in each.problems)
 
 

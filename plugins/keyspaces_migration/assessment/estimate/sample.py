@@ -17,11 +17,13 @@ from keyspaces_migration.capacity.sizes import RowShape
 from keyspaces_migration.consistency.windows import FIRST_TOKEN, LAST_TOKEN, RING, Window, draw_windows
 from keyspaces_migration.cql.identifiers import quote
 
-_TRIAL_WINDOWS = 10
+_TRIAL_WINDOWS = 20
 _TRIALS = 32
 """Each quarters or quadruples the width, so that they span the whole ring."""
 _OFF_BY = 4
 _OFF_BY_FAR = 64
+_LEAST_PARTITIONS = 1
+"""Of a window, on average: with fewer, so few partitions are met that the bounds promise too much."""
 _FEW_PARTITIONS = 2
 """A window is not narrowed below so many: it would only meet the same partitions less often."""
 _CUT_AT = 10
@@ -35,7 +37,8 @@ class SampleSize:
     Attributes:
         rows: About so many rows; a table of fewer is read whole.
         windows: In how many places.
-        max_bytes: Reading ends with the window in which so many bytes, as metered, are passed.
+        max_bytes: Reading ends with the window in which so many bytes, as metered, are passed; and with that in which
+            ten times the rows are, as may be where partitions are large.
     """
 
     rows: int = 10_000
@@ -102,7 +105,7 @@ def _draw(reader: "_Reader", width: int, *, most: int, size: SampleSize, seed: i
                 break
             collector.add(token, row, group=group)
         drawn = group + 1
-        if collector.bytes > size.max_bytes:
+        if collector.bytes > size.max_bytes or collector.rows > size.rows * _CUT_AT:
             break
     return windowed(collector, windows=drawn, share_of_ring=width / RING)
 
@@ -126,7 +129,8 @@ def _fitting(reader: "_Reader", width: int, *, size: SampleSize, seed: int) -> t
         tokens = [[token for token, _ in reader.read(each, limit=wanted * _CUT_AT)] for each in windows]
         rows = sum(map(len, tokens)) / _TRIAL_WINDOWS
         partitions = sum(len(set(each)) for each in tokens) / _TRIAL_WINDOWS
-        if rows * _OFF_BY < wanted and width < RING:
+        too_few = rows * _OFF_BY < wanted or (partitions < _LEAST_PARTITIONS and rows < wanted * _OFF_BY)
+        if too_few and width < RING:
             width = min(RING, width * (_OFF_BY if rows else _OFF_BY_FAR))
         elif rows > wanted * _OFF_BY and partitions > _FEW_PARTITIONS:
             width = max(1, width // _OFF_BY)

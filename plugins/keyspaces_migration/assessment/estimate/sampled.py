@@ -1,8 +1,8 @@
 """What came of a sample: sizes of rows, of static data, and of the partitions that it met."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,7 +10,14 @@ from keyspaces_migration.capacity.distribution import Groups, Mean, SizeDistribu
 from keyspaces_migration.capacity.errors import RowUnusableError
 from keyspaces_migration.capacity.sizes import RowShape, row_size
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Numbers = NDArray[np.int64]
+
 CONFIDENCE = 0.95
+FEWEST_PARTITIONS = 30
+"""The bounds suppose that sums over windows are about normal, which takes some dozens of what they sum."""
 _SHOWN_KEY_CHARACTERS = 80
 
 
@@ -59,6 +66,11 @@ class RowSample:
     unusable: str
 
     @property
+    def is_thin(self) -> bool:
+        """Whether it met so few partitions that its bounds are not to be trusted."""
+        return not self.is_whole and len(self.partitions) < FEWEST_PARTITIONS
+
+    @property
     def static_bytes_a_partition(self) -> float:
         """The mean, over all partitions; 0 without static data."""
         return sum(each.static_bytes for each in self.partitions) / max(1, len(self.partitions))
@@ -85,7 +97,7 @@ class SampleCollector:
         self._at: tuple[int, str] | None = None
         self._cut: set[int] = set()
         self.bytes = 0
-        self._unusable: list[str] = []
+        self._unusable = ""
         self._unusable_rows = 0
 
     @property
@@ -103,7 +115,7 @@ class SampleCollector:
             size = row_size(row, self._shape)
         except RowUnusableError as error:
             self._unusable_rows += 1
-            self._unusable = self._unusable or [str(error)]
+            self._unusable = self._unusable or str(error)
             return
         partition = self._partition(token, row, group)
         self.bytes += size.throughput_bytes
@@ -128,44 +140,41 @@ class SampleCollector:
 
     def finish(self, *, windows: int, share_of_ring: float) -> RowSample:
         """Return the sample; `windows` is 0 where the whole table was read."""
-        throughput, groups = np.array(self._throughput, np.int64), np.array(self._groups, np.int64)
-        is_row = throughput > 0
-        drawn = max(1, windows)
-        last_of_group = {each.group: place for place, each in enumerate(self._partitions)}
-        of_partitions = np.array([each.group for each in self._partitions], np.int64)
+        groups = np.array(self._groups, np.int64)
+        is_row = np.array(self._throughput, np.int64) > 0
+        totals = _Totals(windows=windows, share_of_ring=share_of_ring)
         return RowSample(
-            sizes=distribution(
-                throughput_bytes=throughput,
-                storage_bytes=np.array(self._storage, np.int64),
-                confidence=CONFIDENCE,
-                table_rows=None if windows else int(is_row.sum()),
-                groups=Groups(of_rows=groups, drawn=drawn) if windows else None,
-            )
-            if is_row.any()
-            else None,
-            table_rows=_total(groups[is_row], drawn, share_of_ring, is_whole=not windows),
-            table_partitions=_total(of_partitions, drawn, share_of_ring, is_whole=not windows),
+            sizes=self._sizes(groups, windows=windows) if is_row.any() else None,
+            table_rows=totals.of(groups[is_row]),
+            table_partitions=totals.of(np.array([each.group for each in self._partitions], np.int64)),
             is_whole=not windows,
             windows=windows,
             cut_windows=len(self._cut),
-            partitions=tuple(
-                sorted(
-                    (
-                        SampledPartition(
-                            key=each.key,
-                            rows=each.rows,
-                            bytes=each.bytes,
-                            static_bytes=each.static_bytes,
-                            is_cut=each.group in self._cut and last_of_group[each.group] == place,
-                        )
-                        for place, each in enumerate(self._partitions)
-                    ),
-                    key=lambda each: (-each.bytes, each.key),
-                )
-            ),
+            partitions=tuple(sorted(self._sampled_partitions(), key=lambda each: (-each.bytes, each.key))),
             unusable_rows=self._unusable_rows,
-            unusable=self._unusable[0] if self._unusable else "",
+            unusable=self._unusable,
         )
+
+    def _sizes(self, groups: "Numbers", *, windows: int) -> SizeDistribution:
+        rows = sum(size > 0 for size in self._throughput)
+        return distribution(
+            throughput_bytes=self._throughput,
+            storage_bytes=self._storage,
+            confidence=CONFIDENCE,
+            table_rows=None if windows else rows,
+            groups=Groups(of_rows=groups, drawn=windows) if windows else None,
+        )
+
+    def _sampled_partitions(self) -> Iterator[SampledPartition]:
+        last_of_group = {each.group: place for place, each in enumerate(self._partitions)}
+        for place, each in enumerate(self._partitions):
+            yield SampledPartition(
+                key=each.key,
+                rows=each.rows,
+                bytes=each.bytes,
+                static_bytes=each.static_bytes,
+                is_cut=each.group in self._cut and last_of_group[each.group] == place,
+            )
 
 
 def whole(collector: SampleCollector) -> RowSample:
@@ -178,14 +187,19 @@ def windowed(collector: SampleCollector, *, windows: int, share_of_ring: float) 
     return collector.finish(windows=windows, share_of_ring=share_of_ring)
 
 
-def _total(groups: "np.ndarray[Any, np.dtype[np.int64]]", drawn: int, share: float, *, is_whole: bool) -> Mean:
-    if is_whole:
-        count = float(groups.size)
-        return Mean(value=count, lower=count, upper=count, confidence=CONFIDENCE)
-    a_window = mean_of_counts(np.bincount(groups, minlength=drawn), confidence=CONFIDENCE)
-    return Mean(
-        value=a_window.value / share, lower=a_window.lower / share, upper=a_window.upper / share, confidence=CONFIDENCE
-    )
+@dataclass(frozen=True, kw_only=True)
+class _Totals:
+    """How many there are in the table: counted where all was read, else from how many each window had."""
+
+    windows: int
+    share_of_ring: float
+
+    def of(self, groups: "Numbers") -> Mean:
+        if not self.windows:
+            return Mean(value=groups.size, lower=groups.size, upper=groups.size, confidence=CONFIDENCE)
+        a_window = mean_of_counts(np.bincount(groups, minlength=self.windows), confidence=CONFIDENCE)
+        value, lower, upper = (each / self.share_of_ring for each in (a_window.value, a_window.lower, a_window.upper))
+        return Mean(value=value, lower=lower, upper=upper, confidence=CONFIDENCE)
 
 
 def _shown(value: object) -> str:

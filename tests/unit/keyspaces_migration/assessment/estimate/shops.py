@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import datetime as dt
 
 ROWS = 400
+GOLDEN = 0x9E3779B97F4A7C15
 REQUEST = EstimateRequest(
     size=SampleSize(), seed=1, budget=LoadBudget(write_units_per_s=100, hours_to_barrier=24), region="us-east-1"
 )
@@ -48,7 +49,10 @@ def queries(*columns: tuple[str, str], **more: Any) -> FakeQueries:
 def ring(*, note: str = "x", extra: tuple[Any, ...] = ()) -> Ring:
     """400 rows: partition 0 has 100, the others one."""
     partitions: dict[int, list[tuple[Any, ...]]] = {1: [(0, at, note, *extra) for at in range(100)]}
-    partitions |= {number * 1_000: [(number, 0, note, *extra)] for number in range(1, ROWS - 99)}
+    # Spread over the ring, as Murmur3 spreads them.
+    partitions |= {
+        (number * GOLDEN) % (1 << 64) - (1 << 63): [(number, 0, note, *extra)] for number in range(1, ROWS - 99)
+    }
     return Ring(partitions)
 
 
