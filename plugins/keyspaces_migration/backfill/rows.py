@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from keyspaces_migration.backfill.conversion import ConversionError, column_values, convert
+from keyspaces_migration.wire.conversion import ConversionError, column_values, convert
 from keyspaces_migration.backfill.history import History
 from keyspaces_migration.backfill.snapshot import BUCKET, DELETED, EXPIRES_AT, VERSION
 from keyspaces_migration.backfill.statements import FOR_EVER, Target

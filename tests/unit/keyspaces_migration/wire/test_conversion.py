@@ -17,7 +17,7 @@ from cassandra.util import Date, Time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keyspaces_migration.backfill.conversion import ConversionError, column_values, convert
+from keyspaces_migration.wire.conversion import ConversionError, column_values, convert
 from keyspaces_migration.cql.types import CqlType, Frozen, ListOf, MapOf, Scalar, SetOf, TupleOf, parse_type
 
 if TYPE_CHECKING:
