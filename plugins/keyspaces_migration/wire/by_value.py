@@ -32,5 +32,3 @@ def _encode(value: Any, cql_type: CqlType) -> Encoded:  # noqa: ANN401 # as many
     except ConversionError as error:
         return error
     return None if converted is None else serialise(converted, driver_type(cql_type))
-
-

@@ -36,6 +36,11 @@ class Cells:
     def __len__(self) -> int:
         return len(self.lengths)
 
+    def take(self, rows: "npt.NDArray[np.integer]") -> "Cells":
+        """Return the cells of these rows, in this order; the errors are left behind."""
+        body = self.body[rows] if isinstance(self.body, np.ndarray) else self.body.take(pa.array(rows))
+        return Cells(lengths=self.lengths[rows], body=body)
+
 
 def fixed(body: Bytes) -> Cells:
     """Return the cells of a column where every row has a value of one width."""
@@ -89,6 +94,11 @@ def offsets_of(values: "pa.BinaryArray") -> "npt.NDArray[np.int32]":
     return np.frombuffer(values.buffers()[1], np.int32)[values.offset : values.offset + len(values) + 1]
 
 
+def rebased(values: "pa.BinaryArray", offsets: "npt.NDArray[np.int32]") -> "pa.BinaryArray":
+    """Return a binary array over the same data, cut at other offsets."""
+    return _from_buffers(values.buffers()[2] or b"", offsets)
+
+
 def data_of(values: "pa.BinaryArray") -> Bytes:
     """Return the bytes of a binary array's values, one behind another."""
     data = values.buffers()[2]
@@ -101,5 +111,7 @@ def big_endian(values: "npt.NDArray[Any]", width: int, kind: str = "i") -> Bytes
     return np.ascontiguousarray(values.astype(f">{kind}{width}")).view(np.uint8).reshape(len(values), width)
 
 
-def _from_buffers(data: Bytes, offsets: "npt.NDArray[np.int32]") -> "pa.BinaryArray":
-    return pa.Array.from_buffers(pa.binary(), len(offsets) - 1, [None, pa.py_buffer(offsets), pa.py_buffer(data)])
+def _from_buffers(data: Any, offsets: "npt.NDArray[np.int32]") -> "pa.BinaryArray":
+    return pa.Array.from_buffers(
+        pa.binary(), len(offsets) - 1, [None, pa.py_buffer(np.ascontiguousarray(offsets)), pa.py_buffer(data)]
+    )

@@ -4,9 +4,8 @@ from typing import Any
 
 from cassandra import cqltypes
 
+from keyspaces_migration.clients.settings import PROTOCOL_VERSION
 from keyspaces_migration.cql.types import CqlType, Frozen, ListOf, MapOf, Scalar, ScalarName, SetOf, TupleOf
-
-_PROTOCOL_VERSION = 4
 
 
 def driver_type(cql_type: CqlType) -> Any:  # noqa: ANN401 # the driver ships no types
@@ -33,7 +32,7 @@ def driver_type(cql_type: CqlType) -> Any:  # noqa: ANN401 # the driver ships no
 
 def serialise(value: object, of_type: Any) -> bytes:  # noqa: ANN401 # as above
     """Return a value's bytes in the one version of the protocol that Amazon Keyspaces speaks."""
-    written: bytes = of_type.serialize(value, _PROTOCOL_VERSION)
+    written: bytes = of_type.serialize(value, PROTOCOL_VERSION)
     return written
 
 

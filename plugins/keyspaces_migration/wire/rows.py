@@ -4,13 +4,14 @@ Arrow's `binary_join_element_wise` copies them, in C++. Its arguments are pieces
 together in NumPy first (and with it the length of the text that follows), so that there are few.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from keyspaces_migration.wire.cells import Bytes, Cells, Lengths, as_binary, big_endian, constant
+from keyspaces_migration.wire.cells import Bytes, Cells, Lengths, as_binary, big_endian
 
 _LENGTH_BYTES = 4
 
@@ -23,41 +24,20 @@ def row_lengths(columns: Sequence[Cells]) -> Lengths:
     return total
 
 
-def join_rows(prefix: Bytes, columns: Sequence[Cells], suffix: bytes = b"") -> "pa.BinaryArray":
-    """Return, for each row, its prefix, its values with their lengths, and the suffix.
+def join_rows(prefix: Bytes, columns: Sequence[Cells]) -> "pa.BinaryArray":
+    """Return, for each row, its prefix and its values with their lengths.
 
     `prefix` has shape (n, width). The result's values lie one behind another in its one data buffer.
     """
-    pieces = _Pieces()
-    pieces.add(prefix)
+    pieces: list[Bytes | pa.BinaryArray] = [prefix]
     for column in columns:
-        pieces.add(big_endian(column.lengths, _LENGTH_BYTES))
-        pieces.add(column.body)
-    if suffix:
-        body = constant(suffix, len(prefix)).body
-        pieces.add(body)
-    return pieces.joined()
+        pieces += [big_endian(column.lengths, _LENGTH_BYTES), column.body]
+    return join_pieces(pieces)
 
 
-class _Pieces:
-    """Pieces of rows in their order; neighbours of one width are put together."""
-
-    def __init__(self) -> None:
-        self._open: list[Bytes] = []
-        self._done: list[pa.BinaryArray] = []
-
-    def add(self, piece: "Bytes | pa.BinaryArray") -> None:
-        if isinstance(piece, np.ndarray):
-            self._open.append(piece)
-        else:
-            self._close()
-            self._done.append(piece)
-
-    def joined(self) -> "pa.BinaryArray":
-        self._close()
-        return self._done[0] if len(self._done) == 1 else pc.binary_join_element_wise(*self._done, b"")
-
-    def _close(self) -> None:
-        if self._open:
-            self._done.append(as_binary(np.concatenate(self._open, axis=1)))
-            self._open = []
+def join_pieces(pieces: "Iterable[Bytes | pa.BinaryArray]") -> "pa.BinaryArray":
+    """Return, for each row, its part of each piece, one behind another; neighbours of one width are put together."""
+    arrays: list[pa.BinaryArray] = []
+    for of_one_width, group in groupby(pieces, key=lambda piece: isinstance(piece, np.ndarray)):
+        arrays += [as_binary(np.concatenate(list(group), axis=1))] if of_one_width else group
+    return arrays[0] if len(arrays) == 1 else pc.binary_join_element_wise(*arrays, b"")

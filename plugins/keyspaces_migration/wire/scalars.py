@@ -76,7 +76,7 @@ def _unscaled(array: pa.Array) -> tuple[_Whole, Mask | None]:
 def _boolean(array: pa.Array) -> Column | None:
     if not pa.types.is_boolean(array.type):
         return None
-    return Column(np.asarray(pc.fill_null(array, False)).astype(np.uint8).reshape(-1, 1))  # noqa: FBT003 # Arrow's
+    return Column(np.asarray(pc.fill_null(array, False)).astype(np.uint8).reshape(-1, 1))  # Arrow's
 
 
 def _double(array: pa.Array) -> Column | None:
@@ -116,7 +116,7 @@ def _ascii(array: pa.Array) -> Column | None:
     body = array.cast(pa.binary())
     if pc.all(pc.string_is_ascii(array)).as_py() is not False:
         return Column(body)
-    return Column(body, ~np.asarray(pc.fill_null(pc.string_is_ascii(array), True)))  # noqa: FBT003 # Arrow's
+    return Column(body, ~np.asarray(pc.fill_null(pc.string_is_ascii(array), True)))  # Arrow's
 
 
 def _blob(array: pa.Array) -> Column | None:

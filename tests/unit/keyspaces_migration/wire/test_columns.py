@@ -22,7 +22,9 @@ from keyspaces_migration.wire.driver_types import driver_type, serialise
 TEXTS = st.text(st.characters(codec="utf-8"))
 WHOLE = st.one_of(st.integers(-(2**63), 2**63 - 1), st.integers(-300, 300), st.sampled_from([2**k for k in range(63)]))
 ODD_UUIDS = ["", "x", "{12345678-1234-1234-1234-123456789abc}", "12345678123412341234123456789abc", "A" * 36, "é" * 18]
-UUIDS = st.one_of(st.uuids().map(str), st.uuids(version=1).map(lambda one: str(one).upper()), st.sampled_from(ODD_UUIDS))
+UUIDS = st.one_of(
+    st.uuids().map(str), st.uuids(version=1).map(lambda one: str(one).upper()), st.sampled_from(ODD_UUIDS)
+)
 MOMENTS = st.integers(-(2**62), 2**62)
 
 
