@@ -104,6 +104,7 @@ class World:
     """What a backfill touches."""
 
     cursor: SnowflakeCursor
+    settings: SessionSettings
     session: Session
     ledger: BackfillLedger
     record_run: Callable[[str], None]
@@ -128,6 +129,7 @@ class World:
     def loading(self, migration: Migration, worker: str = "slot-0", **changes: Any) -> Loading:
         return Loading(
             history=self.history,
+            settings=self.settings,
             session=self.session,
             ledger=self.ledger,
             migration=migration,
@@ -142,7 +144,9 @@ class World:
 
 
 @pytest.fixture
-def world(cursor: SnowflakeCursor, session: Session, migration: Migration, tmp_path: Path) -> World:
+def world(
+    cursor: SnowflakeCursor, cassandra_node: CassandraNode, session: Session, migration: Migration, tmp_path: Path
+) -> World:
     for name in migration.tables:
         session.execute(f"TRUNCATE flights.{name}")
     ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.db")
@@ -161,7 +165,8 @@ def world(cursor: SnowflakeCursor, session: Session, migration: Migration, tmp_p
             )
         )
 
-    return World(cursor=cursor, session=session, ledger=BackfillLedger(ledger), record_run=record)
+    settings = SessionSettings(hosts=(cassandra_node.host,), port=cassandra_node.port)
+    return World(cursor=cursor, settings=settings, session=session, ledger=BackfillLedger(ledger), record_run=record)
 
 
 def unique(name: str) -> str:

@@ -124,6 +124,13 @@ class BackfillLedger:
             connection.execute(sa.update(schema.backfill_splits).where(_splits.id == split_id).values(taken))
             return _claimed(connection, split_id, worker)
 
+    def live_workers(self, *, dag_id: str, run_id: str, now: datetime) -> int:
+        """How many workers hold splits of a run, by leases that have not ended."""
+        query = _of_run(sa.select(sa.func.count(_splits.worker.distinct())), dag_id, run_id, None)
+        query = query.where(_splits.state == SplitState.CLAIMED, _splits.lease_until >= now)
+        with self._reading() as connection:
+            return connection.scalar(query) or 0
+
     def renew(self, claimed: ClaimedSplit, *, now: datetime, lease: timedelta) -> None:
         """Lengthen the lease.
 

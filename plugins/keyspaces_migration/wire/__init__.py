@@ -2,7 +2,7 @@
 
 from keyspaces_migration.wire.cells import NULL, UNSET, Cells
 from keyspaces_migration.wire.columns import encode_column
-from keyspaces_migration.wire.connection import Connection, connect
+from keyspaces_migration.wire.connection import Connection, connect, nodes_of
 from keyspaces_migration.wire.link import Budget, Failure, Finished
 from keyspaces_migration.wire.pump import ConnectionLostError, Pump, PumpSettings
 from keyspaces_migration.wire.requests import Requests
@@ -21,4 +21,5 @@ __all__ = [
     "Requests",
     "connect",
     "encode_column",
+    "nodes_of",
 ]

@@ -1,4 +1,4 @@
-"""Encodes a column value by value, by way of `convert` and the driver: for types and values that no array operation knows.
+"""Encodes a column value by value, by way of `convert` and the driver: what no array operation knows.
 
 It decides what a value's bytes are, and what is none of a type. The array operations give the same bytes, faster.
 """

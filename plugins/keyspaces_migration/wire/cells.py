@@ -111,7 +111,7 @@ def big_endian(values: "npt.NDArray[Any]", width: int, kind: str = "i") -> Bytes
     return np.ascontiguousarray(values.astype(f">{kind}{width}")).view(np.uint8).reshape(len(values), width)
 
 
-def _from_buffers(data: Any, offsets: "npt.NDArray[np.int32]") -> "pa.BinaryArray":
+def _from_buffers(data: "Bytes | pa.Buffer | bytes", offsets: "npt.NDArray[np.int32]") -> "pa.BinaryArray":
     return pa.Array.from_buffers(
         pa.binary(), len(offsets) - 1, [None, pa.py_buffer(np.ascontiguousarray(offsets)), pa.py_buffer(data)]
     )

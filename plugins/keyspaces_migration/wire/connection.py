@@ -118,8 +118,7 @@ def _prepare(opened: socket.socket, statement: str) -> bytes:
 
 def _unexpected(answer: Any, host: str) -> Exception:  # noqa: ANN401 # the driver ships no types
     if isinstance(answer, ErrorMessage):
-        raised = _raised(answer)
-        return raised if isinstance(raised, Exception) else ConnectionException(f"{host}: {answer}")
+        return _raised(answer)
     return ConnectionException(f"{host} answered {answer.name} where a login was to be answered")
 
 
@@ -150,3 +149,8 @@ def _received(opened: socket.socket, count: int) -> bytes:
         parts.append(part)
         count -= len(part)
     return b"".join(parts)
+
+
+def nodes_of(session: Any) -> tuple[str, ...]:  # noqa: ANN401 # as above
+    """Return the addresses of the nodes that the driver's session sends statements to, those of its data centre."""
+    return tuple(str(host.endpoint.address) for host in session.get_pool_state())

@@ -1,14 +1,17 @@
-"""Frames of the native protocol, version 4, many at a time: EXECUTE for each row, or BATCH for rows of one partition."""
+"""Frames of the native protocol, version 4, many at a time: EXECUTE for each row, or BATCH for a partition's rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from keyspaces_migration.wire.cells import Bytes, Cells, big_endian, constant, offsets_of, rebased
 from keyspaces_migration.wire.rows import join_pieces, join_rows, row_lengths
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 STREAMS = 32_000
 """Streams for data; those from here to 32,767, the protocol's last, are kept for what a connection asks itself."""

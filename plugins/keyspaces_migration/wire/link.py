@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
-from cassandra.protocol import ErrorMessage, PreparedQueryNotFound, ResultMessage
+from cassandra.protocol import ErrorMessage, PreparedQueryNotFound, RequestExecutionException, ResultMessage
 
 from keyspaces_migration.wire.answers import Streams, read_answers
 from keyspaces_migration.wire.connection import Connection, prepare_frame
@@ -27,8 +27,8 @@ class Budget(Protocol):
     def spend(self, units: float) -> None:
         """Take note of units that were sent."""
 
-    def answered(self, *, succeeded: int, throttled: int) -> None:
-        """Take note of what became of requests."""
+    def answered(self, *, succeeded: float, throttled: float) -> None:
+        """Take note of units that were taken, and of those that the store was too busy for."""
 
 
 class Unlimited:
@@ -41,7 +41,7 @@ class Unlimited:
     def spend(self, units: float) -> None:
         """Forget them."""
 
-    def answered(self, *, succeeded: int, throttled: int) -> None:
+    def answered(self, *, succeeded: float, throttled: float) -> None:
         """Forget them."""
 
 
@@ -219,29 +219,34 @@ class Link:
     def _read(self, data: bytes) -> None:
         answers = read_answers(data)
         self._unread = data[answers.used :]
-        succeeded = sum(map(self._succeeded, answers.void))
-        throttled = 0
+        succeeded = sum(map(self._succeeded, answers.void), 0.0)
+        throttled = 0.0
         for stream, message in answers.others:
             if stream >= STREAMS:
                 self._heard_of_statement(message)
-            elif self._told(stream, message):
-                throttled += 1
+                continue
+            units = self._told(stream, message)
+            if _says_busy(message):
+                throttled += units
             else:
-                succeeded += 1
+                succeeded += units
         self._budget.answered(succeeded=succeeded, throttled=throttled)
 
-    def _succeeded(self, streams: Streams) -> int:
+    def _succeeded(self, streams: Streams) -> float:
+        """Take note of requests that are done; return their units."""
+        units = 0.0
         oldest = self._flights[0].first
         numbers = oldest + (streams.astype(np.int64) - oldest) % STREAMS
         for flight in self._flights:
             mine = numbers[(numbers >= flight.first) & (numbers < flight.end)] - flight.first
             flight.answered[mine] = True
             flight.remaining -= len(mine)
+            units += float((flight.costs[mine + 1] - flight.costs[mine]).sum())
         self.waiting -= len(streams)
-        return len(streams)
+        return units
 
-    def _told(self, stream: int, message: Any) -> bool:  # noqa: ANN401 # the driver ships no types
-        """Take note of an answer that is more than "done"; return whether the request failed."""
+    def _told(self, stream: int, message: Any) -> float:  # noqa: ANN401 # the driver ships no types
+        """Take note of an answer that is more than "done"; return the request's units."""
         oldest = self._flights[0].first
         number = oldest + (stream - oldest) % STREAMS
         flight = next(each for each in self._flights if each.first <= number < each.end)
@@ -253,9 +258,9 @@ class Link:
             if isinstance(message, PreparedQueryNotFound):
                 self._prepare_again(message)
             flight.failures.append(Failure(request, _exception(message)))
-            return True
-        flight.told.append((request, message))
-        return False
+        else:
+            flight.told.append((request, message))
+        return float(flight.costs[request + 1] - flight.costs[request])
 
     def _prepare_again(self, message: PreparedQueryNotFound) -> None:
         for statement, known in self._ids.items():
@@ -267,6 +272,11 @@ class Link:
         if isinstance(message, ErrorMessage):
             raise ConnectionResetError(f"{self.connection.address} does not prepare a statement any more: {message}")
         assert isinstance(message, ResultMessage)  # noqa: S101 # the answer to PREPARE
+
+
+def _says_busy(message: Any) -> bool:  # noqa: ANN401 # as above
+    """Whether it is a time-out, which is how Keyspaces throttles, or a node says that it is overloaded."""
+    return isinstance(message, RequestExecutionException)
 
 
 def _exception(message: ErrorMessage) -> Exception:

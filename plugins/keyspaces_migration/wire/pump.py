@@ -4,6 +4,7 @@ import selectors
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from cassandra.cluster import NoHostAvailable
 
@@ -68,7 +69,7 @@ class Pump:
         self._queue: deque[Requests] = deque()
         self._finished: list[Finished] = []
 
-    def __enter__(self) -> "Pump":
+    def __enter__(self) -> Self:
         """Open the connections.
 
         Raises:
@@ -123,9 +124,9 @@ class Pump:
             return 0.0
         if any(link.held_back for link in self._links):
             return min(timeout_s, _WAKE_S)
-        if self._lost:
-            return max(0.0, min(timeout_s, min(lost.due for lost in self._lost) - self._clock()))
-        return timeout_s
+        silent = [link.heard_at + self._settings.silence_s for link in self._links if link.waiting]
+        due = [*silent, *(lost.due for lost in self._lost)]
+        return max(0.0, min([timeout_s, *(each - self._clock() for each in due)]))
 
     def _serve(self, link: Link, events: int) -> None:
         if link not in self._links:

@@ -39,5 +39,6 @@ def join_pieces(pieces: "Iterable[Bytes | pa.BinaryArray]") -> "pa.BinaryArray":
     """Return, for each row, its part of each piece, one behind another; neighbours of one width are put together."""
     arrays: list[pa.BinaryArray] = []
     for of_one_width, group in groupby(pieces, key=lambda piece: isinstance(piece, np.ndarray)):
-        arrays += [as_binary(np.concatenate(list(group), axis=1))] if of_one_width else group
+        together = list(group)
+        arrays += [as_binary(np.concatenate(together, axis=1))] if of_one_width else together
     return arrays[0] if len(arrays) == 1 else pc.binary_join_element_wise(*arrays, b"")

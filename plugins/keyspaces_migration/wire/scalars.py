@@ -27,6 +27,7 @@ _UUID_CHARACTERS = 36
 _UUID_DASHES = (8, 13, 18, 23)
 _UUID_VERSION_BYTE = 6
 _TIME_UUID = 1
+_RFC_4122 = 0b10
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ def _timeuuid(array: pa.Array) -> Column | None:
     assert isinstance(column.body, np.ndarray)  # noqa: S101 # UUIDs are of one width
     # Version 1 of RFC 4122's variant: Python calls no other UUID one of a version.
     version, variant = column.body[:, _UUID_VERSION_BYTE] >> 4, column.body[:, 8] >> 6
-    return Column(column.body, _or(column.undecided, (version != _TIME_UUID) | (variant != 0b10)))
+    return Column(column.body, _or(column.undecided, (version != _TIME_UUID) | (variant != _RFC_4122)))
 
 
 def _varint(array: pa.Array) -> Column | None:
@@ -199,7 +200,7 @@ def _shortest(values: _Whole) -> "pa.BinaryArray":
 
 
 def _is_text(array: pa.Array) -> bool:
-    return pa.types.is_string(array.type) or pa.types.is_large_string(array.type)
+    return bool(pa.types.is_string(array.type) or pa.types.is_large_string(array.type))
 
 
 def _or(one: Mask | None, other: Mask) -> Mask | None:

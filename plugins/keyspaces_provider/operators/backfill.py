@@ -107,9 +107,11 @@ class LoadTableOperator(_BackfillOperator):
         from keyspaces_migration.ledger.backfills import BackfillLedger
 
         run = recorded_run(context, ledger_conn_id=self.ledger_conn_id)
-        with _history(run) as history, KeyspacesHook(run.migration.connections.target).session() as session:
+        hook = KeyspacesHook(run.migration.connections.target)
+        with _history(run) as history, hook.session() as session:
             loading = Loading(
                 history=history,
+                settings=hook.settings(),
                 session=session,
                 ledger=BackfillLedger(run.ledger),
                 migration=run.migration,

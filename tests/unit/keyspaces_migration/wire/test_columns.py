@@ -1,4 +1,4 @@
-"""Array operations give the bytes that the driver would send, for every CQL type and every Arrow type it may come as."""
+"""Array operations give the bytes that the driver would send, whatever Arrow type a value comes as."""
 
 from __future__ import annotations
 
