@@ -118,7 +118,8 @@ def _prepare(opened: socket.socket, statement: str) -> bytes:
 
 def _unexpected(answer: Any, host: str) -> Exception:  # noqa: ANN401 # the driver ships no types
     if isinstance(answer, ErrorMessage):
-        return _raised(answer)
+        refused: Exception = _raised(answer)
+        return refused
     return ConnectionException(f"{host} answered {answer.name} where a login was to be answered")
 
 
