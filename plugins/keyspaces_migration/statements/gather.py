@@ -18,6 +18,7 @@ MAX_KEPT_CHARS: Final = 2_000
 MAX_SAMPLES: Final = 50
 MAX_CLIENTS: Final = 20
 MAX_ANALYSES: Final = 20_000
+MAX_ANALYSED_CHARS: Final = 16_000_000
 MAX_KEY_CHARS: Final = 20_000
 _SYSTEM: Final = frozenset(
     """
@@ -59,6 +60,7 @@ class Gatherer:
         self._keyspace = keyspace
         self._max_shapes = max_shapes
         self._analyses: dict[tuple[str, str, str], _Analysis] = {}
+        self._analysed_chars = 0
         self._shapes: dict[str, _Gathered] = {}
         self._not_understood: dict[str, tuple[str, str, int]] = {}
         self.statements = 0
@@ -101,10 +103,13 @@ class Gatherer:
         if (known := self._analyses.get(key)) is not None:
             return known
         made = self._analyse(record)
-        if len(self._analyses) >= MAX_ANALYSES:
+        # Dropped all at once, and made again as they come: what comes often is soon there.
+        if len(self._analyses) >= MAX_ANALYSES or self._analysed_chars >= MAX_ANALYSED_CHARS:
             self._analyses.clear()
+            self._analysed_chars = 0
         if len(key[0]) <= MAX_KEY_CHARS:
             self._analyses[key] = made
+            self._analysed_chars += len(key[0]) + len(made.shape)
         return made
 
     def _analyse(self, record: Record) -> _Analysis:

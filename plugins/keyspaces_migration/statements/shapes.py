@@ -17,7 +17,8 @@ _LISTS: Final = (
     (re.compile(r"(?<![\w\")\]])\[\?(?:, \?)*\]"), "[…]"),
     (re.compile(r"\{\?(?:: \?)?(?:, \?(?:: \?)?)*\}"), "{…}"),
     (re.compile(r"\bIN \((\?|\([?, ]+\))(?:, \1)*\)", re.IGNORECASE), r"IN (…)"),
-    (re.compile(r"\b((?:INSERT|UPDATE|DELETE) [^;]*; )\1+", re.IGNORECASE), r"\1… "),
+    # Bounded: in a batch without semicolons, each statement would be looked through to the batch's end.
+    (re.compile(r"\b((?:INSERT|UPDATE|DELETE) [^;]{0,2000}+; )\1+", re.IGNORECASE), r"\1… "),
 )
 # What makes the quick key wrong: quotes and comments within which a quote or a digit is no value.
 _NOT_QUICK = re.compile(r'["$]|--|//|/\*')

@@ -11,8 +11,8 @@ from keyspaces_migration.statements.readers.lines import numbered
 from keyspaces_migration.statements.records import Item, Record, Skipped, Unreadable
 
 OPERATION = re.compile(
-    r"<(?P<text>.*)>(?:, time \d+ msec - slow timeout|, was slow (?P<slow>\d+) times:|, total time \d+ msec, timeout"
-    r"| timed out (?P<out>\d+) times,) .*msec"
+    r"<(?P<text>.*)>(?:, time \d+ msec - slow timeout|, was slow (?P<slow>[0-9]{1,9}) times:"
+    r"|, total time \d+ msec, timeout| timed out (?P<out>[0-9]{1,9}) times,) .*msec"
 )
 
 
