@@ -200,7 +200,13 @@ def test_statements_that_cannot_be_dual_written_are_told_first_and_asked_to_be_d
 def test_statements_that_need_no_change_leave_the_verdict() -> None:
     found = with_statements("INSERT INTO shop.events (id, at, note) VALUES (1, 2, 'x');")
     assert found.verdict is Verdict.NOTHING_IN_THE_WAY
-    assert "none of those given must change" in markdown(found)
+    assert "none of those judged must change" in markdown(found)
+
+
+def test_a_file_in_which_no_statement_could_be_judged_is_no_all_clear() -> None:
+    found = with_statements("-- nothing\nSELECT * FROM system.local;")
+    assert "none could be judged: what was given says nothing about the applications" in markdown(found)
+    assert not found.is_complete
 
 
 def test_no_statements_given_is_said_and_no_all_clear() -> None:
