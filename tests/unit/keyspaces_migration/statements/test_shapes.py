@@ -57,6 +57,7 @@ def test_a_text_with_the_same_key_is_judged_the_same(text: str) -> None:
     if isinstance(one, Statement):
         assert isinstance(other, Statement)
         assert judge(one) == judge(other)
+        assert fold(text) == fold(quick_key(text))
 
 
 @pytest.mark.parametrize("text", STATEMENTS)
@@ -71,6 +72,11 @@ def test_a_statement_with_other_values_has_the_same_key_and_judgement(text: str)
 def test_a_digit_within_a_quoted_name_or_comment_is_no_value() -> None:
     assert quick_key('SELECT "a1" FROM t') != quick_key('SELECT "a2" FROM t')
     assert quick_key("SELECT a1 FROM t") != quick_key("SELECT a2 FROM t")
+
+
+def test_comments_and_quoted_names_keep_no_value_in_the_key() -> None:
+    one, other = (f"SELECT \"a1\" FROM t WHERE k = 'it''s {value}' -- {value}\n AND b = $${value}$$" for value in "xy")
+    assert quick_key(one) == quick_key(other) != quick_key(one.replace("a1", "a2"))
 
 
 def test_a_large_batch_without_semicolons_is_folded_at_once() -> None:

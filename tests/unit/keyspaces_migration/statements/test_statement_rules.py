@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from keyspaces_migration.assessment.markdown import text
 from keyspaces_migration.statements import read_schema_file
 from keyspaces_migration.statements.model import Statement
 from keyspaces_migration.statements.parser import parse
@@ -255,3 +258,11 @@ def test_findings_come_by_severity_and_each_once() -> None:
 def test_a_rule_says_why_and_what_to_do_and_where_it_is_written(rule: object) -> None:
     words = [getattr(rule, name) for name in ("title", "why", "advice", "reference")]
     assert all(word and not word.endswith(".") for word in words)
+
+
+def test_the_guide_lists_every_rule_as_it_is() -> None:
+    guide = (Path(__file__).parents[4] / "docs" / "guides" / "statements.md").read_text(encoding="utf-8")
+    rows = {line for line in guide.splitlines() if line.startswith("| `")}
+    for rule in RULES:
+        row = f"| `{rule.id}` | {rule.severity.value} | {text(rule.title)} | {text(rule.why)} |"
+        assert row in rows, f"docs/guides/statements.md lacks this line: {row}"
