@@ -265,8 +265,8 @@ def _history(assessment: Assessment) -> Iterator[str]:
         yield ""
         return
     yield (
-        f"{code(f'{history.database}.{history.schema}')}. Cost of this look: two statements on the catalogue, and one "
-        "aggregate over key and version columns of each table found."
+        f"{code(f'{history.database}.{history.schema}')}. Cost of this look: two statements on the catalogue, and up "
+        "to three aggregates of each table found: over its key and version columns, its partitions, and its last day."
     )
     yield ""
     yield from table(
