@@ -111,21 +111,16 @@ def _authenticate(opened: socket.socket, authenticator: Authenticator, server_cl
 def _prepare(opened: socket.socket, statement: str) -> bytes:
     answer = _ask(opened, PrepareMessage(query=statement))
     if isinstance(answer, ErrorMessage):
-        raise _raised(answer)
+        raise answer.to_exception()
     prepared: bytes = answer.query_id
     return prepared
 
 
 def _unexpected(answer: Any, host: str) -> Exception:  # noqa: ANN401 # the driver ships no types
     if isinstance(answer, ErrorMessage):
-        refused: Exception = _raised(answer)
+        refused: Exception = answer.to_exception()
         return refused
     return ConnectionException(f"{host} answered {answer.name} where a login was to be answered")
-
-
-def _raised(answer: ErrorMessage) -> Exception:
-    found: Exception = answer.to_exception()
-    return found
 
 
 def _ask(opened: socket.socket, message: Any) -> Any:  # noqa: ANN401 # as above
