@@ -136,13 +136,16 @@ class Writer:
         clock: Callable[[], datetime],
         pacing: Pacing,
         consistency: str = "LOCAL_QUORUM",
+        batches: bool = True,
     ) -> None:
+        """Store: `batches` lets rows of one partition go together where that pays."""
         self._pump = pump
         self._target = target
         self._texts = statement_texts(target)
         self._barrier_us = barrier_us
         self._clock = clock
         self._pacing = pacing
+        self._batches = batches
         self._consistency: int = ConsistencyLevel.name_to_value[consistency]
         self._sent: dict[Requests, _Sent] = {}
         self._again: deque[_Try] = deque()
@@ -221,7 +224,7 @@ class Writer:
         groups = group_by_partition(
             partition, row_bytes, max_rows=1 if due.alone else MAX_STATEMENTS, max_bytes=MAX_BYTES
         )
-        batched = len(writes) >= _WORTH_A_BATCH * (len(groups.starts) - 1)
+        batched = self._batches and len(writes) >= _WORTH_A_BATCH * (len(groups.starts) - 1)
         if not batched and not due.alone:
             groups = group_by_partition(partition, row_bytes, max_rows=1, max_bytes=MAX_BYTES)
         requests = Requests(

@@ -119,8 +119,9 @@ def _prepare(opened: socket.socket, statement: str) -> bytes:
 def _unexpected(answer: Any, host: str) -> Exception:  # noqa: ANN401 # the driver ships no types
     if isinstance(answer, ErrorMessage):
         refused: Exception = answer.to_exception()
-        return refused
-    return ConnectionException(f"{host} answered {answer.name} where a login was to be answered")
+    else:
+        refused = ConnectionException(f"{host} answered {answer.name} where a login was to be answered")
+    return refused
 
 
 def _ask(opened: socket.socket, message: Any) -> Any:  # noqa: ANN401 # as above
