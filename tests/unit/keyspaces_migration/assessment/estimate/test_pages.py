@@ -282,7 +282,8 @@ def test_no_statements_given_is_said_and_no_all_clear() -> None:
 
 
 def test_the_twin_has_each_kind_of_statement_with_its_findings() -> None:
-    twin = json.loads(as_json(with_statements(STATEMENTS)))["statements"]
+    twin = json.loads(as_json(with_statements(f"{STATEMENTS} TRUNCATE other.t; SELECT * FROM system.local;")))
+    twin = twin["statements"]
     (conditional,) = (shape for shape in twin["shapes"] if "IF NOT EXISTS" in shape["text"])
     assert any("can't be dual-written" in each["group"] for each in conditional["findings"])
-    assert twin["not_understood_count"] == 1
+    assert (twin["not_understood_count"], twin["system_statements"], twin["other_keyspaces"]) == (1, 1, {"other": 1})
