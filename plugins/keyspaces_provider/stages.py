@@ -12,6 +12,7 @@ from keyspaces_migration.errors import MigrationError
 from keyspaces_migration.lifecycle import Stage, dag_id
 from keyspaces_provider.access import access_control
 from keyspaces_provider.airflow_version import require_supported_airflow
+from keyspaces_provider.notifications import FailureCallback
 
 __all__ = [
     "READ_ONLY_RETRIES",
@@ -90,7 +91,11 @@ def stage_dag(  # noqa: PLR0913 # all by keyword
         max_active_runs=1,
         is_paused_upon_creation=False,
         tags=[TAG, migration.name],
-        default_args={"owner": migration.owner, "retries": 0},
+        default_args={
+            "owner": migration.owner,
+            "retries": 0,
+            "on_failure_callback": FailureCallback(migration, stage=stage),
+        },
         params=dict(params or {}),
         access_control=access_control(migration.access),
     )
