@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import httpx
 from cryptography.fernet import Fernet
 
+from keyspaces_migration.ledger import Keyring
 from rehearsal.airflow_api import AirflowApi
 from rehearsal.certificates import write_ca_bundle
 from rehearsal.ports import PortNeed
@@ -47,6 +48,18 @@ HEARTBEATS = {
     "triggerer": "latest_triggerer_heartbeat",
     "dag_processor": "latest_dag_processor_heartbeat",
 }
+
+
+LEDGER_KEYS = "keyspaces_ledger_secret_keys"
+"""The Airflow variable in which tasks look for the keys of the ledger."""
+
+
+def ledger_keyring(world: Path) -> Keyring:
+    """The keys of a world's ledger; made at the first call and kept beside it, as no other verify its records."""
+    file = world / "ledger-keys.json"
+    if not file.exists():
+        _write_private(file, Keyring.new("rehearsal").to_json())
+    return Keyring.from_json(file.read_text(encoding="utf-8"))
 
 
 class AirflowServer:
@@ -135,9 +148,14 @@ class AirflowServer:
             child.check()
 
     def after_start(self) -> None:
-        """Register the connections: in Airflow's database, so that its UI shows them and `ps` does not."""
+        """Register the connections, and the ledger's keys: in Airflow's database, where `ps` does not show them."""
         with self.api() as api:
             api.save_connections([each.body() for each in (*self._connections, self._own_connection())])
+            api.save_variable(
+                LEDGER_KEYS,
+                ledger_keyring(self.world).to_json(),
+                description="Local world: the keys that sign the ledger's records",
+            )
 
     def _own_connection(self) -> AirflowConnection:
         return AirflowConnection(

@@ -45,6 +45,7 @@ from keyspaces_migration.lifecycle import Stage
 from rehearsal.data import history as sample_history
 from rehearsal.data.schema import MIGRATED
 from rehearsal.data.tables import Sample
+from tests.keyring import KEYRING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -145,7 +146,7 @@ class World:
 def world(cursor: SnowflakeCursor, session: Session, migration: Migration, tmp_path: Path) -> World:
     for name in migration.tables:
         session.execute(f"TRUNCATE flights.{name}")
-    ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.db")
+    ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.db", keyring=KEYRING)
     text = migration.canonical_json()
 
     def record(run_id: str) -> None:

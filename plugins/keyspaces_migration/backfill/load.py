@@ -235,5 +235,5 @@ class _Forecast:
         return (self._loading.clock() - self._started) * ((planned - done) / (done - self._done_before))
 
     def _rows(self) -> tuple[int, int]:
-        tables = self._loading.ledger.progress(**self._run)
-        return sum(each.counts.rows_read for each in tables), sum(each.table.rows for each in tables)
+        found = self._loading.ledger.rough_progress(**self._run)
+        return found.rows_read, found.planned_rows

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from keyspaces_migration.ledger import Ledger, RunConfiguration, open_ledger
 from keyspaces_migration.lifecycle import Stage
+from tests.keyring import KEYRING
 
 NOW = datetime(2026, 11, 23, 12, 30, 15, 123456, tzinfo=UTC)
 CANONICAL = '{"name":"flights","note":"Zürich → Ōsaka"}'
@@ -116,4 +117,4 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def ledger(empty_url: str) -> Ledger:
-    return open_ledger(empty_url)
+    return open_ledger(empty_url, keyring=KEYRING)

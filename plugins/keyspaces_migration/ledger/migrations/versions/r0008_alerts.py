@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "r0008_alerts"
-down_revision = "r0006_provisioning"
+down_revision = "r0007_signatures"
 
 _KINDS = (
     "FAILED_TASK",
