@@ -123,6 +123,11 @@ class FailureCallback:
     """Airflow's `on_failure_callback` of every task: tells why it failed, as the event that the reason is.
 
     It works from the migration file as Airflow has parsed it, so that it needs no ledger.
+
+    Args:
+        migration: The migration.
+        stage: The stage of the task's DAG; None: a service's, which runs every few minutes, so that only the first
+            failure after a success is told.
     """
 
     def __init__(self, migration: Migration, *, stage: "Stage | None") -> None:
@@ -131,6 +136,9 @@ class FailureCallback:
 
     def __call__(self, context: "Context") -> None:
         """Tell."""
+        if self.stage is None and _failed_before(context):
+            log.info("Nobody is told: the run before failed too")
+            return
         error: Any = context.get("exception")
         place = place_of(context, migration=self.migration)
         said = str(error or "It gave no reason: it may have been killed.")
@@ -142,6 +150,15 @@ class FailureCallback:
         else:
             event = happening(kind, migration=self.migration, place=place, happened=str(error))
         send(event, migration=self.migration, context=context)
+
+
+def _failed_before(context: "Mapping[str, Any] | Context") -> bool:
+    try:
+        before = context["ti"].get_previous_dagrun()
+    except Exception:  # told once too often is better than not at all
+        log.exception("Could not look how the run before ended")
+        return False
+    return before is not None and before.state == "failed"
 
 
 def kind_of_failure(error: object) -> EventKind:

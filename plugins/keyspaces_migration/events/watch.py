@@ -1,6 +1,6 @@
 """What did not happen, or lasts: judged from the ledger's records, so that no task has to run for it to be seen.
 
-Pure: `keyspaces_migration.events.facts` reads the facts.
+`read_facts` reads; all else is pure.
 """
 
 from collections.abc import Iterable
@@ -9,8 +9,11 @@ from datetime import datetime, timedelta
 
 from keyspaces_migration.backfill.deadline import MARGIN, MAX_AGE, barrier_moment, end_by
 from keyspaces_migration.config import EventKind, Migration, Severity
-from keyspaces_migration.ledger.alerts import Alert
-from keyspaces_migration.lifecycle import Milestone
+from keyspaces_migration.ledger import Ledger
+from keyspaces_migration.ledger.alerts import Alert, AlertLedger, RoughLoad
+from keyspaces_migration.ledger.checks import CheckLedger
+from keyspaces_migration.ledger.flags import FlagLedger
+from keyspaces_migration.lifecycle import Milestone, standing
 
 EARLY, LATE = timedelta(hours=12), timedelta(hours=4)
 """Time left of the barrier's 48 hours, less the margin for replays, at which people are told, and told to hurry."""
@@ -20,30 +23,6 @@ RECENT = timedelta(hours=24)
 
 OLD_LETTER = timedelta(hours=24)
 """Age of a letter in the queue at which its alarm goes off too."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Load:
-    """The newest load that is stamped with the barrier.
-
-    Attributes:
-        planned_rows: All rows of its plan.
-        done_rows: Rows of finished splits, written, expired or dead.
-        began_at: When the first split was claimed; None before that.
-        last_finished_at: When the last of the finished splits was; None before that.
-    """
-
-    planned_rows: int
-    done_rows: int
-    began_at: datetime | None
-    last_finished_at: datetime | None
-
-    def forecast(self, *, now: datetime) -> datetime | None:
-        """When it would end at the mean rate so far; None where nobody can say."""
-        if self.began_at is None or self.last_finished_at is None or not self.done_rows:
-            return None
-        per_row = (self.last_finished_at - self.began_at) / self.done_rows
-        return now + per_row * max(0, self.planned_rows - self.done_rows)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +52,7 @@ class Facts:
     held: frozenset[Milestone]
     reached_at: dict[Milestone, datetime]
     barrier_us: int | None
-    load: Load | None
+    load: RoughLoad | None
     last_check_at: datetime | None
     check_due_at: datetime | None
     recent_letters: int
@@ -89,6 +68,33 @@ class Condition:
     level: int
     severity: Severity
     happened: str
+
+
+def read_facts(
+    ledger: Ledger, migration: Migration, *, check_due_at: datetime | None, queue: Queue | None, now: datetime
+) -> Facts:
+    """The facts of the ledger beside those given. Errors are the ledger's."""
+    alerts, milestones = AlertLedger(ledger), ledger.milestones(migration.name)
+    barrier_us = FlagLedger(ledger).barrier_us(migration.name)
+    checks = CheckLedger(ledger).runs(migration.name)
+    return Facts(
+        held=standing(record.milestone for record in milestones),
+        reached_at={record.milestone: record.reached_at for record in milestones},
+        barrier_us=barrier_us,
+        load=None if barrier_us is None else alerts.load_under(barrier_us, migration=migration.name),
+        last_check_at=max((check.finished_at for check in checks), default=None),
+        check_due_at=check_due_at,
+        recent_letters=alerts.letters_since(now - RECENT, migration=migration.name),
+        queue=queue,
+    )
+
+
+def forecast(load: RoughLoad, *, now: datetime) -> datetime | None:
+    """When a load would end at its mean rate so far; None where nobody can say."""
+    if load.began_at is None or load.last_finished_at is None or not load.done_rows:
+        return None
+    per_row = (load.last_finished_at - load.began_at) / load.done_rows
+    return now + per_row * max(0, load.planned_rows - load.done_rows)
 
 
 def conditions(facts: Facts, migration: Migration, *, now: datetime) -> tuple[Condition, ...]:
@@ -149,8 +155,8 @@ def _barrier(facts: Facts, *, now: datetime) -> Condition | None:
     complete = facts.reached_at.get(Milestone.BACKFILL_COMPLETE)
     if complete is not None and complete > barrier:
         return None
-    forecast = facts.load.forecast(now=now) if facts.load else None
-    is_late = forecast is not None and forecast > end
+    ends_at = forecast(facts.load, now=now) if facts.load else None
+    is_late = ends_at is not None and ends_at > end
     level = 3 if now >= end else 2 if is_late or end - now < LATE else 1 if end - now < EARLY else 0
     if not level:
         return None
@@ -162,16 +168,16 @@ def _barrier(facts: Facts, *, now: datetime) -> Condition | None:
         happened=(
             f"The barrier is {_moment(barrier)}. What is stamped with it must be loaded by {_moment(end)} "
             f"({MAX_AGE // timedelta(hours=1)} hours less {MARGIN // timedelta(hours=1)} for replays), now it is "
-            f"{_moment(now)}, and the backfill is not complete. {_load_text(facts.load, forecast)}"
+            f"{_moment(now)}, and the backfill is not complete. {_load_text(facts.load, ends_at)}"
         ),
     )
 
 
-def _load_text(load: Load | None, forecast: datetime | None) -> str:
+def _load_text(load: RoughLoad | None, ends_at: datetime | None) -> str:
     if load is None:
         return "No load under this barrier has been planned."
     text = f"{load.done_rows:,} of {load.planned_rows:,} rows are loaded"
-    return f"{text}; at the rate so far it ends at {_moment(forecast)}." if forecast else f"{text}."
+    return f"{text}; at the rate so far it ends at {_moment(ends_at)}." if ends_at else f"{text}."
 
 
 def _letters(facts: Facts) -> Condition | None:
