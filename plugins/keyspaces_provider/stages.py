@@ -10,6 +10,7 @@ from airflow.sdk import DAG, Param, get_parsing_context
 from keyspaces_migration.config import LoadedMigration, Migration, read_folder
 from keyspaces_migration.errors import MigrationError
 from keyspaces_migration.lifecycle import Stage, dag_id
+from keyspaces_provider.access import access_control
 from keyspaces_provider.airflow_version import require_supported_airflow
 
 __all__ = [
@@ -91,6 +92,7 @@ def stage_dag(  # noqa: PLR0913 # all by keyword
         tags=[TAG, migration.name],
         default_args={"owner": migration.owner, "retries": 0},
         params=dict(params or {}),
+        access_control=access_control(migration.access),
     )
 
 

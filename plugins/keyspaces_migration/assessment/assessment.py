@@ -168,6 +168,8 @@ def _judge_statements(statements: StatementLines, source: Source) -> "StatementR
 
 
 def _not_judged(report: "StatementReport") -> Iterator[Unseen]:
+    if not report.shapes:
+        yield Unseen(part=Part.STATEMENTS, why="what was given holds no statement that could be judged")
     if report.not_understood_count:
         yield Unseen(part=Part.STATEMENTS, why=f"{report.not_understood_count:,} statements were not understood")
     if report.unreadable_count:

@@ -17,6 +17,14 @@ from keyspaces_migration.cql_access.errors import (
     TooManyRowsError,
 )
 from keyspaces_migration.cql_access.export import read_table
+from keyspaces_migration.cql_access.metadata import (
+    ColumnKind,
+    TableColumn,
+    TableDescription,
+    describe_table,
+    list_keyspaces,
+    list_tables,
+)
 from keyspaces_migration.cql_access.paging import Answer
 from keyspaces_migration.cql_access.parquet import GroupSize, write_parquet
 from keyspaces_migration.cql_access.plain import to_json_rows
@@ -30,18 +38,24 @@ __all__ = [
     "BatchKind",
     "BatchRefusedError",
     "Column",
+    "ColumnKind",
     "CqlAccess",
     "CqlAccessError",
     "GroupSize",
     "NotAQueryError",
     "ResultTypeError",
     "StatementValuesError",
+    "TableColumn",
+    "TableDescription",
     "TokenRange",
     "TokenRangeError",
     "TooManyRowsError",
     "Values",
     "Written",
     "bind",
+    "describe_table",
+    "list_keyspaces",
+    "list_tables",
     "read_table",
     "schema_of",
     "to_json_rows",

@@ -1,20 +1,20 @@
 """Runs statements over one session: bound, paged, batched, slower when throttled, and cancellable."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cassandra import OperationTimedOut, ReadTimeout, WriteTimeout
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, ResponseFuture, ResultSet, Session
 from cassandra.protocol import OverloadedErrorMessage
 from cassandra.query import BatchStatement, BatchType, BoundStatement, PreparedStatement, Statement, tuple_factory
 
-from keyspaces_migration.clients.errors import StoreError, StoreTimeoutError
+from keyspaces_migration.clients.errors import StatementRefusedError, StoreError, StoreTimeoutError
 from keyspaces_migration.clients.translation import store_errors
 from keyspaces_migration.cql_access.arrow import Column
 from keyspaces_migration.cql_access.batches import Batch, BatchKind, primary_key_of, split
@@ -24,6 +24,9 @@ from keyspaces_migration.cql_access.values import Values, bind
 
 if TYPE_CHECKING:
     from keyspaces_migration.clients.settings import SessionSettings
+
+T = TypeVar("T")
+Tag = TypeVar("Tag")
 
 APPLIED = "[applied]"
 """The column by which a store tells whether a statement with IF changed anything."""
@@ -101,6 +104,28 @@ class CqlAccess:
         if self._cancelled.set_running_or_notify_cancel():
             self._cancelled.set_result(None)
         self.session.cluster.shutdown()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether somebody cancelled it."""
+        return self._cancelled.running() or self._cancelled.done()
+
+    def start(self, call: Callable[..., T], *arguments: object) -> Callable[[], T]:
+        """Call something that nobody can interrupt in a thread of its own, and return what waits for its result.
+
+        That raises what the call raises, and AccessCancelledError as soon as it is cancelled; the call may go on then.
+        """
+        result: Future[T] = Future()
+        Thread(target=_settle, args=(result, call, *arguments), name="access-call", daemon=True).start()
+
+        def wait_for() -> T:
+            either: set[Future[Any]] = {result, self._cancelled}
+            wait(either, return_when=FIRST_COMPLETED)
+            if self.cancelled:
+                raise AccessCancelledError("stopped; a request under way may have been carried out")
+            return result.result()
+
+        return wait_for
 
     def prepare(self, text: str) -> PreparedStatement:
         """Prepare a statement.
@@ -182,6 +207,33 @@ class CqlAccess:
         refused = sum(not each.was_applied for each in answers if (each.column_names or [None])[0] == APPLIED)
         return Written(statements=len(bound), requests=len(requests), conditions_not_met=refused)
 
+    def each(
+        self, requests: Iterable[tuple[Tag, Statement]], *, repeatable: bool
+    ) -> Iterator[tuple[Tag, StatementRefusedError | None]]:
+        """Send requests as they come, several at a time, and yield each with why the store refuses it, if it does.
+
+        They may be any number: no more of them are held than are under way. What is tagged comes back with its tag.
+
+        Raises:
+            StoreError, AccessCancelledError: As `write`; whether what was under way was carried out is not known.
+        """
+        under_way: deque[tuple[Tag, Statement, ResponseFuture]] = deque()
+        for tag, request in requests:
+            under_way.append((tag, request, self._send(request)))
+            if len(under_way) >= self.in_flight:
+                yield self._refusal_of(*under_way.popleft(), repeatable=repeatable)
+        while under_way:
+            yield self._refusal_of(*under_way.popleft(), repeatable=repeatable)
+
+    def _refusal_of(
+        self, tag: Tag, request: Statement, future: ResponseFuture, *, repeatable: bool
+    ) -> tuple[Tag, StatementRefusedError | None]:
+        try:
+            self._answer_to(future, again=partial(self._send, request), repeatable=repeatable)
+        except StatementRefusedError as refusal:
+            return tag, refusal
+        return tag, None
+
     def _page(self, bound: BoundStatement, paging_state: bytes | None) -> tuple[Page, bytes | None]:
         def send() -> ResponseFuture:
             return self._send(bound, paging_state=paging_state)
@@ -254,7 +306,7 @@ class CqlAccess:
             with store_errors(self.settings):
                 yield
         except Exception as error:
-            if self._cancelled.running() or self._cancelled.done():
+            if self.cancelled:
                 raise AccessCancelledError("stopped; a request under way may have been carried out") from error
             raise
 

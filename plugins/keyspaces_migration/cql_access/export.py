@@ -2,14 +2,12 @@
 
 from collections.abc import Sequence
 
-from keyspaces_migration.clients.errors import UnknownTableError
 from keyspaces_migration.cql.identifiers import quote
 from keyspaces_migration.cql_access.access import CqlAccess
 from keyspaces_migration.cql_access.errors import TokenRangeError
+from keyspaces_migration.cql_access.metadata import describe_table
 from keyspaces_migration.cql_access.paging import Answer
 from keyspaces_migration.cql_access.tokens import MURMUR3, TokenRange
-
-_COLUMNS = "SELECT column_name, kind, position FROM system_schema.columns WHERE keyspace_name = ? AND table_name = ?"
 
 
 def read_table(
@@ -32,7 +30,7 @@ def read_table(
         TokenRangeError: The cluster's tokens are not Murmur3's.
         CqlAccessError, StoreError: As `CqlAccess.ask`.
     """
-    key = _partition_key(access, keyspace, table)
+    key = describe_table(access, keyspace=keyspace, table=table).partition_key
     what = ", ".join(map(quote, columns)) or "*"
     text = f"SELECT {what} FROM {quote(keyspace)}.{quote(table)}"  # noqa: S608 # names are quoted
     if tokens is None:
@@ -40,17 +38,6 @@ def read_table(
     _require_murmur3(access)
     token = f"token({', '.join(map(quote, key))})"
     return access.ask(f"{text} WHERE {token} >= ? AND {token} <= ?", [tokens.first, tokens.last])
-
-
-def _partition_key(access: CqlAccess, keyspace: str, table: str) -> list[str]:
-    rows = [row for page in access.ask(_COLUMNS, [keyspace, table]).pages() for row in page]
-    if not rows:
-        raise UnknownTableError(
-            host=access.settings.address,
-            found=f"there is no table {keyspace}.{table}",
-            hint="Check both names; case counts.",
-        )
-    return [name for name, kind, _ in sorted(rows, key=lambda row: int(row[2])) if kind == "partition_key"]
 
 
 def _require_murmur3(access: CqlAccess) -> None:

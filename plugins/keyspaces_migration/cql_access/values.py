@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 Values = Sequence[object] | Mapping[str, object]
 """The values of one statement: by place, or by the name of the column or marker that each is for."""
 
-# What the driver raises for a value that a column's type can't hold.
-_UNBINDABLE = (TypeError, ValueError, OverflowError, ArithmeticError, AttributeError, struct.error)
+UNBINDABLE = (TypeError, ValueError, OverflowError, ArithmeticError, AttributeError, struct.error)
+"""What the driver raises for a value that a column's type can't hold."""
 
 
 def bind(prepared: "PreparedStatement", values: Values, *, whole: bool = False) -> "BoundStatement":
@@ -44,7 +44,7 @@ def bind(prepared: "PreparedStatement", values: Values, *, whole: bool = False) 
             else [read_text(value, column.type.typename) for value, column in zip(given, columns, strict=True)]
         )
         return prepared.bind(typed)
-    except _UNBINDABLE as error:
+    except UNBINDABLE as error:
         raise StatementValuesError(f"{error}. The statement's values are {_wanted(columns)}") from error
 
 

@@ -18,6 +18,7 @@ MAX_KEPT_CHARS: Final = 2_000
 MAX_SAMPLES: Final = 50
 MAX_CLIENTS: Final = 20
 MAX_ANALYSES: Final = 20_000
+MAX_ANALYSED_CHARS: Final = 16_000_000
 MAX_KEY_CHARS: Final = 20_000
 _SYSTEM: Final = frozenset(
     """
@@ -59,7 +60,8 @@ class Gatherer:
         self._keyspace = keyspace
         self._max_shapes = max_shapes
         self._analyses: dict[tuple[str, str, str], _Analysis] = {}
-        self._shapes: dict[str, _Gathered] = {}
+        self._analysed_chars = 0
+        self._shapes: dict[tuple[str, tuple[str, ...]], _Gathered] = {}
         self._not_understood: dict[str, tuple[str, str, int]] = {}
         self.statements = 0
         self.kinds: Counter[Kind] = Counter()
@@ -101,10 +103,13 @@ class Gatherer:
         if (known := self._analyses.get(key)) is not None:
             return known
         made = self._analyse(record)
-        if len(self._analyses) >= MAX_ANALYSES:
+        # Dropped all at once, and made again as they come: what comes often is soon there.
+        if len(self._analyses) >= MAX_ANALYSES or self._analysed_chars >= MAX_ANALYSED_CHARS:
             self._analyses.clear()
+            self._analysed_chars = 0
         if len(key[0]) <= MAX_KEY_CHARS:
             self._analyses[key] = made
+            self._analysed_chars += len(key[0]) + len(made.shape)
         return made
 
     def _analyse(self, record: Record) -> _Analysis:
@@ -132,7 +137,8 @@ class Gatherer:
             self._not_understood[found.shape] = (text, found.why, max(1, record.times))
 
     def _count(self, record: Record, found: _Analysis, kind: Kind) -> None:
-        gathered = self._shapes.get(found.shape) or self._new_shape(record, found, kind)
+        # The same text in two keyspaces writes to two tables.
+        gathered = self._shapes.get((found.shape, found.tables)) or self._new_shape(record, found, kind)
         gathered.count += record.times
         if record.at_ms is not None:
             gathered.first_ms = record.at_ms if gathered.first_ms is None else min(gathered.first_ms, record.at_ms)
@@ -143,11 +149,12 @@ class Gatherer:
             gathered.findings[finding] = gathered.findings.get(finding, 0) + record.times
 
     def _new_shape(self, record: Record, found: _Analysis, kind: Kind) -> _Gathered:
-        key = found.shape
+        key = (found.shape, found.tables)
         if len(self._shapes) >= self._max_shapes:
             # One for all further shapes of a kind and table: what they are found to be is kept, their text is not.
             self.shapes_left_out += record.times
-            key = f"{kind} … {', '.join(found.tables)} (one of more than {self._max_shapes} shapes)"
+            text = f"{kind} … {', '.join(found.tables)} (one of more than {self._max_shapes} shapes)"
+            key = (text, found.tables)
         if (known := self._shapes.get(key)) is not None:
             return known
         made = _Gathered(kind=kind, example=_shortened(record.text), tables=found.tables)
@@ -158,11 +165,11 @@ class Gatherer:
     def shapes(self) -> tuple[Shape, ...]:
         """All shapes: with findings first, by severity and count."""
         severities = list(Severity)
-        made = [_shape(text, one) for text, one in self._shapes.items()]
+        made = [_shape(text, one) for (text, _), one in self._shapes.items()]
 
-        def order(shape: Shape) -> tuple[int, int, str]:
+        def order(shape: Shape) -> tuple[int, int, str, tuple[str, ...]]:
             rank = len(severities) if shape.severity is None else severities.index(shape.severity)
-            return rank, -shape.count, shape.text
+            return rank, -shape.count, shape.text, shape.tables
 
         return tuple(sorted(made, key=order))
 
@@ -176,7 +183,7 @@ class Gatherer:
 
     @property
     def written(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """All tables that are written to; and those of them of which no write asks for a change."""
+        """All tables that are written to; and those of them of which no write that was understood asks for a change."""
         tables: dict[str, bool] = {}
         for one in self._shapes.values():
             if one.kind not in {Kind.INSERT, Kind.UPDATE, Kind.DELETE, Kind.BATCH, Kind.TRUNCATE}:

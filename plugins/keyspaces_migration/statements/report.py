@@ -73,7 +73,8 @@ class StatementReport:
     Attributes:
         kinds: How many statements of each kind there are, system tables apart.
         shapes: With findings first, by severity and count.
-        tables_written_clean: Tables that are written to, all their writes without a finding that asks for a change.
+        tables_written_clean: Tables that are written to, all their writes that were understood without a finding that
+            asks for a change. It says nothing of what was not understood: see `all_understood`.
         tables_written: All tables that are written to.
         not_understood: Texts that are no statement that we can read, up to a number; `not_understood_count` has all.
         unreadable: Places of the file that could not be read, up to a number; `unreadable_count` has all.
@@ -109,8 +110,11 @@ class StatementReport:
         return tuple(shape for shape in self.shapes if shape.findings)
 
     @property
+    def all_understood(self) -> bool:
+        """Whether there is nothing that could not be read or understood."""
+        return not (self.not_understood_count or self.unreadable_count)
+
+    @property
     def asks_for_changes(self) -> bool:
         """Whether something must change, or could not be judged: "could not look" is never "nothing there"."""
-        return bool(self.not_understood_count or self.unreadable_count) or any(
-            shape.must_change for shape in self.shapes
-        )
+        return not self.all_understood or any(shape.must_change for shape in self.shapes)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cassandra.cluster import Session
+    from snowflake.connector.cursor import SnowflakeCursor
 
     from rehearsal.local_keyspaces.node import LocalKeyspacesNode
 
@@ -26,6 +27,8 @@ TABLES = (
     "carts (cart text PRIMARY KEY, items list<text>)",
     "customers (customer bigint PRIMARY KEY, name text)",
     "visits (day date, visit int, PRIMARY KEY (day, visit))",
+    "sales (customer bigint, sold timestamp, amount decimal, tags set<text>, PRIMARY KEY (customer, sold))",
+    "purchases (customer bigint PRIMARY KEY, purchases int) WITH CUSTOM_PROPERTIES = {'ttl': {'status': 'enabled'}}",
 )
 CUSTOMERS = 50
 
@@ -44,18 +47,35 @@ def shop(session: Session, client: Any) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
+def shop_and_sales(shop: str, snowflake_cursor: SnowflakeCursor) -> None:
+    """Thirty sales of a day in Snowflake, one of them without a customer, and one of the next day."""
+    del shop
+    snowflake_cursor.execute(
+        "CREATE TABLE SALES (CUSTOMER NUMBER, SOLD_AT TIMESTAMP_NTZ, AMOUNT NUMBER(12, 2), TAGS ARRAY)"
+    )
+    snowflake_cursor.execute(
+        "INSERT INTO SALES SELECT CASE WHEN I = 29 THEN NULL ELSE I END, "
+        "DATEADD(MINUTE, I, '2026-11-01 12:00:00'::TIMESTAMP_NTZ), I + 0.25, ARRAY_CONSTRUCT('a', 'b') "
+        "FROM (SELECT ROW_NUMBER() OVER (ORDER BY 1) - 1 AS I FROM TABLE(GENERATOR(ROWCOUNT => 30)))"
+    )
+    snowflake_cursor.execute("INSERT INTO SALES SELECT 1, '2026-11-02 00:00:00'::TIMESTAMP_NTZ, 1, NULL")
+
+
+@pytest.fixture(scope="module")
 def runs(
-    shop: str,
+    shop_and_sales: None,
     environment: dict[str, str],
+    snowflake_environment: dict[str, str],
     local_keyspaces: LocalKeyspacesNode,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, list[dict[str, Any]]]:
     """What became of each DAG, both times. Changes of the schema take a second meanwhile."""
-    del shop
+    del shop_and_sales
     home = tmp_path_factory.mktemp("example-dags")
     airflow = {
         **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")},
         **environment,
+        **snowflake_environment,
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "example_dags"),
@@ -118,6 +138,22 @@ def test_the_parts_of_an_export_are_the_table(runs: dict[str, list[dict[str, Any
         tables = [pq.read_table(file["path"].removeprefix("file://"))["customer"].to_pylist() for file in files]
         assert [len(each) for each in tables] == [file["row_count"] for file in files]
         assert sorted(customer for each in tables for customer in each) == list(range(CUSTOMERS))
+
+
+def test_a_query_is_copied_and_what_can_not_be_written_is_in_a_file(
+    runs: dict[str, list[dict[str, Any]]], session: Session
+) -> None:
+    for run in runs["example_snowflake_to_keyspaces"]:
+        copied = returned(run, "copy")
+        assert (copied["read"], copied["written"], copied["refused"]) == (30, 29, 1)
+        (refused,) = pq.read_table(copied["refused_path"].removeprefix("file://")).to_pylist()
+        assert (refused["column"], refused["reason"]) == ("customer", "part of the key, and null")
+    for run in runs["example_snowflake_to_cassandra"]:
+        assert returned(run, "copy") == {"read": 19, "written": 19, "refused": 0, "refused_path": None}
+    rows = {row.customer: row for row in session.execute("SELECT * FROM shop.sales")}
+    assert set(rows) == set(range(29))
+    assert (str(rows[7].amount), set(rows[7].tags)) == ("7.25", {"a", "b"})
+    assert rows[7].sold.isoformat() == "2026-11-01T12:07:00"
 
 
 def test_the_sensor_counts_no_further_than_asked(runs: dict[str, list[dict[str, Any]]]) -> None:

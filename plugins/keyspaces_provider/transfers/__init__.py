@@ -1,0 +1,1 @@
+"""Operators that copy from one system to another."""
