@@ -6,7 +6,7 @@ import threading
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 import sqlalchemy as sa
@@ -15,6 +15,7 @@ from keyspaces_migration.ledger import Ledger, LedgerUnreachableError, database,
 from keyspaces_migration.ledger.backfill_records import SplitCounts
 from keyspaces_migration.ledger.backfills import BackfillLedger
 from keyspaces_migration.ledger.chains import Chain, Chains
+from keyspaces_migration.ledger.database import insert_once
 from keyspaces_migration.ledger.stacks import StackLease, StackLedger
 from keyspaces_migration.lifecycle import Milestone, Stage
 from tests.keyring import KEYRING
@@ -136,19 +137,45 @@ def test_a_server_that_stays_full_is_unreachable(small: Postgresql, monkeypatch:
         other.close()
 
 
-def test_a_stack_that_is_given_back_at_that_moment_is_taken(ledger: Ledger, new_run: NewRun) -> None:
-    """The holder's transaction is open while another asks: its row is there to be seen, and gone when it ends."""
+@pytest.fixture
+def given_back(ledger: Ledger, new_run: NewRun) -> StackLease:
+    """A lease that "a" holds."""
     run = ledger.record_run(new_run(stage=Stage.PROVISION))
-    stacks = StackLedger(ledger)
-    holder = StackLease(stack="s", holder="a", dag_id=run.dag_id, run_id=run.run_id, host="h")
-    stacks.take(holder, now=NOW, term=MINUTE)
+    lease = StackLease(stack="s", holder="a", dag_id=run.dag_id, run_id=run.run_id, host="h")
+    StackLedger(ledger).take(lease, now=NOW, term=MINUTE)
+    return lease
+
+
+def test_a_stack_that_is_being_given_back_is_waited_for_and_taken(ledger: Ledger, given_back: StackLease) -> None:
+    """The holder's transaction is open while another asks."""
+    lease = replace(given_back, holder="b")
     with ThreadPoolExecutor(1) as pool:
         with Ledger(ledger.database.address.url, keyring=KEYRING).database.writing() as connection:
             connection.execute(sa.delete(schema.stack_leases))
-            taking = pool.submit(stacks.take, replace(holder, holder="b"), now=NOW, term=MINUTE)
+            taking = pool.submit(StackLedger(ledger).take, lease, now=NOW, term=MINUTE)
             assert not _ends_within(taking, seconds=1)
         assert taking.result(timeout=30) is None
-    stacks.renew(replace(holder, holder="b"), now=NOW, term=MINUTE)
+    StackLedger(ledger).renew(lease, now=NOW, term=MINUTE)
+
+
+def test_a_stack_that_was_given_back_since_it_was_found_taken_is_taken(
+    ledger: Ledger, given_back: StackLease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On PostgreSQL alone: on SQLite a writer is alone."""
+    lease, other = replace(given_back, holder="b"), StackLedger(Ledger(ledger.database.address.url, keyring=KEYRING))
+
+    def insert_once_then_release(*given: Any, **named: Any) -> bool:
+        inserted = insert_once(*given, **named)
+        if not ledger.database.address.is_sqlite:
+            monkeypatch.undo()
+            other.release(given_back)
+        return inserted
+
+    if ledger.database.address.is_sqlite:
+        other.release(given_back)
+    monkeypatch.setattr("keyspaces_migration.ledger.stacks.insert_once", insert_once_then_release)
+    assert StackLedger(ledger).take(lease, now=NOW, term=MINUTE) is None
+    StackLedger(ledger).renew(lease, now=NOW, term=MINUTE)
 
 
 def _ends_within(future: Future[str | None], *, seconds: float) -> bool:
@@ -164,13 +191,12 @@ def test_a_reader_sees_records_and_their_count_of_one_moment(
 ) -> None:
     """What is added between its two looks must not seem to be missing."""
     run = ledger.record_run(new_run())
-    reached = {"dag_id": run.dag_id, "run_id": run.run_id, "reached_at": NOW}
     other = Ledger(ledger.database.address.url, keyring=KEYRING)
     original = Chains._require_counted
 
     def add_first(self: Chains, connection: sa.Connection, chain: Chain, migration: str, found: int) -> None:
         monkeypatch.undo()
-        other.add_milestone(Milestone.ASSESSED, **reached)
+        other.add_milestone(Milestone.ASSESSED, dag_id=run.dag_id, run_id=run.run_id, reached_at=NOW)
         original(self, connection, chain, migration, found)
 
     monkeypatch.setattr(Chains, "_require_counted", add_first)
