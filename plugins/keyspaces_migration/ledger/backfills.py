@@ -139,7 +139,7 @@ class BackfillLedger:
         """How many workers hold splits of a run, by leases that have not ended."""
         query = _of_run(sa.select(sa.func.count(_splits.worker.distinct())), dag_id, run_id, None)
         query = query.where(_splits.state == SplitState.CLAIMED, _splits.lease_until >= now)
-        with self._reading() as connection:
+        with self._ledger.reading() as connection:
             return connection.scalar(query) or 0
 
     def renew(self, claimed: ClaimedSplit, *, now: datetime, lease: timedelta) -> None:
