@@ -16,6 +16,7 @@ from cassandra.protocol import (
     AuthenticateMessage,
     AuthResponseMessage,
     AuthSuccessMessage,
+    BadCredentials,
     ErrorMessage,
     PrepareMessage,
     ProtocolHandler,
@@ -117,8 +118,12 @@ def _prepare(opened: socket.socket, statement: str) -> bytes:
 
 
 def _unexpected(answer: Any, host: str) -> Exception:  # noqa: ANN401 # the driver ships no types
-    if isinstance(answer, ErrorMessage):
-        refused: Exception = answer.to_exception()
+    refused: Exception
+    if isinstance(answer, BadCredentials):
+        # The driver makes of it what its callers know, in its connections; here it is raw.
+        refused = AuthenticationFailed(f"{host}: {answer}")
+    elif isinstance(answer, ErrorMessage):
+        refused = answer.to_exception()
     else:
         refused = ConnectionException(f"{host} answered {answer.name} where a login was to be answered")
     return refused
