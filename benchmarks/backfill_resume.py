@@ -4,8 +4,8 @@
 
 One real Cassandra node, one Snowflake stand-in with some days of flights. Each run loads all four tables into empty
 ones: a worker of its own process is killed after a random time, and another takes its place, up to three times; the
-last one may end. Then every row of the target is compared with the sample, and the ledger with what it said was done at each
-kill. The last line is one JSON object.
+last one may end. Then every row of the target is compared with the sample, and the ledger with what it said was done at
+each kill. The last line is one JSON object.
 """
 
 import json
