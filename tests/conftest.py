@@ -13,6 +13,7 @@ from rehearsal.cassandra.node import CassandraNode, NodeSettings, NodeTls
 from rehearsal.certificates import make_keystore, make_server_files
 from rehearsal.ports import free_ports
 from tests.keyring import KEYRING, VARIABLE
+from tests.postgresql import Postgresql, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +45,13 @@ class SecureNode:
     @property
     def port(self) -> int:
         return self.node.port
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Postgresql]:
+    """A real PostgreSQL with its own defaults. One a session (a worker, under xdist)."""
+    with running() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """Historical backfills in the ledger: plans, splits claimed by lease, dead letters."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,7 +22,6 @@ from keyspaces_migration.ledger.backfill_records import (
 from keyspaces_migration.ledger.chains import BACKFILLS, Row
 from keyspaces_migration.ledger.errors import LeaseLostError
 from keyspaces_migration.ledger.repository import Ledger
-from keyspaces_migration.ledger.revision import require_current_schema
 from keyspaces_migration.ledger.runs import recorded_run
 from keyspaces_migration.ledger.split_seals import require_all_splits, require_split, select_splits, sign_split
 
@@ -41,7 +39,7 @@ class BackfillLedger:
     """
 
     def __init__(self, ledger: Ledger) -> None:
-        self._database = ledger.database
+        self._ledger = ledger
         self._chains = ledger.chains
 
     def record_table(self, table: BackfillTable, splits: Sequence[PlannedSplit]) -> BackfillTable:
@@ -54,7 +52,7 @@ class BackfillLedger:
             RunNotRecordedError: The run recorded no configuration.
         """
         values = {**asdict(table), "splits": len(splits)}
-        with self._writing() as connection:
+        with self._ledger.writing() as connection:
             run = recorded_run(connection, self._chains, dag_id=table.dag_id, run_id=table.run_id)
             key = ("dag_id", "run_id", "table_name")
             if self._chains.append(connection, BACKFILLS, values, run=run, key=key):
@@ -69,7 +67,7 @@ class BackfillLedger:
         Raises:
             RunNotRecordedError: The run recorded no configuration.
         """
-        with self._reading() as connection:
+        with self._ledger.reading() as connection:
             return tuple(_table_of(row) for row in self._tables(connection, dag_id=dag_id, run_id=run_id))
 
     def splits(self, *, dag_id: str, run_id: str, table: str) -> tuple[PlannedSplit, ...]:
@@ -78,14 +76,14 @@ class BackfillLedger:
         Raises:
             RunNotRecordedError: The run recorded no configuration.
         """
-        with self._reading() as connection:
+        with self._ledger.reading() as connection:
             tables = self._tables(connection, dag_id=dag_id, run_id=run_id, table=table)
             found = [row for each in tables for row in self._splits(connection, each)]
         return tuple(PlannedSplit(**{name: row[name] for name in _SPLIT_FIELDS}) for row in found)
 
     def is_loaded_before(self, migration: str, table: str, *, run_id: str) -> bool:
         """Whether another run has begun to load the table, so that rows of it may be on the target."""
-        with self._reading() as connection:
+        with self._ledger.reading() as connection:
             others = [
                 row
                 for row in self._chains.read(connection, BACKFILLS, migration)
@@ -95,7 +93,7 @@ class BackfillLedger:
 
     def latest_whole(self, migration: str, table: str) -> BackfillTable | None:
         """The newest load of all keys of a table, stamped when written, whose every split is done; None without one."""
-        with self._reading() as connection:
+        with self._ledger.reading() as connection:
             for row in reversed(self._chains.read(connection, BACKFILLS, migration)):
                 is_whole = row["mode"] is not LoadMode.DELTA and row["barrier_us"] is None
                 if row["table_name"] != table or not is_whole:
@@ -121,7 +119,7 @@ class BackfillLedger:
         query = _of_run(sa.select(_splits.id), dag_id, run_id, table).where(free)
         # Left over first, so that a run again begins where it was broken off.
         query = query.order_by(_splits.state == SplitState.PENDING, _splits.id).limit(1)
-        with self._writing() as connection:
+        with self._ledger.writing() as connection:
             # PostgreSQL lets others go on beside this transaction; on SQLite a writer is alone, and this says nothing.
             split_id = connection.scalar(query.with_for_update(skip_locked=True, of=schema.backfill_splits))
             if split_id is None:
@@ -143,7 +141,7 @@ class BackfillLedger:
         Raises:
             LeaseLostError: Another worker has the split by now.
         """
-        with self._writing() as connection:
+        with self._ledger.writing() as connection:
             _update_held(connection, claimed, {"lease_until": now + lease})
 
     def finish(
@@ -157,7 +155,7 @@ class BackfillLedger:
         done = {"state": SplitState.DONE, "lease_until": None, "finished_at": now, **asdict(counts)}
         signed = {**asdict(claimed.table), **asdict(claimed.split), **done, "attempt": claimed.attempt}
         done |= sign_split(self._chains.seals, signed, migration=claimed.migration)
-        with self._writing() as connection:
+        with self._ledger.writing() as connection:
             _update_held(connection, claimed, done)
             if dead_letters:
                 common = {"backfill_split_id": claimed.id, "recorded_at": now}
@@ -169,7 +167,7 @@ class BackfillLedger:
         Raises:
             LeaseLostError: Another worker has the split by now.
         """
-        with self._writing() as connection:
+        with self._ledger.writing() as connection:
             _update_held(connection, claimed, {"state": SplitState.FAILED, "lease_until": None, "reason": reason})
 
     def unfinished(self, *, dag_id: str, run_id: str, table: str | None = None) -> int:
@@ -178,7 +176,7 @@ class BackfillLedger:
         Raises:
             RunNotRecordedError: The run recorded no configuration.
         """
-        with self._reading() as connection:
+        with self._ledger.reading() as connection:
             tables = self._tables(connection, dag_id=dag_id, run_id=run_id, table=table)
             splits = [row for each in tables for row in self._splits(connection, each)]
         return sum(row["state"] is not SplitState.DONE for row in splits)
@@ -189,7 +187,7 @@ class BackfillLedger:
         Raises:
             RunNotRecordedError: The run recorded no configuration.
         """
-        with self._reading() as connection:
+        with self._ledger.reading() as connection:
             tables = self._tables(connection, dag_id=dag_id, run_id=run_id)
             return tuple(_progress_of(row, self._splits(connection, row)) for row in tables)
 
@@ -198,7 +196,7 @@ class BackfillLedger:
         planned = sa.select(sa.func.coalesce(sa.func.sum(_tables.rows), 0))
         planned = planned.where(_tables.dag_id == dag_id, _tables.run_id == run_id)
         read = _of_run(sa.select(sa.func.coalesce(sa.func.sum(_splits.rows_read), 0)), dag_id, run_id, None)
-        with self._reading() as connection:
+        with self._ledger.reading() as connection:
             return RoughProgress(
                 planned_rows=int(connection.execute(planned).scalar_one()),
                 rows_read=int(connection.execute(read).scalar_one()),
@@ -213,7 +211,7 @@ class BackfillLedger:
         query = query.where(_tables.dag_id == dag_id, _tables.run_id == run_id).order_by(_letters.id)
         if table is not None:
             query = query.where(_tables.table_name == table)
-        with self._reading() as connection:
+        with self._ledger.reading() as connection:
             return tuple(DeadLetter(**row) for row in connection.execute(query).mappings())
 
     def _tables(
@@ -257,18 +255,6 @@ class BackfillLedger:
             worker=worker,
             attempt=row["attempt"],
         )
-
-    @contextmanager
-    def _reading(self) -> Iterator[sa.Connection]:
-        with self._database.reading() as connection:
-            require_current_schema(connection, where=self._database.address)
-            yield connection
-
-    @contextmanager
-    def _writing(self) -> Iterator[sa.Connection]:
-        with self._database.writing() as connection:
-            require_current_schema(connection, where=self._database.address)
-            yield connection
 
 
 def _table_id(connection: sa.Connection, table: BackfillTable) -> int:

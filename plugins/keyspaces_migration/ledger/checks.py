@@ -1,8 +1,7 @@
 """Consistency checks in the ledger: runs, what each looked at, and what it found."""
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -14,7 +13,6 @@ from keyspaces_migration.ledger.chains import CHECKS, LOOK, Row, describe
 from keyspaces_migration.ledger.check_records import CheckCoverage, CheckedTable, CheckRun, MismatchRecord
 from keyspaces_migration.ledger.errors import CheckNotRecordedError, LedgerSignatureError
 from keyspaces_migration.ledger.repository import Ledger
-from keyspaces_migration.ledger.revision import require_current_schema
 from keyspaces_migration.ledger.runs import recorded_run
 
 _checks = schema.check_runs.c
@@ -34,7 +32,7 @@ class CheckLedger:
     """
 
     def __init__(self, ledger: Ledger) -> None:
-        self._database = ledger.database
+        self._ledger = ledger
         self._chains = ledger.chains
 
     def record(
@@ -56,8 +54,7 @@ class CheckLedger:
             "mismatches_sha256": [_mismatch_row(mismatch) for mismatch in mismatches],
         }
         digests = {name: digest_of(DIGESTS[name], found) for name, found in rows.items()}
-        with self._database.writing() as connection:
-            require_current_schema(connection, where=self._database.address)
+        with self._ledger.writing() as connection:
             of = recorded_run(connection, self._chains, dag_id=run.dag_id, run_id=run.run_id)
             key = ("dag_id", "run_id", "attempt")
             if not self._chains.append(connection, CHECKS, asdict(run) | digests, run=of, key=key):
@@ -69,7 +66,7 @@ class CheckLedger:
 
     def runs(self, migration: str) -> tuple[CheckRun, ...]:
         """The checks of a migration, every attempt of every run, in the order of recording."""
-        with self._reading() as connection:
+        with self._ledger.reading() as connection:
             rows = self._chains.read(connection, CHECKS, migration)
         return tuple(CheckRun(**{name: row[name] for name in _FIELDS}) for row in rows)
 
@@ -89,7 +86,7 @@ class CheckLedger:
         return tuple(_mismatch(row) for row in rows)
 
     def _rows_of(self, digest: str, dag_id: str, run_id: str, attempt: int) -> list[dict[str, Any]]:
-        with self._reading() as connection:
+        with self._ledger.reading() as connection:
             run = recorded_run(connection, self._chains, dag_id=dag_id, run_id=run_id)
             check = self._row(connection, dag_id, run_id, attempt)
             self._chains.require(CHECKS, check, run.migration)
@@ -102,12 +99,6 @@ class CheckLedger:
         if row is None:
             raise CheckNotRecordedError(f"Attempt {attempt} of run {run_id} of {dag_id} has recorded no check")
         return row
-
-    @contextmanager
-    def _reading(self) -> Iterator[sa.Connection]:
-        with self._database.reading() as connection:
-            require_current_schema(connection, where=self._database.address)
-            yield connection
 
 
 def rows_of_check(connection: sa.Connection, digest: str, check: Row, *, migration: str) -> list[dict[str, Any]]:

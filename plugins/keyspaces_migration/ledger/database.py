@@ -200,6 +200,8 @@ class Database:
         return LedgerUnreachableError(f"The ledger ({self.address}) could not be used: {found}. {self._advice(found)}")
 
     def _advice(self, found: str) -> str:
+        if any(text in found for text in _NO_CONNECTION_IS_FREE):
+            return f"It was full for {_BUSY_TIMEOUT_S} s: raise its max_connections, or run fewer workers at once"
         if not self.address.is_sqlite:
             return "Check that the server runs, and the login and database of the ledger's connection"
         if "unable to open" in found:

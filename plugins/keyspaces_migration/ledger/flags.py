@@ -7,7 +7,6 @@ from typing import Any
 from keyspaces_migration.dual_write.flag import FlagState
 from keyspaces_migration.ledger.chains import BARRIERS, FLAG_CHANGES
 from keyspaces_migration.ledger.repository import Ledger
-from keyspaces_migration.ledger.revision import require_current_schema
 from keyspaces_migration.ledger.runs import recorded_run
 
 
@@ -15,7 +14,7 @@ class FlagLedger:
     """Each call is one transaction; nothing recorded is changed. Errors are the ledger's."""
 
     def __init__(self, ledger: Ledger) -> None:
-        self._database = ledger.database
+        self._ledger = ledger
         self._chains = ledger.chains
 
     def fix_barrier(self, barrier_us: int, *, dag_id: str, run_id: str, now: datetime) -> int:
@@ -27,8 +26,7 @@ class FlagLedger:
             RunNotRecordedError: The run recorded no configuration.
         """
         values: dict[str, Any] = {"dag_id": dag_id, "run_id": run_id, "barrier_us": barrier_us, "fixed_at": now}
-        with self._database.writing() as connection:
-            require_current_schema(connection, where=self._database.address)
+        with self._ledger.writing() as connection:
             run = recorded_run(connection, self._chains, dag_id=dag_id, run_id=run_id)
             self._chains.append(connection, BARRIERS, values, run=run, key=("dag_id", "run_id"))
             recorded = self._chains.read(connection, BARRIERS, run.migration)
@@ -37,8 +35,7 @@ class FlagLedger:
 
     def barrier_us(self, migration: str) -> int | None:
         """The newest barrier of a migration; None where none was fixed."""
-        with self._database.reading() as connection:
-            require_current_schema(connection, where=self._database.address)
+        with self._ledger.reading() as connection:
             recorded = self._chains.read(connection, BARRIERS, migration)
         return int(recorded[-1]["barrier_us"]) if recorded else None
 
@@ -49,7 +46,6 @@ class FlagLedger:
             RunNotRecordedError: The run recorded no configuration.
         """
         values = {**asdict(state), "dag_id": dag_id, "run_id": run_id, "requested_at": now}
-        with self._database.writing() as connection:
-            require_current_schema(connection, where=self._database.address)
+        with self._ledger.writing() as connection:
             run = recorded_run(connection, self._chains, dag_id=dag_id, run_id=run_id)
             self._chains.append(connection, FLAG_CHANGES, values, run=run)

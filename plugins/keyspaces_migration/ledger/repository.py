@@ -55,7 +55,7 @@ class Ledger:
             OutOfOrderError: It is not this stage's turn; nothing was recorded.
             ConfigurationChangedError: The run was recorded with another digest.
         """
-        with self._writing() as connection:
+        with self.writing() as connection:
             reached = [record.milestone for record in self._milestones(connection, configuration.migration)]
             refuse_out_of_order(configuration.stage, reached, migration=configuration.migration)
             return self._record_run(connection, configuration)
@@ -70,7 +70,7 @@ class Ledger:
             ConfigurationChangedError: The run was recorded with another digest.
             RecordDamagedError: The digest given is not that of the text given.
         """
-        with self._writing() as connection:
+        with self.writing() as connection:
             return self._record_run(connection, configuration)
 
     def run_configuration(self, *, dag_id: str, run_id: str) -> RunConfiguration:
@@ -80,7 +80,7 @@ class Ledger:
             RunNotRecordedError: It recorded none.
             RecordDamagedError: The stored text does not have the stored digest.
         """
-        with self._reading() as connection:
+        with self.reading() as connection:
             return recorded_run(connection, self.chains, dag_id=dag_id, run_id=run_id)
 
     def require_unchanged(self, *, dag_id: str, run_id: str, digest: str) -> RunConfiguration:
@@ -97,7 +97,7 @@ class Ledger:
 
     def latest_digest(self, migration: str) -> str | None:
         """The digest of the newest run's configuration; None where the migration has no run."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             runs = self.chains.read(connection, RUNS, migration)
         return str(runs[-1]["digest"]) if runs else None
 
@@ -112,7 +112,7 @@ class Ledger:
 
     def milestones(self, migration: str) -> tuple[MilestoneReached, ...]:
         """What a migration has reached, in the order of recording."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             return self._milestones(connection, migration)
 
     def record_report(  # noqa: PLR0913 # a report's columns, all by keyword
@@ -145,7 +145,7 @@ class Ledger:
 
     def approvals(self, migration: str) -> tuple[ApprovalRecord, ...]:
         """The approvals that were verified for a migration, in the order of recording."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = self.chains.read(connection, APPROVALS, migration)
         found = ({column.name: row[column.name] for column in APPROVALS.fields} for row in rows)
         return tuple(ApprovalRecord(**{**row, "approved_by": tuple(json.loads(row["approved_by"]))}) for row in found)
@@ -154,7 +154,7 @@ class Ledger:
         self, migration: str, *, run_id: str | None = None, kind: ReportKind | None = None
     ) -> tuple[Report, ...]:
         """The reports of a migration, in the order of recording; of one run or kind, if given."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = self.chains.read(connection, REPORTS, migration)
         found = (
             Report(migration=migration, **{column.name: row[column.name] for column in REPORTS.fields}) for row in rows
@@ -182,7 +182,7 @@ class Ledger:
         return recorded
 
     def _append(self, chain: Chain, values: dict[str, Any], *, key: tuple[str, ...] | None) -> None:
-        with self._writing() as connection:
+        with self.writing() as connection:
             run = recorded_run(connection, self.chains, dag_id=values["dag_id"], run_id=values["run_id"])
             self.chains.append(connection, chain, values, run=run, key=key)
 
@@ -194,13 +194,15 @@ class Ledger:
         )
 
     @contextmanager
-    def _reading(self) -> Iterator[sa.Connection]:
+    def reading(self) -> Iterator[sa.Connection]:
+        """A transaction that sees one state of a ledger with the code's schema, which is looked at once."""
         with self.database.reading() as connection:
             self._check_schema(connection)
             yield connection
 
     @contextmanager
-    def _writing(self) -> Iterator[sa.Connection]:
+    def writing(self) -> Iterator[sa.Connection]:
+        """A transaction on a ledger with the code's schema, which is looked at once; it commits at its end."""
         with self.database.writing() as connection:
             self._check_schema(connection)
             yield connection

@@ -12,7 +12,6 @@ from keyspaces_migration.ledger.chains import DRIFT_LOOKS
 from keyspaces_migration.ledger.database import insert_once
 from keyspaces_migration.ledger.errors import LeaseLostError, LedgerError
 from keyspaces_migration.ledger.repository import Ledger
-from keyspaces_migration.ledger.revision import require_current_schema
 from keyspaces_migration.ledger.runs import recorded_run
 
 _leases = schema.stack_leases.c
@@ -55,7 +54,7 @@ class StackLedger:
     """Each call is one transaction. Errors are the ledger's."""
 
     def __init__(self, ledger: Ledger) -> None:
-        self._database = ledger.database
+        self._ledger = ledger
         self._chains = ledger.chains
 
     def take(self, lease: StackLease, *, now: datetime, term: timedelta) -> str | None:
@@ -70,8 +69,7 @@ class StackLedger:
             RunNotRecordedError: The run recorded no configuration.
         """
         values = {**asdict(lease), "taken_at": now, "lease_until": now + term}
-        with self._database.writing() as connection:
-            require_current_schema(connection, where=self._database.address)
+        with self._ledger.writing() as connection:
             recorded_run(connection, self._chains, dag_id=lease.dag_id, run_id=lease.run_id)
             held = None
             while held is None:
@@ -95,7 +93,7 @@ class StackLedger:
         Raises:
             LeaseLostError: Another call has taken the stack since.
         """
-        with self._database.writing() as connection:
+        with self._ledger.writing() as connection:
             if not _update(connection, lease.stack, {"lease_until": now + term}, _leases.holder == lease.holder):
                 raise LeaseLostError(
                     f"the lease of run {lease.run_id} of {lease.dag_id} on stack {lease.stack} ended, and another run "
@@ -104,7 +102,7 @@ class StackLedger:
 
     def release(self, lease: StackLease) -> None:
         """Give a stack back; one that is not ours any more stays with its holder."""
-        with self._database.writing() as connection:
+        with self._ledger.writing() as connection:
             ours = sa.and_(_leases.stack == lease.stack, _leases.holder == lease.holder)
             connection.execute(sa.delete(schema.stack_leases).where(ours))
 
@@ -114,15 +112,13 @@ class StackLedger:
         Raises:
             RunNotRecordedError: The run recorded no configuration.
         """
-        with self._database.writing() as connection:
-            require_current_schema(connection, where=self._database.address)
+        with self._ledger.writing() as connection:
             run = recorded_run(connection, self._chains, dag_id=look.dag_id, run_id=look.run_id)
             self._chains.append(connection, DRIFT_LOOKS, asdict(look), run=run)
 
     def newest_look(self, migration: str) -> DriftLook | None:
         """The newest look for drift of a migration; None where there was none."""
-        with self._database.reading() as connection:
-            require_current_schema(connection, where=self._database.address)
+        with self._ledger.reading() as connection:
             looks = self._chains.read(connection, DRIFT_LOOKS, migration)
         return DriftLook(**{column.name: looks[-1][column.name] for column in DRIFT_LOOKS.fields}) if looks else None
 

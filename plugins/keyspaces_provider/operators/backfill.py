@@ -173,10 +173,11 @@ def barrier_us(run: MigrationRun) -> int | None:
     """
     from keyspaces_migration.ledger.flags import FlagLedger
 
-    reached = standing(record.milestone for record in run.ledger.milestones(run.migration.name))
+    with run.ledger.one_state():
+        reached = standing(record.milestone for record in run.ledger.milestones(run.migration.name))
+        recorded = FlagLedger(run.ledger).barrier_us(run.migration.name)
     if Milestone.DUAL_WRITES_STARTED not in reached:
         return None
-    recorded = FlagLedger(run.ledger).barrier_us(run.migration.name)
     if recorded is None:
         raise MigrationError(
             f"Dual writes of {run.migration.name} have begun, and their barrier is not in the ledger: a load stamped "
