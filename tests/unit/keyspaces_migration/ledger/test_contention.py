@@ -106,7 +106,7 @@ def small() -> Iterator[Postgresql]:
 
 
 def test_whoever_finds_no_connection_waits_for_one(small: Postgresql, monkeypatch: pytest.MonkeyPatch) -> None:
-    ledger = open_ledger(small.new_schema(), keyring=KEYRING)
+    ledger = open_ledger(small.new_database(), keyring=KEYRING)
     engine = sa.create_engine(small.url, poolclass=sa.NullPool)
     others = [engine.connect() for _ in range(5)]
     refused = threading.Event()
@@ -127,7 +127,7 @@ def test_whoever_finds_no_connection_waits_for_one(small: Postgresql, monkeypatc
 
 
 def test_a_server_that_stays_full_is_unreachable(small: Postgresql, monkeypatch: pytest.MonkeyPatch) -> None:
-    ledger = open_ledger(small.new_schema(), keyring=KEYRING)
+    ledger = open_ledger(small.new_database(), keyring=KEYRING)
     monkeypatch.setattr(database, "_BUSY_TIMEOUT_S", 0.3)
     engine = sa.create_engine(small.url, poolclass=sa.NullPool)
     others = [engine.connect() for _ in range(5)]
