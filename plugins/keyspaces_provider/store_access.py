@@ -1,4 +1,4 @@
-"""A store as a task uses it: opened for the length of a block, and given up when the task is killed."""
+"""A store as a task uses it: in a block, and given up when the task is killed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,31 +21,20 @@ class UsesStore(BaseOperator):
     _killed = False
 
     def on_kill(self) -> None:
-        """Give up the request under way, by closing its session. A write that was sent may still be carried out."""
+        """Give up the request under way. A write that was sent may still be carried out."""
         self._killed = True
         if self._access is not None:
             self._access.cancel()
 
     @contextmanager
     def opened(self, hook: "StoreHook") -> Iterator["CqlAccess"]:
-        """Open a session for the block.
+        """Use the process's session of a connection in the block.
 
         Raises:
-            ConnectionFieldsError, StoreError: As the hook's `session`.
+            ConnectionFieldsError, StoreError: As the hook's `access`.
             AccessCancelledError: The task was killed meanwhile.
         """
-        from keyspaces_migration.clients import open_session
-        from keyspaces_migration.cql_access import CqlAccess
-
-        settings = hook.settings()
-        with open_session(settings) as session:
-            access = CqlAccess(
-                session=session,
-                settings=settings,
-                page_rows=self.page_rows,
-                in_flight=self.in_flight,
-                on_throttle=self.log.warning,
-            )
+        with hook.access(page_rows=self.page_rows, in_flight=self.in_flight) as access:
             self._access = access
             if self._killed:
                 access.cancel()

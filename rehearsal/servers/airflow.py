@@ -34,6 +34,9 @@ GATE_READER = "gate-reader"
 USERS = {"admin": "admin", "alice": "user", "bob": "user", GATE_READER: "viewer"}
 """Role by user. Approvals are recorded under these names."""
 
+NOTIFICATIONS = "notifications"
+"""Folder under Airflow's home; the sample's migration file names it."""
+
 COMMANDS = {
     "api-server": ("api-server",),
     "scheduler": ("scheduler", "--skip-serve-logs"),
@@ -97,6 +100,11 @@ class AirflowServer:
         """Password by user; made at the first start and kept."""
         passwords: dict[str, str] = json.loads(self._passwords_file.read_text(encoding="utf-8"))
         return passwords
+
+    @property
+    def notifications(self) -> Path:
+        """Where the notifier of the sample's migration file writes its messages."""
+        return self.home / NOTIFICATIONS
 
     @property
     def log(self) -> Path:
@@ -180,6 +188,8 @@ class AirflowServer:
             "REQUESTS_CA_BUNDLE": str((self.home / "ca-bundle.pem").resolve()),
             "SCARF_ANALYTICS": "false",
             "DO_NOT_TRACK": "1",
+            # The sample's migration file names the rehearsal's own notifier.
+            "PYTHONPATH": os.pathsep.join([str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]),
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(self._passphrase_file.resolve()),
             **self._environment,
         }

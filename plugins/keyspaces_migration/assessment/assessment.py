@@ -164,7 +164,8 @@ def assess_with(  # noqa: PLR0913 # all by keyword
 def _judge_statements(statements: StatementLines, source: Source) -> "StatementReport":
     from keyspaces_migration.statements import judge_statements  # noqa: PLC0415 # it builds on this room's model
 
-    return judge_statements(statements.lines, format=statements.format, schema=source.keyspace)
+    keyspace = source.keyspace
+    return judge_statements(statements.lines, format=statements.format, schema=keyspace, only=keyspace.name)
 
 
 def _not_judged(report: "StatementReport") -> Iterator[Unseen]:

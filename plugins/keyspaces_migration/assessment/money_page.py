@@ -123,10 +123,10 @@ def _budget_row(point: BudgetPoint) -> list[str]:
     return [
         f"{point.write_units_per_s:,.0f}",
         hours_text(point.history_first_hours),
-        f"{point.history_first_usd:,.2f}",
+        cents_text(point.history_first_usd),
         hours_text(point.delta_hours) + ("" if point.delta_in_time else ", **too late**"),
         hours_text(point.dual_writes_first_hours) + ("" if point.dual_writes_first_in_time else ", **too late**"),
-        f"{point.dual_writes_first_usd:,.2f}",
+        cents_text(point.dual_writes_first_usd),
     ]
 
 

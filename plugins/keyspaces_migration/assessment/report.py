@@ -40,7 +40,7 @@ NOT_ESTIMATED: Final = (
     "it with a sample of rows to see them."
 )
 SIZES_ARE_ESTIMATES: Final = (
-    "Partitions and sizes are estimates: what each node reports of its own ranges "
+    "Partitions and sizes are estimates: what each node that answered reports of its own ranges "
     "(`system.size_estimates`), without what is not flushed yet, up to five minutes old. A question mark: none yet."
 )
 

@@ -20,10 +20,12 @@ from keyspaces_migration.clients.errors import (
 )
 from keyspaces_migration.clients.session import open_session
 from keyspaces_migration.clients.settings import Consistency, PasswordAuth, SessionSettings, SigV4Auth, TlsSettings
+from keyspaces_migration.clients.shared import SHARED, SharedSessions
 from keyspaces_migration.clients.sigv4 import Credentials, CredentialSource, SessionCredentials, default_credentials
 from keyspaces_migration.clients.translation import store_errors, translate
 
 __all__ = [
+    "SHARED",
     "AuthenticationRefusedError",
     "Consistency",
     "CredentialSource",
@@ -35,6 +37,7 @@ __all__ = [
     "SessionCredentials",
     "SessionSettings",
     "SessionSettingsError",
+    "SharedSessions",
     "SigV4Auth",
     "StatementRefusedError",
     "StoreDescription",

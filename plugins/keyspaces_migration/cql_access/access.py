@@ -76,12 +76,13 @@ class CqlAccess:
     not tell whether the write took place.
 
     Attributes:
-        session: Open; stays its owner's, except that `cancel` closes it.
+        session: Open; stays its owner's.
         settings: Of the session; messages name its hosts.
         page_rows: Rows in a page, at most.
         in_flight: Requests under way at once, at most.
         backoff: How throttled requests are tried again.
         on_throttle: Is told of each, for a log.
+        on_cancel: What becomes of the session when this is cancelled; None closes it. Who shares it gives it back.
     """
 
     session: Session
@@ -90,10 +91,11 @@ class CqlAccess:
     in_flight: int = 16
     backoff: Backoff = field(default_factory=Backoff)
     on_throttle: Callable[[str], None] = lambda _line: None
+    on_cancel: Callable[[], None] | None = None
     _cancelled: Future[None] = field(default_factory=Future, init=False, repr=False)
 
     def cancel(self) -> None:
-        """Let what runs end with AccessCancelledError. CQL has no request to cancel another, so the session is closed.
+        """Let what runs end with AccessCancelledError. CQL has no request to cancel another, so its answer is dropped.
 
         It returns at once, and is safe in a signal handler: a thread of its own does it, as the thread that was
         interrupted may hold a lock, the driver's or its own.
@@ -103,7 +105,7 @@ class CqlAccess:
     def _give_up(self) -> None:
         if self._cancelled.set_running_or_notify_cancel():
             self._cancelled.set_result(None)
-        self.session.cluster.shutdown()
+        (self.on_cancel or self.session.cluster.shutdown)()
 
     @property
     def cancelled(self) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from keyspaces_migration.config import EventKind
 from keyspaces_migration.consistency.kinds import Draw, Leader, MismatchKind, Store, Verdict
 from keyspaces_migration.dual_write.flag import WriteMode
 from keyspaces_migration.ledger.backfill_records import LoadMode, SplitState
@@ -14,7 +15,7 @@ from keyspaces_migration.lifecycle import Milestone, Stage
 
 # The ledger may share a database with others that Alembic looks after, Airflow's among them.
 VERSION_TABLE = "ledger_schema_version"
-HEAD = "r0007_signatures"
+HEAD = "r0008_alerts"
 
 metadata = sa.MetaData(
     naming_convention={
@@ -356,4 +357,17 @@ drift_looks = sa.Table(
     sa.Column("looked_at", UtcTimestamp, nullable=False),
     *_chained(),
     _of_a_recorded_run(),
+)
+
+# One row a condition, overwritten: it is what people know, and no gate relies on it.
+alerts = sa.Table(
+    "alerts",
+    metadata,
+    sa.Column("migration", sa.Text, primary_key=True),
+    sa.Column("kind", _name(EventKind, constraint="kind"), primary_key=True),
+    sa.Column("subject", sa.Text, primary_key=True),
+    sa.Column("level", sa.BigInteger, nullable=False),
+    sa.Column("opened_at", UtcTimestamp, nullable=False),
+    sa.Column("told_at", UtcTimestamp, nullable=False),
+    sa.Column("closed_at", UtcTimestamp),
 )

@@ -38,6 +38,8 @@ class _Analysis:
     tables: tuple[str, ...]
     system: bool
     findings: tuple[Finding, ...]
+    elsewhere: str = ""
+    """The keyspace of all its tables, when that is none that was asked for."""
 
 
 @dataclass(slots=True)
@@ -55,9 +57,10 @@ class _Gathered:
 class Gatherer:
     """Takes what readers hand on, and knows at any time what was found."""
 
-    def __init__(self, *, schema: Keyspace | None, keyspace: str, max_shapes: int = MAX_SHAPES) -> None:
+    def __init__(self, *, schema: Keyspace | None, keyspace: str, only: str = "", max_shapes: int = MAX_SHAPES) -> None:
         self._schema = schema
         self._keyspace = keyspace
+        self._only = only
         self._max_shapes = max_shapes
         self._analyses: dict[tuple[str, str, str], _Analysis] = {}
         self._analysed_chars = 0
@@ -70,6 +73,7 @@ class Gatherer:
         self.unreadable_count = 0
         self.skipped: Counter[str] = Counter()
         self.system_statements = 0
+        self.other_keyspaces: Counter[str] = Counter()
         self.protocol_batches: Counter[int] = Counter()
         self.shapes_left_out = 0
 
@@ -94,6 +98,8 @@ class Gatherer:
             self._note_not_understood(record, found)
         elif found.system:
             self.system_statements += record.times
+        elif found.elsewhere:
+            self.other_keyspaces[found.elsewhere] += record.times
         else:
             self.kinds[found.kind] += record.times
             self._count(record, found, found.kind)
@@ -125,7 +131,13 @@ class Gatherer:
             tables=tuple(str(table) for table in statement.tables),
             system=_is_system(statement),
             findings=judge(statement, schema=self._schema, consistency=record.consistency),
+            elsewhere=self._elsewhere(statement),
         )
+
+    def _elsewhere(self, statement: Statement) -> str:
+        """One of a batch's tables in the keyspace that was asked for is enough to judge it."""
+        keyspaces = {table.keyspace for table in statement.tables}
+        return "" if not self._only or not keyspaces or self._only in keyspaces else min(keyspaces)
 
     def _note_not_understood(self, record: Record, found: _Analysis) -> None:
         self.not_understood_count += max(1, record.times)

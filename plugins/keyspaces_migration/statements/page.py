@@ -138,6 +138,8 @@ def _not_judged(report: StatementReport) -> Iterator[str]:
         yield f"Not readable: {_count(report.unreadable_count, 'place')} of the file. Any statement may stand there."
     if report.system_statements:
         yield f"On Cassandra's own tables, as drivers and tools send them: {report.system_statements:,}."
+    for keyspace, number in sorted(report.other_keyspaces.items()):
+        yield f"On tables of another keyspace, {code(keyspace)}: {number:,}."
     for what, number in sorted(report.skipped.items()):
         yield f"Skipped, {text(what)}: {number:,}."
     if report.shapes_left_out:

@@ -80,6 +80,7 @@ class StatementReport:
         unreadable: Places of the file that could not be read, up to a number; `unreadable_count` has all.
         skipped: What was read and is no statement to judge, and how often.
         system_statements: Statements on Cassandra's own tables, which drivers and tools send.
+        other_keyspaces: Statements on other keyspaces than the one that was asked for, by keyspace; not judged.
         protocol_batches: Batches of an audit log, which does not show their kind: size to number.
         shapes_left_out: Statements whose shape was not kept, as there were too many shapes; their findings are in
             shapes that stand for the table and kind.
@@ -100,6 +101,7 @@ class StatementReport:
     unreadable_count: int = 0
     skipped: Mapping[str, int] = field(default_factory=dict)
     system_statements: int = 0
+    other_keyspaces: Mapping[str, int] = field(default_factory=dict)
     protocol_batches: Mapping[int, int] = field(default_factory=dict)
     shapes_left_out: int = 0
     schema_known: bool = False

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, BaseSensorOperator
 
-from keyspaces_migration.config import Migration, load_migration
+from keyspaces_migration.config import EventKind, Migration, load_migration
 from keyspaces_migration.errors import MigrationError
 from keyspaces_migration.lifecycle import Milestone
 from keyspaces_provider.approvals import require_approval
 from keyspaces_provider.evidence import Evidence
 from keyspaces_provider.flag import change_flag, flag_writer, require_flag, writers_of
+from keyspaces_provider.notifications import tell
 from keyspaces_provider.operators.run import ActsInRun
 from keyspaces_provider.run import MigrationRun, recorded_run
 
@@ -186,7 +187,10 @@ class LowerShareOperator(BaseOperator):
         self.log.info("All reads go to the source, flag version %d", state.version)
         recorded = self._record(context, state)
         at_risk = self._at_risk(migration)
-        self.log.info("%s", f"Not known to be lossless: {'; '.join(at_risk)}" if at_risk else "Lossless")
+        lossless = f"Not known to be lossless: {'; '.join(at_risk)}" if at_risk else "Lossless"
+        self.log.info("%s", lossless)
+        happened = f"All reads of {migration.name} go to the source, flag version {state.version}. {lossless}."
+        tell(EventKind.REVERSAL, happened, migration=migration, context=context)
         return {"version": state.version, "recorded": recorded, "lossless": not at_risk, "at_risk": at_risk}
 
     def _record(self, context: "Context", state: "FlagState") -> bool:

@@ -3,8 +3,8 @@
 `<SELECT …>, time 612 msec - slow timeout 500 msec`, or `…, was slow 3 times: avg/min/max …`, or `…, total time …` and
 `… timed out 3 times, …`, each on a line after the log's own.
 
-The text is not the application's: the node writes it from what it read, with ALLOW FILTERING behind every read, a LIMIT
-that is the page's size, and without the functions and aggregates that were asked for.
+The text is not the application's: the node writes it from what it read, in 5.0 with ALLOW FILTERING behind every read,
+with a LIMIT that is the page's size, and without the functions and aggregates that were asked for.
 """
 
 import re

@@ -121,6 +121,6 @@ def test_the_standard_input_is_read_plain_or_gzipped_and_whatever_it_holds() -> 
     for content, code in ((FINE, 0), (WRONG, 1)):
         assert run("-", given=content.encode()).returncode == code
         assert run("-", given=gzip.compress(content.encode())).returncode == code
-    odd = run("-", given=b"TRUNCATE t; -- \xff\xfe", PYTHONUTF8="0", PYTHONIOENCODING="ascii")
+    odd = run("-", given=b"TRUNCATE t /* \xc3\xa9 \xff */;", PYTHONUTF8="0", PYTHONIOENCODING="ascii")
     assert (odd.returncode, odd.stderr) == (1, b"")
     assert b"TRUNCATE" in odd.stdout

@@ -99,6 +99,20 @@ def test_statements_on_cassandras_own_tables_are_counted_apart() -> None:
     assert (report.system_statements, len(report.shapes)) == (2, 1)
 
 
+def test_statements_on_other_keyspaces_than_the_one_asked_for_are_counted_and_not_judged() -> None:
+    lines = [
+        "TRUNCATE shop.ddl;",
+        "TRUNCATE other.ddl;",
+        "USE other;",
+        "TRUNCATE ddl;",
+        "BEGIN BATCH DELETE FROM shop.ddl WHERE k = 1; DELETE FROM other.ddl WHERE k = 1; APPLY BATCH;",
+    ]
+    report = judge_statements(lines, schema=SCHEMA, only="shop")
+    assert dict(report.other_keyspaces) == {"other": 2}
+    assert [shape.kind for shape in report.shapes if shape.must_change] == ["TRUNCATE", "BATCH"]
+    assert dict(judge_statements(lines, schema=SCHEMA).other_keyspaces) == {}
+
+
 def test_the_schemas_keyspace_is_taken_for_tables_without_one() -> None:
     row = "WHERE customer = 'a' AND day = '2026-01-01' AND id = now()"
     known = judged(f"UPDATE orders SET tags = tags + ? {row}", known=True)

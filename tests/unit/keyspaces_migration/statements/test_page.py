@@ -63,6 +63,11 @@ def test_an_empty_file_says_that_nothing_was_there() -> None:
     assert "No statement was judged" in page("")
 
 
+def test_what_is_of_another_keyspace_is_said_to_be_not_judged() -> None:
+    lines = "\n".join(statements_section(judge_statements(["TRUNCATE a.t;", "TRUNCATE b.t;"], only="a")))
+    assert "- On tables of another keyspace, `b`: 1." in lines[lines.index("### Not judged") :]
+
+
 def test_a_batch_of_the_protocol_is_shown_by_its_size() -> None:
     with (SAMPLES / "auditlogviewer.txt").open(encoding="utf-8") as lines:
         shown = "\n".join(statements_section(judge_statements(lines, schema=SCHEMA), heading="## Of the shop"))

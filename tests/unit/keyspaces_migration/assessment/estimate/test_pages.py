@@ -198,7 +198,15 @@ def test_the_twin_has_the_same_figures_and_no_infinity() -> None:
 
 @pytest.mark.parametrize(
     ("hours", "text"),
-    [(0, "0 s"), (1 / 120, "30 s"), (0.5, "30 min"), (1.99, "119 min"), (2, "2.0 h"), (240, "10 days")],
+    [
+        (0, "0 s"),
+        (1 / 7200, "<1 s"),
+        (1 / 120, "30 s"),
+        (0.5, "30 min"),
+        (1.99, "119 min"),
+        (2, "2.0 h"),
+        (240, "10 days"),
+    ],
 )
 def test_durations_read_as_people_say_them(hours: float, text: str) -> None:
     assert hours_text(hours) == text
@@ -207,6 +215,14 @@ def test_durations_read_as_people_say_them(hours: float, text: str) -> None:
 @pytest.mark.parametrize(("usd", "text"), [(0, "0.00"), (0.0049, "<0.01"), (0.005, "0.01"), (1234.5, "1,234.50")])
 def test_a_little_money_is_not_nothing(usd: float, text: str) -> None:
     assert cents_text(usd) == text
+
+
+def test_a_little_money_and_a_little_time_are_not_nothing_under_any_budget() -> None:
+    page = page_of(assessed(NOW))
+    budgets = [line for line in page.splitlines() if re.match(r"\| (50|100|200|400|800) \|", line)]
+    assert len(budgets) == 5
+    assert all("<0.01" in line for line in budgets)
+    assert not [line for line in budgets if " 0 s" in line or " 0.00 " in line]
 
 
 def test_sizes_are_decimal() -> None:
@@ -249,6 +265,12 @@ def test_statements_that_need_no_change_leave_the_verdict() -> None:
     assert "none of those judged must change" in markdown(found)
 
 
+def test_statements_of_other_keyspaces_ask_nothing_of_this_one() -> None:
+    found = with_statements("INSERT INTO shop.events (id, at, note) VALUES (1, 2, 'x'); TRUNCATE other.events;")
+    assert found.verdict is Verdict.NOTHING_IN_THE_WAY
+    assert "On tables of another keyspace, `other`: 1." in markdown(found)
+
+
 def test_a_file_in_which_no_statement_could_be_judged_is_no_all_clear() -> None:
     found = with_statements("-- nothing\nSELECT * FROM system.local;")
     assert "none could be judged: what was given says nothing about the applications" in markdown(found)
@@ -260,7 +282,8 @@ def test_no_statements_given_is_said_and_no_all_clear() -> None:
 
 
 def test_the_twin_has_each_kind_of_statement_with_its_findings() -> None:
-    twin = json.loads(as_json(with_statements(STATEMENTS)))["statements"]
+    twin = json.loads(as_json(with_statements(f"{STATEMENTS} TRUNCATE other.t; SELECT * FROM system.local;")))
+    twin = twin["statements"]
     (conditional,) = (shape for shape in twin["shapes"] if "IF NOT EXISTS" in shape["text"])
     assert any("can't be dual-written" in each["group"] for each in conditional["findings"])
-    assert twin["not_understood_count"] == 1
+    assert (twin["not_understood_count"], twin["system_statements"], twin["other_keyspaces"]) == (1, 1, {"other": 1})
