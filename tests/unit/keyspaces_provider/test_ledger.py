@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk import Connection
-from airflow.sdk.log import redact
+from airflow.sdk._shared.secrets_masker import redact
 from sqlalchemy import make_url
 
 from keyspaces_migration.ledger import KeyringError, LedgerAddressError
