@@ -224,7 +224,7 @@ class KilledAfter:
 
 
 def attempts(ledger: BackfillLedger) -> list[tuple[str, int]]:
-    with ledger._reading() as connection:
+    with ledger._ledger.reading() as connection:
         columns = (backfill_splits.c.state, backfill_splits.c.attempt)
         return [
             (row[0].value, row[1]) for row in connection.execute(sa.select(*columns).order_by(backfill_splits.c.id))
