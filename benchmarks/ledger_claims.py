@@ -51,7 +51,7 @@ class Cost:
 
 def planned(server: Postgresql, keyring: Keyring) -> BackfillLedger:
     """A ledger with one plan."""
-    ledger = open_ledger(server.new_schema(), keyring=keyring)
+    ledger = open_ledger(server.new_database(), keyring=keyring)
     ledger.record_run(
         RunConfiguration(
             migration="bench",

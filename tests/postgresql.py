@@ -39,14 +39,17 @@ class Postgresql:
     @property
     def url(self) -> str:
         """The address of its own database, as its superuser."""
-        return f"postgresql+psycopg2://postgres@/postgres?host={self.socket}"
+        return self._url_of("postgres")
 
-    def new_schema(self) -> str:
-        """The address of a new, empty schema: a database of its own would cost a second."""
-        name = f"ledger_{uuid4().hex}"
-        with sa.create_engine(self.url, poolclass=sa.NullPool).begin() as connection:
-            connection.execute(sa.schema.CreateSchema(name))
-        return f"{self.url}&options=-csearch_path%3D{name}"
+    def new_database(self, *, template: str = "template1") -> str:
+        """The address of a new database: empty, or a copy of another to which nobody is connected."""
+        name = f"test_{uuid4().hex}"
+        with sa.create_engine(self.url, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT").connect() as connection:
+            connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+        return self._url_of(name)
+
+    def _url_of(self, database: str) -> str:
+        return f"postgresql+psycopg2://postgres@/{database}?host={self.socket}"
 
 
 @contextmanager

@@ -56,6 +56,8 @@ class Ledger:
             ConfigurationChangedError: The run was recorded with another digest.
         """
         with self.writing() as connection:
+            # Nobody may reach a milestone, or take its record for missing, between the look and the record of the run.
+            self.chains.locked_counts(connection, configuration.migration)
             reached = [record.milestone for record in self._milestones(connection, configuration.migration)]
             refuse_out_of_order(configuration.stage, reached, migration=configuration.migration)
             return self._record_run(connection, configuration)

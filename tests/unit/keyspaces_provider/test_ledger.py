@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk import Connection
-from airflow.sdk.log import redact
+from airflow.sdk._shared.secrets_masker import redact
 from sqlalchemy import make_url
 
 from keyspaces_migration.ledger import KeyringError, LedgerAddressError
@@ -130,9 +130,9 @@ def test_airflow_configured_for_more_machines_makes_no_file(tmp_path: Path, monk
 def test_a_ledger_on_a_real_postgresql_is_reached_through_a_connection(
     postgresql: Postgresql, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = dict(make_url(postgresql.new_schema()).query)
-    fields = {"conn_type": "postgres", "host": options.pop("host"), "login": "postgres", "schema": "postgres"}
-    monkeypatch.setenv("AIRFLOW_CONN_FLIGHTS_LEDGER", json.dumps({**fields, "extra": options}))
+    database = make_url(postgresql.new_database()).database
+    fields = {"conn_type": "postgres", "host": str(postgresql.socket), "login": "postgres", "schema": database}
+    monkeypatch.setenv("AIRFLOW_CONN_FLIGHTS_LEDGER", json.dumps(fields))
     monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "CeleryExecutor")
     ledger = ledger_from_connection("flights_ledger")
     assert ledger.milestones("flights") == ()

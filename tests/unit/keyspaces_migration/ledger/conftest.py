@@ -1,19 +1,18 @@
 """Every test of the ledger runs on SQLite and on PostgreSQL."""
 
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import make_url
 
 from keyspaces_migration.ledger import Ledger, RunConfiguration, open_ledger
 from keyspaces_migration.lifecycle import Stage
 from tests.keyring import KEYRING
-
-if TYPE_CHECKING:
-    from tests.postgresql import Postgresql
+from tests.postgresql import Postgresql
 
 NOW = datetime(2026, 11, 23, 12, 30, 15, 123456, tzinfo=UTC)
 CANONICAL = '{"name":"flights","note":"Zürich → Ōsaka"}'
@@ -46,15 +45,38 @@ def new_run() -> NewRun:
     return build
 
 
+@pytest.fixture(scope="session")
+def sqlite_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ledger without records, to be copied: to migrate one for each test would take most of the tests' time."""
+    file = tmp_path_factory.mktemp("ledger") / "ledger.db"
+    open_ledger(f"sqlite:///{file}", keyring=KEYRING)
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgresql_ledger(postgresql: Postgresql) -> str:
+    """The name of a database with a ledger without records, to be copied."""
+    url = postgresql.new_database()
+    open_ledger(url, keyring=KEYRING)
+    return str(make_url(url).database)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of a database without a ledger in it."""
+    """The address of a database without a ledger in it; with one, where the test asks for `ledger` too."""
+    is_empty = "ledger" not in request.fixturenames
     if request.param == "sqlite":
+        if not is_empty:
+            shutil.copy(request.getfixturevalue("sqlite_ledger"), tmp_path / "ledger.db")
         return f"sqlite:///{tmp_path}/ledger.db"
     server: Postgresql = request.getfixturevalue("postgresql")
-    return server.new_schema()
+    return (
+        server.new_database()
+        if is_empty
+        else server.new_database(template=request.getfixturevalue("postgresql_ledger"))
+    )
 
 
 @pytest.fixture
 def ledger(empty_url: str) -> Ledger:
-    return open_ledger(empty_url, keyring=KEYRING)
+    return Ledger(empty_url, keyring=KEYRING)

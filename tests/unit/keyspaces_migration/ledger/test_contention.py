@@ -106,7 +106,7 @@ def small() -> Iterator[Postgresql]:
 
 
 def test_whoever_finds_no_connection_waits_for_one(small: Postgresql, monkeypatch: pytest.MonkeyPatch) -> None:
-    ledger = open_ledger(small.new_schema(), keyring=KEYRING)
+    ledger = open_ledger(small.new_database(), keyring=KEYRING)
     engine = sa.create_engine(small.url, poolclass=sa.NullPool)
     others = [engine.connect() for _ in range(5)]
     refused = threading.Event()
@@ -127,7 +127,7 @@ def test_whoever_finds_no_connection_waits_for_one(small: Postgresql, monkeypatc
 
 
 def test_a_server_that_stays_full_is_unreachable(small: Postgresql, monkeypatch: pytest.MonkeyPatch) -> None:
-    ledger = open_ledger(small.new_schema(), keyring=KEYRING)
+    ledger = open_ledger(small.new_database(), keyring=KEYRING)
     monkeypatch.setattr(database, "_BUSY_TIMEOUT_S", 0.3)
     engine = sa.create_engine(small.url, poolclass=sa.NullPool)
     others = [engine.connect() for _ in range(5)]
@@ -178,7 +178,7 @@ def test_a_stack_that_was_given_back_since_it_was_found_taken_is_taken(
     StackLedger(ledger).renew(lease, now=NOW, term=MINUTE)
 
 
-def _ends_within(future: Future[str | None], *, seconds: float) -> bool:
+def _ends_within(future: Future[Any], *, seconds: float) -> bool:
     try:
         future.result(timeout=seconds)
     except TimeoutError:
@@ -201,6 +201,27 @@ def test_a_reader_sees_records_and_their_count_of_one_moment(
 
     monkeypatch.setattr(Chains, "_require_counted", add_first)
     assert ledger.milestones("flights") == ()
+    assert len(ledger.milestones("flights")) == 1
+
+
+def test_nothing_is_reached_between_a_starts_look_at_its_turn_and_its_record(
+    ledger: Ledger, new_run: NewRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = ledger.record_run(new_run())
+    other, original = Ledger(ledger.database.address.url, keyring=KEYRING), Chains._require_counted
+    adding: list[Future[None]] = []
+
+    def add_meanwhile(self: Chains, connection: sa.Connection, chain: Chain, migration: str, found: int) -> None:
+        monkeypatch.undo()
+        reached = {"dag_id": run.dag_id, "run_id": run.run_id}
+        adding.append(pool.submit(other.add_milestone, Milestone.ASSESSED, **reached, reached_at=NOW))
+        assert not _ends_within(adding[0], seconds=1)
+        original(self, connection, chain, migration, found)
+
+    monkeypatch.setattr(Chains, "_require_counted", add_meanwhile)
+    with ThreadPoolExecutor(1) as pool:
+        ledger.start_run(new_run(run_id="second"))
+        adding[0].result(timeout=30)
     assert len(ledger.milestones("flights")) == 1
 
 
