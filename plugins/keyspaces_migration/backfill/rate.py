@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 _BURST_S = 0.05
 """How long unspent units are kept."""
-_MEASURED_S = 1.0
+_MEASURED_S = 0.3
 """The time over which the rate that the table takes is measured."""
 _BELOW_MEASURED = 0.98
 _DEEPEST_CUT = 0.5
-_BETWEEN_CUTS_S = 0.5
+_BETWEEN_CUTS_S = 0.3
 """One overload shows in many answers: those that were sent before a cut say nothing about the rate after it."""
 _GROWTH_A_SECOND = 0.005
 _GREATEST_GROWTH_A_SECOND = 1.0
