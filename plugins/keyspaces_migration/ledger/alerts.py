@@ -9,7 +9,6 @@ from keyspaces_migration.config import EventKind
 from keyspaces_migration.ledger import schema
 from keyspaces_migration.ledger.database import insert_once
 from keyspaces_migration.ledger.repository import Ledger
-from keyspaces_migration.ledger.revision import require_current_schema
 
 _alerts, _runs = schema.alerts.c, schema.run_configurations.c
 _tables, _splits = schema.backfill_tables.c, schema.backfill_splits.c
@@ -60,13 +59,12 @@ class AlertLedger:
     """Each call is one transaction. Errors are the ledger's. One row a condition, which is overwritten."""
 
     def __init__(self, ledger: Ledger) -> None:
-        self._database = ledger.database
+        self._ledger = ledger
 
     def alerts(self, migration: str) -> tuple[Alert, ...]:
         """What people were told of a migration, whether it lasts or not."""
         query = sa.select(schema.alerts).where(_alerts.migration == migration).order_by(_alerts.kind, _alerts.subject)
-        with self._database.reading() as connection:
-            require_current_schema(connection, where=self._database.address)
+        with self._ledger.reading() as connection:
             return tuple(Alert(**row) for row in connection.execute(query).mappings())
 
     def load_under(self, barrier_us: int, *, migration: str) -> RoughLoad | None:
@@ -78,8 +76,7 @@ class AlertLedger:
             .order_by(_tables.id.desc())
             .limit(1)
         )
-        with self._database.reading() as connection:
-            require_current_schema(connection, where=self._database.address)
+        with self._ledger.reading() as connection:
             run = connection.execute(newest).one_or_none()
             if run is None:
                 return None
@@ -103,22 +100,19 @@ class AlertLedger:
             .join(schema.run_configurations)
             .where(_runs.migration == migration, schema.dead_letters.c.recorded_at >= since)
         )
-        with self._database.reading() as connection:
-            require_current_schema(connection, where=self._database.address)
+        with self._ledger.reading() as connection:
             return int(connection.execute(query).scalar_one())
 
     def told(self, alert: Alert) -> None:
         """Record that people were told of a condition just now."""
         values = asdict(alert)
-        with self._database.writing() as connection:
-            require_current_schema(connection, where=self._database.address)
+        with self._ledger.writing() as connection:
             if not insert_once(connection, schema.alerts, values, key=_KEY):
                 connection.execute(sa.update(schema.alerts).where(*_same(alert)).values(values))
 
     def close(self, alert: Alert, *, now: datetime) -> None:
         """Record that a condition does not last any more."""
-        with self._database.writing() as connection:
-            require_current_schema(connection, where=self._database.address)
+        with self._ledger.writing() as connection:
             connection.execute(sa.update(schema.alerts).where(*_same(alert)).values(closed_at=now))
 
 

@@ -168,3 +168,9 @@ def test_a_watch_that_stays_red_is_told_of_once(file: Path, before: str | None, 
 )
 def test_a_schedule_says_when_a_check_was_due(schedule: str, due: datetime) -> None:
     assert check_due_at(schedule, by=datetime(2026, 11, 26, 5, tzinfo=UTC)) == due
+
+
+def test_a_stage_that_fails_again_is_told_of_again(file: Path) -> None:
+    failed = context(get_previous_dagrun=lambda: SimpleNamespace(state="failed")) | {"exception": ValueError("x")}
+    FailureCallback(load_migration(file), stage=Stage.PROVISION)(failed)
+    assert len(TOLD) == 1
