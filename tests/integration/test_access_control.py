@@ -1,7 +1,4 @@
-"""The permissions of the file, in the auth manager that knows permissions of single DAGs: FAB's, on a real database.
-
-It needs apache-airflow-providers-fab, which the project does not install; without it, the test is skipped.
-"""
+"""The permissions of the file, in the auth manager that knows permissions of single DAGs: FAB's, on a real database."""
 
 from __future__ import annotations
 
@@ -13,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-pytest.importorskip("airflow.providers.fab.auth_manager.fab_auth_manager")
 
 # In a process of its own: the auth manager is chosen when Airflow is first imported.
 SCRIPT = """

@@ -73,20 +73,22 @@ class Condition:
 def read_facts(
     ledger: Ledger, migration: Migration, *, check_due_at: datetime | None, queue: Queue | None, now: datetime
 ) -> Facts:
-    """The facts of the ledger beside those given. Errors are the ledger's."""
-    alerts, milestones = AlertLedger(ledger), ledger.milestones(migration.name)
-    barrier_us = FlagLedger(ledger).barrier_us(migration.name)
-    checks = CheckLedger(ledger).runs(migration.name)
-    return Facts(
-        held=standing(record.milestone for record in milestones),
-        reached_at={record.milestone: record.reached_at for record in milestones},
-        barrier_us=barrier_us,
-        load=None if barrier_us is None else alerts.load_under(barrier_us, migration=migration.name),
-        last_check_at=max((check.finished_at for check in checks), default=None),
-        check_due_at=check_due_at,
-        recent_letters=alerts.letters_since(now - RECENT, migration=migration.name),
-        queue=queue,
-    )
+    """The facts of the ledger, of one moment, beside those given. Errors are the ledger's."""
+    alerts = AlertLedger(ledger)
+    with ledger.one_state():
+        milestones = ledger.milestones(migration.name)
+        barrier_us = FlagLedger(ledger).barrier_us(migration.name)
+        checks = CheckLedger(ledger).runs(migration.name)
+        return Facts(
+            held=standing(record.milestone for record in milestones),
+            reached_at={record.milestone: record.reached_at for record in milestones},
+            barrier_us=barrier_us,
+            load=None if barrier_us is None else alerts.load_under(barrier_us, migration=migration.name),
+            last_check_at=max((check.finished_at for check in checks), default=None),
+            check_due_at=check_due_at,
+            recent_letters=alerts.letters_since(now - RECENT, migration=migration.name),
+            queue=queue,
+        )
 
 
 def forecast(load: RoughLoad, *, now: datetime) -> datetime | None:

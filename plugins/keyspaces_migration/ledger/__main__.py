@@ -66,7 +66,7 @@ def _verify(database: Database, chains: Chains) -> _Lines:
         found = audit(connection, chains)
     signed = [f"{count} records are signed with key {key_id}" for key_id, count in sorted(found.by_key.items())]
     if found.bad:
-        return [*signed, *map(str, found.bad), f"{len(found.bad)} findings: the ledger is not as it was signed"], 1
+        return [*signed, *map(str, found.bad), f"Findings: {len(found.bad)}. The ledger is not as it was signed"], 1
     return [*signed, f"{database.address}: every record is as it was signed"], 0
 
 

@@ -21,7 +21,7 @@ class Audit:
 
     Attributes:
         bad: What is wrong, record by record.
-        by_key: How many good records each key has signed.
+        by_key: How many records name each key as theirs, bad ones included.
     """
 
     bad: list[LedgerSignatureError] = field(default_factory=list)
