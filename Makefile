@@ -29,12 +29,12 @@ clean: setup ## end every process of the local world and delete its data and log
 
 .PHONY: test
 test: ## lint, types, unit, integration and end-to-end tests: what CI runs
-	@tools/setup.sh with-browser
+	@tools/setup.sh for-tests
 	@tools/run-tests.sh
 
 .PHONY: test-full
 test-full: ## as `test`, with the long ones: soaks, faults, kills
-	@tools/setup.sh with-browser
+	@tools/setup.sh for-tests
 	@tools/run-tests.sh full
 
 .PHONY: provision-cases

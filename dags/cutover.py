@@ -49,7 +49,7 @@ def cutover(loaded: LoadedMigration) -> DAG:
         gates = approval_gates(
             migration, ledger_conn_id=ledger, subject=f"Move all reads of {migration.name} to the target"
         )
-        raise_share = RaiseShareOperator(task_id="raise_share", ledger_conn_id=ledger)
+        raise_share = RaiseShareOperator(task_id="raise_share", migration_file=str(loaded.path), ledger_conn_id=ledger)
         watch = WritersSensor(
             task_id="watch", ledger_conn_id=ledger, poke_interval=POKE_INTERVAL_S, **READ_ONLY_RETRIES
         )

@@ -38,6 +38,7 @@ def historical_backfill(loaded: LoadedMigration) -> DAG:
         plan = PlanBackfillOperator(task_id="plan", ledger_conn_id=ledger)
         load = LoadTableOperator.partial(
             task_id="load",
+            migration_file=str(loaded.path),
             ledger_conn_id=ledger,
             map_index_template="{{ task.table }}",
             max_active_tis_per_dagrun=2,

@@ -28,7 +28,7 @@ POKE_INTERVAL_S = 10
 
 def start_dual_writes(loaded: LoadedMigration) -> DAG:
     """The DAG `<migration>.start_dual_writes`."""
-    migration, ledger = loaded.migration, loaded.migration.connections.ledger
+    migration, ledger, file = loaded.migration, loaded.migration.connections.ledger, str(loaded.path)
     with stage_dag(
         migration,
         stage=Stage.START_DUAL_WRITES,
@@ -38,19 +38,20 @@ def start_dual_writes(loaded: LoadedMigration) -> DAG:
         record = RecordRunOperator(
             task_id="record_run",
             stage=Stage.START_DUAL_WRITES,
-            migration_file=str(loaded.path),
+            migration_file=file,
             ledger_conn_id=ledger,
         )
-        recording = RecordModeOperator(task_id="record_mode", ledger_conn_id=ledger)
+        recording = RecordModeOperator(task_id="record_mode", migration_file=file, ledger_conn_id=ledger)
         all_record = WritersSensor(
             task_id="wait_for_record", ledger_conn_id=ledger, poke_interval=POKE_INTERVAL_S, **READ_ONLY_RETRIES
         )
-        dual = DualModeOperator(task_id="dual_mode", ledger_conn_id=ledger)
+        dual = DualModeOperator(task_id="dual_mode", migration_file=file, ledger_conn_id=ledger)
         all_dual = WritersSensor(
             task_id="wait_for_dual", ledger_conn_id=ledger, poke_interval=POKE_INTERVAL_S, **READ_ONLY_RETRIES
         )
         recopies = [
-            RecopyOperator(task_id=f"recopy_{table}", table=table, ledger_conn_id=ledger) for table in migration.tables
+            RecopyOperator(task_id=f"recopy_{table}", table=table, migration_file=file, ledger_conn_id=ledger)
+            for table in migration.tables
         ]
         started = DualWritesStartedOperator(task_id="dual_writes_started", ledger_conn_id=ledger)
         record >> recording >> all_record >> dual >> all_dual >> recopies >> started

@@ -188,6 +188,18 @@ class AirflowApi:
         if errors := (answer.get("create") or {}).get("errors"):
             raise AirflowApiError(f"Airflow refused connections: {errors}")
 
+    def save_variable(self, key: str, value: str, *, description: str) -> None:
+        """Store a variable; one that exists is written over.
+
+        Raises:
+            AirflowApiError: It was refused. The message does not have the value.
+        """
+        entity = {"key": key, "value": value, "description": description}
+        action = {"action": "create", "entities": [entity], "action_on_existence": "overwrite"}
+        answer = self.call("PATCH", "/variables", json={"actions": [action]})
+        if (answer.get("create") or {}).get("errors"):
+            raise AirflowApiError(f"Airflow refused the variable {key}")
+
     def test_connection(self, body: Mapping[str, Any]) -> tuple[bool, str]:
         """Do what the form's Test button does.
 

@@ -15,6 +15,7 @@ from rich.markdown import Markdown
 
 from rehearsal.approvals import Approver
 from rehearsal.estimates import Took, as_page, compare, consumed_write_units
+from rehearsal.notifications import counts, read_messages
 from rehearsal.processes import WorldError
 
 if TYPE_CHECKING:
@@ -126,6 +127,9 @@ class Rehearsal:
         self.audit = self.world.application.ask("audit")
         self.world.application.ask("stop")
         self.reporter.done(f"the application's audit: {self.audit}")
+        messages = read_messages(self.world.airflow.notifications)
+        told = ", ".join(f"{count} {kind}" for kind, count in counts(messages).items()) or "none"
+        self.reporter.done(f"messages to people, as files in {self.world.airflow.notifications}: {told}")
 
     def result(self, *, wall_s: float) -> dict[str, Any]:
         """What happened, for the last line."""
@@ -143,6 +147,7 @@ class Rehearsal:
             "verdicts": self.verdicts,
             "cutover": self.cutover,
             "rollback": self.rollback,
+            "notifications": counts(read_messages(self.world.airflow.notifications)),
         }
 
     def _provision(self, api: AirflowApi) -> None:

@@ -12,6 +12,8 @@ import pytest
 from rehearsal.cassandra.node import CassandraNode, NodeSettings, NodeTls
 from rehearsal.certificates import make_keystore, make_server_files
 from rehearsal.ports import free_ports
+from tests.keyring import KEYRING, VARIABLE
+from tests.postgresql import Postgresql, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +25,8 @@ os.environ["PYTHONPATH"] = os.pathsep.join(str(Path(__file__).parents[1] / path)
 _AIRFLOW_HOME = tempfile.TemporaryDirectory(prefix="airflow-home-")
 os.environ["AIRFLOW_HOME"] = _AIRFLOW_HOME.name
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "false"
+# What a secrets backend gives where there is one.
+os.environ[VARIABLE] = KEYRING.to_json()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +45,13 @@ class SecureNode:
     @property
     def port(self) -> int:
         return self.node.port
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Postgresql]:
+    """A real PostgreSQL with its own defaults. One a session (a worker, under xdist)."""
+    with running() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -26,6 +26,21 @@ install_system_packages() {
     apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
+# The server programs for the ledger's tests, which start a server of their own. Debian's package would make one more,
+# which goes on running and which nobody asked for; its setting is put back afterwards.
+install_postgresql() {
+  compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null && return
+  command -v postgres >/dev/null 2>&1 && return
+  install_system_packages pg_conftool:postgresql-common
+  local -a as_root=()
+  [ "$(id -u)" = 0 ] || as_root=(sudo -n)
+  local status=0 settings=/etc/postgresql-common/createcluster.conf ours='create_main_cluster = false # while the tests are set up'
+  echo "$ours" | "${as_root[@]}" tee -a "$settings" >/dev/null
+  (install_system_packages postgres:postgresql) || status=$?
+  "${as_root[@]}" sed -i "/^$ours$/d" "$settings"
+  return "$status"
+}
+
 # The newest of the supported interpreters that answers, unless PYTHON names one.
 choose_python() {
   local candidate
@@ -110,5 +125,11 @@ make_environment
 [ "${1:-}" = without-pulumi ] || start_pulumi
 fetch_cassandra
 build_local_keyspaces
-case "${1:-}" in with-browser) install_system_packages chromium:chromium ;; esac
+case "${1:-}" in
+  with-browser) install_system_packages chromium:chromium ;;
+  for-tests)
+    install_system_packages chromium:chromium
+    install_postgresql
+    ;;
+esac
 [ "${1:-}" = without-pulumi ] || wait_for_pulumi

@@ -25,6 +25,12 @@ class Stage(StrEnum):
     DESTROY = "destroy"
 
 
+class Service(StrEnum):
+    """A DAG of a migration that is no stage: it has no turn, records no run, and only looks."""
+
+    WATCH = "watch"
+
+
 class Milestone(StrEnum):
     """A fact about a migration that later stages stand on.
 
@@ -92,8 +98,8 @@ _WITHDRAWS: dict[Milestone, frozenset[Milestone]] = {
 }
 
 
-def dag_id(migration: str, stage: Stage) -> str:
-    """The id of the DAG that runs `stage` of the migration named `migration`."""
+def dag_id(migration: str, stage: Stage | Service) -> str:
+    """The id of the DAG that runs `stage`, or a service, of the migration named `migration`."""
     return f"{migration}.{stage.value}"
 
 

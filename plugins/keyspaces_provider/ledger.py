@@ -3,14 +3,18 @@
 import re
 from typing import TYPE_CHECKING
 
-from airflow.sdk import BaseHook
+from airflow.sdk import BaseHook, Variable
 from airflow.sdk.configuration import conf
+from airflow.sdk.log import mask_secret
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
     from sqlalchemy import URL
 
-    from keyspaces_migration.ledger import Ledger
+    from keyspaces_migration.ledger import Keyring, Ledger
+
+KEYS_VARIABLE = "keyspaces_ledger_secret_keys"
+"""The Airflow variable with the keys that sign the ledger's records; best kept in a secrets backend."""
 
 # Every task of these runs on the machine of the scheduler, so that one file serves them all.
 _ONE_MACHINE = frozenset({"LocalExecutor", "airflow.executors.local_executor.LocalExecutor"})
@@ -47,13 +51,37 @@ def ledger_from_connection(conn_id: str) -> "Ledger":
     Raises:
         AirflowNotFoundException: There is no such connection.
         LedgerAddressError: The connection leads to no ledger that this Airflow may use.
+        KeyringError: The variable `keyspaces_ledger_secret_keys` is missing, or holds no keyring of strong keys.
         LedgerSchemaError: The ledger is newer than this code.
         LedgerUnreachableError: The database does not answer.
     """
     from keyspaces_migration.ledger import open_ledger
 
     connection = BaseHook.get_connection(conn_id)
-    return open_ledger(ledger_url(connection, executors=conf.get("core", "executor")))
+    url = ledger_url(connection, executors=conf.get("core", "executor"))
+    return open_ledger(url, keyring=ledger_keyring())
+
+
+def ledger_keyring() -> "Keyring":
+    """The keys that sign the ledger's records, from Airflow's secrets backends.
+
+    Raises:
+        KeyringError: The variable is missing, or holds no keyring of strong keys.
+    """
+    from keyspaces_migration.ledger import Keyring, KeyringError
+
+    text = Variable.get(KEYS_VARIABLE, default=None)
+    if text is None:
+        raise KeyringError(
+            f"Airflow has no variable {KEYS_VARIABLE}, which holds the secret keys that sign the ledger's records. "
+            "Make it with: python -m keyspaces_migration.ledger new-key; and keep it in the secrets backend"
+        )
+    mask_secret(text)
+    keyring = Keyring.from_json(text)
+    for encoded in keyring.encoded_keys().values():
+        # Each by itself too: a log may show the text in another layout.
+        mask_secret(encoded)
+    return keyring
 
 
 def ledger_url(connection: "Connection", *, executors: str) -> "URL":

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from keyspaces_migration.config import Migration
+from keyspaces_migration.config import Migration, load_migration
 from keyspaces_provider.evidence import Evidence, EvidenceDamagedError
 from keyspaces_provider.reports import RunFolder, run_folder
 
@@ -110,3 +111,27 @@ def recorded_run(context: "Context", *, ledger_conn_id: str) -> MigrationRun:
         dag_id=run.dag_id,
         run_id=run.run_id,
     )
+
+
+def acting_run(context: "Context", *, ledger_conn_id: str, migration_file: str) -> MigrationRun:
+    """The run of a task that is about to act, whose migration file must be as the run's first task recorded it.
+
+    Who changed the file has changed their mind about something, and may think that what runs follows it: so neither
+    the old content nor the new is acted on. Lowering the share is exempt: `rollback` must work at any time.
+
+    Args:
+        context: Of the task.
+        ledger_conn_id: Airflow connection of the ledger.
+        migration_file: Path of the migration file, as the worker sees it.
+
+    Raises:
+        ConfigurationChangedError: the file has changed since the run began; nothing was done.
+        MigrationFileError: the file is not valid (any more); nothing was done.
+        RunNotRecordedError: the run's first task has not recorded it.
+        LedgerError: the ledger can't be read.
+    """
+    run = recorded_run(context, ledger_conn_id=ledger_conn_id)
+    run.ledger.require_unchanged(
+        dag_id=run.dag_id, run_id=run.run_id, digest=load_migration(Path(migration_file)).digest
+    )
+    return run

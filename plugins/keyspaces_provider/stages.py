@@ -9,13 +9,16 @@ from airflow.sdk import DAG, Param, get_parsing_context
 
 from keyspaces_migration.config import LoadedMigration, Migration, read_folder
 from keyspaces_migration.errors import MigrationError
-from keyspaces_migration.lifecycle import Stage, dag_id
+from keyspaces_migration.lifecycle import Service, Stage, dag_id
+from keyspaces_provider.access import access_control
 from keyspaces_provider.airflow_version import require_supported_airflow
+from keyspaces_provider.notifications import FailureCallback
 
 __all__ = [
     "READ_ONLY_RETRIES",
     "InvalidMigrationFilesError",
     "LoadedMigration",
+    "Service",
     "Stage",
     "raise_for_invalid_files",
     "stage_dag",
@@ -37,7 +40,7 @@ class InvalidMigrationFilesError(MigrationError):
     """At least one migration file is invalid; the message holds every problem of every such file."""
 
 
-def valid_migrations(folder: Path, *, stage: Stage) -> Iterator[LoadedMigration]:
+def valid_migrations(folder: Path, *, stage: Stage | Service) -> Iterator[LoadedMigration]:
     """The migrations whose file in `folder` is valid and far enough for `stage`, in the order of their names.
 
     A file without tables is far enough for `assess` alone, whose report drafts them.
@@ -60,7 +63,7 @@ def valid_migrations(folder: Path, *, stage: Stage) -> Iterator[LoadedMigration]
 def stage_dag(  # noqa: PLR0913 # all by keyword
     migration: Migration,
     *,
-    stage: Stage,
+    stage: Stage | Service,
     summary: str,
     doc_md: str,
     params: Mapping[str, Param] | None = None,
@@ -73,7 +76,7 @@ def stage_dag(  # noqa: PLR0913 # all by keyword
 
     Args:
         migration: the migration whose stage it is.
-        stage: one stage of the lifecycle.
+        stage: one stage of the lifecycle, or a service.
         summary: one line for the DAG list.
         doc_md: what the stage does and leaves, in Markdown: the docstring of its DAG file.
         params: what the person who triggers it may choose.
@@ -89,8 +92,13 @@ def stage_dag(  # noqa: PLR0913 # all by keyword
         max_active_runs=1,
         is_paused_upon_creation=False,
         tags=[TAG, migration.name],
-        default_args={"owner": migration.owner, "retries": 0},
+        default_args={
+            "owner": migration.owner,
+            "retries": 0,
+            "on_failure_callback": FailureCallback(migration, stage=stage if isinstance(stage, Stage) else None),
+        },
         params=dict(params or {}),
+        access_control=access_control(migration.access),
     )
 
 

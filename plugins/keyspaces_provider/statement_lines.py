@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
@@ -45,14 +46,15 @@ def statement_lines(address: str, *, format_name: str, conn_id: str) -> "Iterato
         raise _not_read(address, error) from error
     with file, gzip.GzipFile(fileobj=file) if address.endswith(".gz") else nullcontext(file) as content:
         # A log may hold anything; a byte that is no UTF-8 shows as such, and its line is judged all the same.
-        text = io.TextIOWrapper(content, encoding="utf-8", errors="replace")
+        # -sig: editors of Windows put a mark before the first statement.
+        text = io.TextIOWrapper(content, encoding="utf-8-sig", errors="backslashreplace")
         yield StatementLines(lines=_read(text, address), format=Format(format_name) if format_name else None)
 
 
 def _read(lines: Iterator[str] | io.TextIOWrapper, address: str) -> Iterator[str]:
     try:
         yield from lines
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise _not_read(address, error) from error
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import httpx
 from cryptography.fernet import Fernet
 
+from keyspaces_migration.ledger import Keyring
 from rehearsal.airflow_api import AirflowApi
 from rehearsal.certificates import write_ca_bundle
 from rehearsal.ports import PortNeed
@@ -33,6 +34,9 @@ GATE_READER = "gate-reader"
 USERS = {"admin": "admin", "alice": "user", "bob": "user", GATE_READER: "viewer"}
 """Role by user. Approvals are recorded under these names."""
 
+NOTIFICATIONS = "notifications"
+"""Folder under Airflow's home; the sample's migration file names it."""
+
 COMMANDS = {
     "api-server": ("api-server",),
     "scheduler": ("scheduler", "--skip-serve-logs"),
@@ -44,6 +48,18 @@ HEARTBEATS = {
     "triggerer": "latest_triggerer_heartbeat",
     "dag_processor": "latest_dag_processor_heartbeat",
 }
+
+
+LEDGER_KEYS = "keyspaces_ledger_secret_keys"
+"""The Airflow variable in which tasks look for the keys of the ledger."""
+
+
+def ledger_keyring(world: Path) -> Keyring:
+    """The keys of a world's ledger; made at the first call and kept beside it, as no other verify its records."""
+    file = world / "ledger-keys.json"
+    if not file.exists():
+        _write_private(file, Keyring.new("rehearsal").to_json())
+    return Keyring.from_json(file.read_text(encoding="utf-8"))
 
 
 class AirflowServer:
@@ -84,6 +100,11 @@ class AirflowServer:
         """Password by user; made at the first start and kept."""
         passwords: dict[str, str] = json.loads(self._passwords_file.read_text(encoding="utf-8"))
         return passwords
+
+    @property
+    def notifications(self) -> Path:
+        """Where the notifier of the sample's migration file writes its messages."""
+        return self.home / NOTIFICATIONS
 
     @property
     def log(self) -> Path:
@@ -127,9 +148,14 @@ class AirflowServer:
             child.check()
 
     def after_start(self) -> None:
-        """Register the connections: in Airflow's database, so that its UI shows them and `ps` does not."""
+        """Register the connections, and the ledger's keys: in Airflow's database, where `ps` does not show them."""
         with self.api() as api:
             api.save_connections([each.body() for each in (*self._connections, self._own_connection())])
+            api.save_variable(
+                LEDGER_KEYS,
+                ledger_keyring(self.world).to_json(),
+                description="Local world: the keys that sign the ledger's records",
+            )
 
     def _own_connection(self) -> AirflowConnection:
         return AirflowConnection(
@@ -162,6 +188,8 @@ class AirflowServer:
             "REQUESTS_CA_BUNDLE": str((self.home / "ca-bundle.pem").resolve()),
             "SCARF_ANALYTICS": "false",
             "DO_NOT_TRACK": "1",
+            # The sample's migration file names the rehearsal's own notifier.
+            "PYTHONPATH": os.pathsep.join([str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]),
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(self._passphrase_file.resolve()),
             **self._environment,
         }

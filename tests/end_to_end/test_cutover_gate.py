@@ -9,6 +9,7 @@ import pytest
 from keyspaces_migration.consistency.kinds import MismatchKind, Store
 from keyspaces_migration.ledger import open_ledger
 from keyspaces_migration.ledger.checks import CheckLedger
+from rehearsal.servers.airflow import ledger_keyring
 from tests.end_to_end.cutover_run import GATE
 from tests.end_to_end.obstacles import CHECK, COLUMN, TABLE
 
@@ -33,7 +34,8 @@ def test_a_wrong_cell_of_the_target_fails_the_check(rehearsed: Rehearsed) -> Non
 def test_the_mismatch_is_recorded_with_its_key_its_column_and_the_store_at_fault(
     world: World, rehearsed: Rehearsed
 ) -> None:
-    ledger = CheckLedger(open_ledger(f"sqlite:///{world.home}/ledger/ledger.db"))
+    keyring = ledger_keyring(world.home)
+    ledger = CheckLedger(open_ledger(f"sqlite:///{world.home}/ledger/ledger.db", keyring=keyring))
     found = ledger.mismatches(dag_id=CHECK, run_id=rehearsed.spoilt.check_run_id, attempt=1)
     assert {(each.table_name, each.store, each.kind, each.columns) for each in found} == {
         (TABLE, Store.TARGET, MismatchKind.VALUE_DIFFERS, (COLUMN,))

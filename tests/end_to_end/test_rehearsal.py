@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING
 
+from keyspaces_migration.ledger.__main__ import main as ledger_command
 from rehearsal.data import source as sample_source
 
 if TYPE_CHECKING:
@@ -77,3 +78,14 @@ def test_the_ledger_holds_the_milestones_in_their_order(world: World, rehearsed:
         "cutover_finished",
         "rolled_back",
     ]
+
+
+def test_every_record_that_the_rehearsal_left_is_as_it_was_signed(world: World, rehearsed: Rehearsed) -> None:
+    assert rehearsed
+    environment = {
+        "LEDGER_URL": f"sqlite:///{world.home.resolve()}/ledger/ledger.db",
+        "LEDGER_SECRET_KEYS_FILE": str(world.home / "ledger-keys.json"),
+    }
+    lines, status = ledger_command(["verify"], environment=environment)
+    assert (status, lines[-1].endswith("every record is as it was signed")) == (0, True), lines
+    assert "records are signed with key rehearsal" in lines[0]

@@ -45,6 +45,7 @@ from keyspaces_migration.lifecycle import Stage
 from rehearsal.data import history as sample_history
 from rehearsal.data.schema import MIGRATED
 from rehearsal.data.tables import Sample
+from tests.keyring import KEYRING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -104,6 +105,7 @@ class World:
     """What a backfill touches."""
 
     cursor: SnowflakeCursor
+    settings: SessionSettings
     session: Session
     ledger: BackfillLedger
     record_run: Callable[[str], None]
@@ -128,6 +130,7 @@ class World:
     def loading(self, migration: Migration, worker: str = "slot-0", **changes: Any) -> Loading:
         return Loading(
             history=self.history,
+            settings=self.settings,
             session=self.session,
             ledger=self.ledger,
             migration=migration,
@@ -142,10 +145,12 @@ class World:
 
 
 @pytest.fixture
-def world(cursor: SnowflakeCursor, session: Session, migration: Migration, tmp_path: Path) -> World:
+def world(
+    cursor: SnowflakeCursor, cassandra_node: CassandraNode, session: Session, migration: Migration, tmp_path: Path
+) -> World:
     for name in migration.tables:
         session.execute(f"TRUNCATE flights.{name}")
-    ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.db")
+    ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.db", keyring=KEYRING)
     text = migration.canonical_json()
 
     def record(run_id: str) -> None:
@@ -161,7 +166,8 @@ def world(cursor: SnowflakeCursor, session: Session, migration: Migration, tmp_p
             )
         )
 
-    return World(cursor=cursor, session=session, ledger=BackfillLedger(ledger), record_run=record)
+    settings = SessionSettings(hosts=(cassandra_node.host,), port=cassandra_node.port)
+    return World(cursor=cursor, settings=settings, session=session, ledger=BackfillLedger(ledger), record_run=record)
 
 
 def unique(name: str) -> str:
@@ -223,7 +229,7 @@ class KilledAfter:
 
 
 def attempts(ledger: BackfillLedger) -> list[tuple[str, int]]:
-    with ledger._reading() as connection:
+    with ledger._ledger.reading() as connection:
         columns = (backfill_splits.c.state, backfill_splits.c.attempt)
         return [
             (row[0].value, row[1]) for row in connection.execute(sa.select(*columns).order_by(backfill_splits.c.id))

@@ -33,6 +33,7 @@ from keyspaces_migration.ledger.checks import CheckLedger
 from keyspaces_migration.lifecycle import Stage
 from rehearsal.cassandra.node import CassandraNode, NodeSettings
 from rehearsal.ports import free_ports
+from tests.keyring import KEYRING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -390,7 +391,7 @@ def test_a_check_is_found_again_in_the_ledger(stores: Session, history: Any, tmp
     condition, key = where(FLIGHTS[10])
     stores.execute(f"UPDATE ks_target.departures SET dest = 'XXX' WHERE {condition}", key)
     result = check(stores, history, plan=EVERYTHING)
-    ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.db")
+    ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.db", keyring=KEYRING)
     ledger.record_run(
         RunConfiguration(
             migration="flights",

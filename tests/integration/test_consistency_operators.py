@@ -40,6 +40,7 @@ from rehearsal.data import source as sample_source
 from rehearsal.data.schema import MIGRATED
 from rehearsal.data.tables import Sample
 from rehearsal.ports import free_ports
+from tests.keyring import KEYRING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -98,7 +99,7 @@ class Rehearsed:
     def __init__(self, folder: Path) -> None:
         self.file = folder / "flights.yaml"
         self.write_file(TABLES)
-        self.ledger = open_ledger(f"sqlite:///{folder}/ledger.db")
+        self.ledger = open_ledger(f"sqlite:///{folder}/ledger.db", keyring=KEYRING)
         self.events = OutletEventAccessors()
         self._runs = 0
         self.context: Any = None

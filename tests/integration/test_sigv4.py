@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cassandra import AuthenticationFailed
 from cassandra.cluster import NoHostAvailable
 
 from keyspaces_migration.clients import (
@@ -18,6 +19,7 @@ from keyspaces_migration.clients import (
     TlsSettings,
     open_session,
 )
+from keyspaces_migration.wire import connect
 from keyspaces_provider.hooks.keyspaces import KeyspacesHook
 from rehearsal.cassandra.node import NodeTls
 from rehearsal.certificates import make_keystore, make_server_files
@@ -140,6 +142,17 @@ def test_what_the_node_refuses_is_told_with_what_to_do(  # noqa: PLR0913, PLR091
     assert found in caught.value.found
     assert hint in caught.value.hint
     assert LASTING.secret_access_key not in str(caught.value)
+
+
+def test_connections_of_bulk_writes_sign_too(node: LocalKeyspacesNode) -> None:
+    let_in(node, LASTING)
+    signed = settings(node, Renewed(LASTING))
+    opened = connect(signed, host=node.host, statements=[ASK])
+    opened.close()
+    assert opened.ids[ASK]
+    let_in(node)
+    with pytest.raises(AuthenticationFailed):
+        connect(signed, host=node.host, statements=[ASK])
 
 
 def test_expired_credentials_are_refused_and_renewed_ones_are_not(node: LocalKeyspacesNode) -> None:

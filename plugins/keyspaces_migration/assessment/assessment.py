@@ -164,10 +164,13 @@ def assess_with(  # noqa: PLR0913 # all by keyword
 def _judge_statements(statements: StatementLines, source: Source) -> "StatementReport":
     from keyspaces_migration.statements import judge_statements  # noqa: PLC0415 # it builds on this room's model
 
-    return judge_statements(statements.lines, format=statements.format, schema=source.keyspace)
+    keyspace = source.keyspace
+    return judge_statements(statements.lines, format=statements.format, schema=keyspace, only=keyspace.name)
 
 
 def _not_judged(report: "StatementReport") -> Iterator[Unseen]:
+    if not report.shapes:
+        yield Unseen(part=Part.STATEMENTS, why="what was given holds no statement that could be judged")
     if report.not_understood_count:
         yield Unseen(part=Part.STATEMENTS, why=f"{report.not_understood_count:,} statements were not understood")
     if report.unreadable_count:

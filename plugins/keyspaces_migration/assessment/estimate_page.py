@@ -35,7 +35,14 @@ ASSUMED: Final = (
         "Writes count each as one row written whole; a write of static columns costs more, a delete or a write of one "
         "column may cost less. LOGGED batches cost twice."
     ),
-    "Without the history's word on writes, a partition is taken to get its share of the table's by its rows.",
+    (
+        "Without the history's word on writes, a partition is taken to get its share of the table's by its rows. The "
+        "history's word is a mean over its last day: at its peak a partition gets more."
+    ),
+    (
+        "Deletes by time to live are counted where the table has a default, as if every write were of a row that then "
+        "expires."
+    ),
     "Left out: savings plans, data transfer, VPC endpoints, CloudWatch, several Regions, warm throughput, Snowflake.",
 )
 
@@ -44,14 +51,20 @@ def short_rows(estimate: Estimate) -> Iterator[tuple[str, str]]:
     """What a person who reads nothing else should know, as pairs of a name and what it comes to."""
     tables = estimate.tables
     storage, known = _known(each.storage_bytes for each in tables)
-    yield "stored on the target", f"{bytes_text(storage)}{_of(known, tables)}"
+    yield "stored on the target", f"{bytes_text(storage) if known else 'not known'}{_of(known, tables)}"
     loads = [each.load for each in tables if each.load]
     writes, reads = sum(each.write_units_per_s for each in loads), sum(each.read_units_per_s for each in loads)
-    yield "load now", f"{writes:,.0f} write and {reads:,.0f} read units a second{_of(len(loads), tables)}"
+    load = f"{_at_least(tables)}{writes:,.0f} write and {reads:,.0f} read units a second" if loads else "not known"
+    yield "load now", f"{load}{_of(len(loads), tables)}"
     yield from _month_rows(estimate)
     yield from _load_rows(estimate)
-    hot = sum(len(each.hot) for each in tables)
-    yield "partitions that would run hot", f"{hot} found" if hot else "none found"
+    yield "partitions that would run hot", _hot_found(tables)
+
+
+def _hot_found(tables: Sequence[TableEstimate]) -> str:
+    hot, judged = sum(len(each.hot) for each in tables), sum(each.sizes is not None for each in tables)
+    found = f"{hot} found" if hot else ("none found" if judged or not tables else "not known")
+    return f"{found}{_of(judged, tables)}"
 
 
 def _load_rows(estimate: Estimate) -> Iterator[tuple[str, str]]:
@@ -66,18 +79,19 @@ def _load_rows(estimate: Estimate) -> Iterator[tuple[str, str]]:
     if recommendations.tables:
         in_time = "in time" if recommendations.ends_in_time else "**not in time**"
         hours = hours_text(recommendations.hours_at_barrier)
-        yield "of it at the barrier", f"{hours}, {in_time}: {BARRIER_HOURS:.0f} h are allowed"
+        known = _of(len(recommendations.tables), estimate.tables)
+        yield "of it at the barrier", f"{hours}, {in_time}: {BARRIER_HOURS:.0f} h are allowed{known}"
 
 
 def _month_rows(estimate: Estimate) -> Iterator[tuple[str, str]]:
     months = [each.monthly for each in estimate.tables if each.monthly]
-    of = _of(len(months), estimate.tables)
+    of, least = _of(len(months), estimate.tables), _at_least(estimate.tables)
     if months:
-        yield "a month, on demand", f"{usd_text(sum(each.on_demand.total_usd for each in months))}{of}"
-        yield "a month, provisioned", f"{usd_text(sum(each.provisioned.total_usd for each in months))}{of}"
+        yield "a month, on demand", f"{least}{usd_text(sum(each.on_demand.total_usd for each in months))}{of}"
+        yield "a month, provisioned", f"{least}{usd_text(sum(each.provisioned.total_usd for each in months))}{of}"
         yield (
             "a month, each table in its cheaper mode",
-            f"{usd_text(sum(each.cheaper.total_usd for each in months))}{of}",
+            f"{least}{usd_text(sum(each.cheaper.total_usd for each in months))}{of}",
         )
 
 
@@ -166,7 +180,10 @@ def hot_section(estimate: Estimate) -> Iterator[str]:
     yield "## Partitions that would run hot"
     yield ""
     found = [(each.name, hot) for each in estimate.tables for hot in each.hot]
-    if not found:
+    if not any(each.sizes for each in estimate.tables):
+        yield "Not judged: the size of no table's rows is known."
+        yield ""
+    elif not found:
         yield (
             "None of those looked at comes near 1,000 write or 3,000 read units a second, or would for longer than a "
             "minute of the load."
@@ -184,18 +201,23 @@ def hot_section(estimate: Estimate) -> Iterator[str]:
 
 
 def _hot_row(name: str, hot: HotPartition) -> list[str]:
-    partition = hot.partition
+    partition, reasons = hot.partition, "; ".join(_HOT[reason].format(hot) for reason in hot.reasons)
+    if not partition.is_counted:
+        return [code(name), code(partition.key), UNKNOWN, UNKNOWN, reasons, UNKNOWN]
     return [
         code(name),
         code(partition.key),
         f"{partition.rows:,}",
         bytes_text(partition.bytes),
-        "; ".join(_HOT[reason].format(hot) for reason in hot.reasons),
+        reasons,
         hours_text(hot.least_load_hours),
     ]
 
 
 def _looked_for_hot(each: TableEstimate) -> str:
+    if each.sizes is None:
+        return "not judged, as the size of its rows is not known"
+    without = "" if each.looked.traffic else "; its reads and writes are not known, and were not judged"
     widest = each.looked.history.widest if each.looked.history else None
     looked = []
     if widest and widest.by_rows:
@@ -205,12 +227,17 @@ def _looked_for_hot(each: TableEstimate) -> str:
         looked.append(f"its {len(widest.by_last_day)} most written on its last day, by {code(widest.written_by)}")
     if not looked and each.looked.sample and each.looked.sample.partitions:
         looked.append(f"the {len(each.looked.sample.partitions):,} partitions that the sample met")
-    return f"looked at {' and '.join(looked)}" if looked else "nothing tells of its partitions"
+    return f"looked at {' and '.join(looked)}{without}" if looked else "nothing tells of its partitions"
 
 
 def _known(values: Iterable[float | None]) -> tuple[float, int]:
     known = [value for value in values if value is not None]
     return sum(known), len(known)
+
+
+def _at_least(tables: Sequence[TableEstimate]) -> str:
+    """Where some nodes did not tell their part of the load."""
+    return "at least " if any(each.load and each.looked.load_is_partial for each in tables) else ""
 
 
 def _of(known: int, tables: Sequence[TableEstimate]) -> str:

@@ -102,11 +102,13 @@ def history_section(estimate: Estimate) -> Iterator[str]:
         ("table", "rows", "recommended", "why", "history first", "then at the barrier", "dual writes first"),
         [_order_row(each, estimate) for each in estimate.tables],
     )
+    left_out = len(estimate.tables) - len(recommendations.tables)
+    others = f" {left_out} of {len(estimate.tables)} tables are not estimated, and not in it." if left_out else ""
     ends = "That ends in time." if recommendations.ends_in_time else "**That does not end in time.**"
     yield (
         f"At {budget.write_units_per_s:,.0f} write units a second for all tables together (`backfill.budget`), each "
         "table up to its own capacity. What is loaded at the barrier takes "
-        f"{hours_text(recommendations.hours_at_barrier)} together, of {BARRIER_HOURS:.0f} h allowed. {ends} "
+        f"{hours_text(recommendations.hours_at_barrier)} together, of {BARRIER_HOURS:.0f} h allowed. {ends}{others} "
         f"{budget.hours_to_barrier:g} h are taken to pass between the first load and the barrier. Rows are the "
         "history's keys; those deleted since are among them."
     )
@@ -121,10 +123,10 @@ def _budget_row(point: BudgetPoint) -> list[str]:
     return [
         f"{point.write_units_per_s:,.0f}",
         hours_text(point.history_first_hours),
-        f"{point.history_first_usd:,.2f}",
+        cents_text(point.history_first_usd),
         hours_text(point.delta_hours) + ("" if point.delta_in_time else ", **too late**"),
         hours_text(point.dual_writes_first_hours) + ("" if point.dual_writes_first_in_time else ", **too late**"),
-        f"{point.dual_writes_first_usd:,.2f}",
+        cents_text(point.dual_writes_first_usd),
     ]
 
 

@@ -40,7 +40,7 @@ NOT_ESTIMATED: Final = (
     "it with a sample of rows to see them."
 )
 SIZES_ARE_ESTIMATES: Final = (
-    "Partitions and sizes are estimates: what each node reports of its own ranges "
+    "Partitions and sizes are estimates: what each node that answered reports of its own ranges "
     "(`system.size_estimates`), without what is not flushed yet, up to five minutes old. A question mark: none yet."
 )
 
@@ -98,7 +98,9 @@ def _in_short(assessment: Assessment) -> Iterator[tuple[str, str]]:
         yield "statements of the applications", "not looked at: none were given"
         return
     must = sum(shape.must_change for shape in report.shapes)
-    found = f"{must:,} of {len(report.shapes):,} kinds must change" if must else "none of those given must change"
+    found = f"{must:,} of {len(report.shapes):,} kinds must change" if must else "none of those judged must change"
+    if not report.shapes:
+        found = "none could be judged: what was given says nothing about the applications"
     unknown = report.not_understood_count + report.unreadable_count
     yield "statements of the applications", f"{found}{f'; {unknown:,} not understood' if unknown else ''}"
 
@@ -263,8 +265,8 @@ def _history(assessment: Assessment) -> Iterator[str]:
         yield ""
         return
     yield (
-        f"{code(f'{history.database}.{history.schema}')}. Cost of this look: two statements on the catalogue, and one "
-        "aggregate over key and version columns of each table found."
+        f"{code(f'{history.database}.{history.schema}')}. Cost of this look: two statements on the catalogue, and up "
+        "to three aggregates of each table found: over its key and version columns, its partitions, and its last day."
     )
     yield ""
     yield from table(

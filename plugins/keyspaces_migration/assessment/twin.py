@@ -127,7 +127,18 @@ def _estimate(estimate: Estimate) -> dict[str, Any]:
 
 
 def _statements(report: "StatementReport") -> dict[str, Any]:
-    kept = ("format", "statements", "kinds", "not_understood_count", "unreadable_count")
+    kept = (
+        "format",
+        "statements",
+        "kinds",
+        "not_understood_count",
+        "unreadable_count",
+        "system_statements",
+        "other_keyspaces",
+        "skipped",
+        "protocol_batches",
+        "shapes_left_out",
+    )
     return {**{name: plain(getattr(report, name)) for name in kept}, "shapes": [_shape(each) for each in report.shapes]}
 
 

@@ -1,22 +1,28 @@
 """Loads splits: claims one, reads it, writes it, records it, until none is left."""
 
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
-
-from cassandra.query import UNSET_VALUE
+from itertools import cycle
+from math import ceil
+from typing import TYPE_CHECKING, Any, Self
 
 from keyspaces_migration.backfill.deadline import check_deadline
+from keyspaces_migration.backfill.encoding import Encoded, Encoder, Writes
 from keyspaces_migration.backfill.errors import SnapshotChangedError, TooManyDeadLettersError
 from keyspaces_migration.backfill.history import History
 from keyspaces_migration.backfill.plan import require_stamp
-from keyspaces_migration.backfill.rows import Chunk, SplitReader, dead_letter
-from keyspaces_migration.backfill.statements import Prepared, Target, prepare
-from keyspaces_migration.backfill.write import Outcome, Pacing, Writer
+from keyspaces_migration.backfill.rate import AdaptiveRate
+from keyspaces_migration.backfill.rows import SplitReader
+from keyspaces_migration.backfill.statements import Target
+from keyspaces_migration.backfill.write import Pacing, Writer, statement_texts
+from keyspaces_migration.clients import SessionSettings
 from keyspaces_migration.config import Migration
-from keyspaces_migration.ledger.backfill_records import ClaimedSplit, DeadLetter, SplitCounts
+from keyspaces_migration.ledger.backfill_records import ClaimedSplit, DeadLetter, LoadMode, SplitCounts
 from keyspaces_migration.ledger.backfills import BackfillLedger
+from keyspaces_migration.wire import NULL, UNSET, Pump, PumpSettings, connect, nodes_of
 
 if TYPE_CHECKING:
     from cassandra.cluster import Session
@@ -25,6 +31,9 @@ LEASE = timedelta(minutes=5)
 MAX_DEAD_LETTERS = 1_000
 """Of one split. More say that a column's type or the target is wrong, not a row."""
 _LONGEST_WAIT_S = 5.0
+_FEWEST_CONNECTIONS, _MOST_CONNECTIONS = 4, 64
+_REQUESTS_PER_CONNECTION = 2_000
+"""Of the 3,000 a second that Keyspaces takes over one connection."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +41,8 @@ class Loading:
     """What a worker loads with.
 
     Attributes:
-        session: Of the target.
+        settings: Of the target; the load opens connections of its own.
+        session: Of the target; says which nodes there are.
         worker: The worker's name, the same when its task is tried again, and of no other that runs beside it.
         clock: The time now, with a time zone.
         after_split: Called with each split that was written, before it is done: applies logged deletes.
@@ -40,6 +50,7 @@ class Loading:
     """
 
     history: History
+    settings: SessionSettings
     session: "Session"
     ledger: BackfillLedger
     migration: Migration
@@ -82,37 +93,87 @@ def load_splits(
     for planned in loading.ledger.tables(dag_id=dag_id, run_id=run_id):
         require_stamp(planned, barrier_us=barrier_us)
     run = {"dag_id": dag_id, "run_id": run_id}
-    prepared: dict[str, Prepared] = {}
     counts, splits = SplitCounts(), 0
     forecast = _Forecast(loading, dag_id=dag_id, run_id=run_id) if barrier_us is not None else None
-    while True:
-        if barrier_us is not None and forecast is not None:
-            check_deadline(barrier_us=barrier_us, now=loading.clock(), remaining=forecast.remaining())
-        claimed = loading.ledger.claim(
-            **run, worker=loading.worker, now=loading.clock(), lease=loading.lease, table=table
-        )
-        if claimed is None:
-            if not loading.ledger.unfinished(**run, table=table):
-                return LoadSummary(splits=splits, counts=counts)
-            # Others still hold splits. One of them may die, and then its lease ends.
-            loading.pacing.wait(_LONGEST_WAIT_S)
-            continue
-        counts = _add(counts, _load_or_give_back(loading, claimed, prepared))
-        splits += 1
+    with _Writing(loading, dag_id=dag_id, run_id=run_id) as writing:
+        while True:
+            if barrier_us is not None and forecast is not None:
+                check_deadline(barrier_us=barrier_us, now=loading.clock(), remaining=forecast.remaining())
+            claimed = loading.ledger.claim(
+                **run, worker=loading.worker, now=loading.clock(), lease=loading.lease, table=table
+            )
+            if claimed is None:
+                if not loading.ledger.unfinished(**run, table=table):
+                    return LoadSummary(splits=splits, counts=counts)
+                # Others still hold splits. One of them may die, and then its lease ends.
+                loading.pacing.wait(_LONGEST_WAIT_S)
+                continue
+            counts = _add(counts, _load_or_give_back(loading, claimed, writing))
+            splits += 1
 
 
-def _load_or_give_back(loading: Loading, claimed: ClaimedSplit, prepared: dict[str, Prepared]) -> SplitCounts:
-    name = claimed.table.table_name
-    target = Target(keyspace=loading.migration.target.keyspace, name=name, table=loading.migration.tables[name])
+def _load_or_give_back(loading: Loading, claimed: ClaimedSplit, writing: "_Writing") -> SplitCounts:
     try:
-        if name not in prepared:
-            prepared[name] = prepare(loading.session, target)
-        return _SplitLoad(loading, claimed, target, prepared[name]).run()
+        return _SplitLoad(loading, claimed, writing).run()
     except Exception as error:
         # Whatever it was: free for another try at once, with the reason where people look. A kill skips this, and
         # then the lease ends.
         loading.ledger.fail(claimed, reason=f"{type(error).__name__}: {error}"[:2_000])
         raise
+
+
+class _Writing:
+    """The connections that a worker writes over: those of one table at a time, under its share of the budget."""
+
+    def __init__(self, loading: Loading, *, dag_id: str, run_id: str) -> None:
+        self._loading = loading
+        self._run = {"dag_id": dag_id, "run_id": run_id}
+        self._stack = ExitStack()
+        self._table = ""
+        self._pump: Pump | None = None
+        self._rate: AdaptiveRate | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    def pump(self, target: Target) -> Pump:
+        """Return what writes to the table go through, its statements prepared.
+
+        Raises:
+            OSError, cassandra's errors: As `wire.connect`.
+        """
+        if self._pump is None or self._table != target.name:
+            self._stack.close()
+            self._rate = AdaptiveRate(units_per_s=self._share(), clock=time.monotonic)
+            texts = tuple(statement_texts(target).values())
+            settings = self._loading.settings
+            pump = Pump(
+                PumpSettings(hosts=self._hosts(), in_flight=self._loading.pacing.in_flight),
+                connect=lambda host: connect(settings, host=host, statements=texts),
+                clock=time.monotonic,
+                budget=self._rate,
+            )
+            self._pump, self._table = self._stack.enter_context(pump), target.name
+        return self._pump
+
+    def divide(self) -> None:
+        """Take as much of the budget as falls to each of the workers that are alive now."""
+        if self._rate is not None:
+            self._rate.limit(self._share())
+
+    def _share(self) -> float:
+        alive = self._loading.ledger.live_workers(**self._run, now=self._loading.clock())
+        return self._loading.migration.backfill.budget.max_write_units_per_s / max(1, alive)
+
+    def _hosts(self) -> list[str]:
+        """Name each node as often as it gets a connection."""
+        nodes = nodes_of(self._loading.session)
+        budget = self._loading.migration.backfill.budget.max_write_units_per_s
+        wanted = min(_MOST_CONNECTIONS, max(_FEWEST_CONNECTIONS, ceil(budget / _REQUESTS_PER_CONNECTION)))
+        return [node for node, _ in zip(cycle(nodes), range(max(wanted, len(nodes))), strict=False)]
 
 
 @dataclass
@@ -121,39 +182,55 @@ class _SplitLoad:
 
     loading: Loading
     claimed: ClaimedSplit
-    target: Target
-    prepared: Prepared
+    writing: _Writing
     letters: list[DeadLetter] = field(default_factory=list)
+    counts: SplitCounts = field(default_factory=SplitCounts)
     renewed_at: datetime = field(init=False)
+    target: Target = field(init=False)
 
     def __post_init__(self) -> None:
         self.renewed_at = self.loading.clock()
+        name, migration = self.claimed.table.table_name, self.loading.migration
+        self.target = Target(keyspace=migration.target.keyspace, name=name, table=migration.tables[name])
 
     def run(self) -> SplitCounts:
         started = self.loading.clock()
-        reader, writer = self._reader(), self._writer()
+        self.writing.divide()
+        reader, writer, encoder = self._reader(), self._writer(), self._encoder()
+        later = self.claimed.table.mode is not LoadMode.FULL
         # Keyspaces times out where static and other data of a partition are written at once: statics go first.
-        self._write(reader.statics(self.claimed.split), writer, key=self.target.table.schema_.partition_keys)
-        counts = self._write(reader.rows(self.claimed.split), writer, key=self.target.table.schema_.primary_key)
-        self._require_planned(counts.rows_read)
+        statics = (encoder.statics(part, without_values=later) for part in reader.statics(self.claimed.split))
+        self._write(statics, writer, key=self.target.table.schema_.partition_keys)
+        self.counts = SplitCounts()
+        rows = (encoder.rows(part) for part in reader.rows(self.claimed.split))
+        self._write(rows, writer, key=self.target.table.schema_.primary_key)
+        self._require_planned(self.counts.rows_read)
         self.loading.after_split(self.claimed)
         now = self.loading.clock()
-        self.loading.ledger.finish(self.claimed, counts, dead_letters=self.letters, now=now)
-        self._report(counts, took=now - started)
-        return counts
+        self.loading.ledger.finish(self.claimed, self.counts, dead_letters=self.letters, now=now)
+        self._report(self.counts, took=now - started)
+        return self.counts
 
-    def _write(self, chunks: Iterable[Chunk], writer: Writer, *, key: tuple[str, ...]) -> SplitCounts:
-        total = SplitCounts()
-        for chunk in chunks:
-            outcome = writer.write(chunk.writes)
-            self._keep(chunk, outcome, key)
-            total = _add(total, _counts(chunk, outcome))
+    def _write(self, encoded: Iterable[Encoded], writer: Writer, *, key: tuple[str, ...]) -> None:
+        for outcome in writer.write(self._kept(encoded)):
+            refused = [letter for writes, rows in outcome.refused for letter in writes.letters(rows, key)]
+            self._keep(refused)
+            self._count(written=outcome.written, expired=outcome.expired, dead=len(refused))
             self._renew()
-        return total
 
-    def _keep(self, chunk: Chunk, outcome: Outcome, key: tuple[str, ...]) -> None:
-        self.letters += chunk.letters
-        self.letters += [dead_letter(write.source, key, reason) for write, reason in outcome.refused]
+    def _kept(self, encoded: Iterable[Encoded]) -> Iterator[Writes]:
+        """Yield the writes, and keep the letters."""
+        for part in encoded:
+            self._keep(part.letters)
+            self._count(dead=len(part.letters))
+            yield from part.writes
+
+    def _count(self, *, written: int = 0, expired: int = 0, dead: int = 0) -> None:
+        more = SplitCounts(rows_read=written + expired + dead, written=written, expired=expired, dead=dead)
+        self.counts = _add(self.counts, more)
+
+    def _keep(self, letters: Sequence[DeadLetter]) -> None:
+        self.letters += letters
         if len(self.letters) > self.loading.max_dead_letters:
             raise TooManyDeadLettersError(
                 f"split {self.claimed.split.number} of {self.target.name}: more than {self.loading.max_dead_letters} "
@@ -165,6 +242,7 @@ class _SplitLoad:
         now = self.loading.clock()
         if now - self.renewed_at > self.loading.lease / 4:
             self.loading.ledger.renew(self.claimed, now=now, lease=self.loading.lease)
+            self.writing.divide()
             self.renewed_at = now
 
     def _require_planned(self, rows_read: int) -> None:
@@ -177,22 +255,20 @@ class _SplitLoad:
 
     def _reader(self) -> SplitReader:
         table = self.claimed.table
-        return SplitReader(
-            history=self.loading.history,
-            target=self.target,
-            snapshot=table.snapshot,
-            mode=table.mode,
-            unset=UNSET_VALUE,
-        )
+        return SplitReader(history=self.loading.history, target=self.target, snapshot=table.snapshot, mode=table.mode)
+
+    def _encoder(self) -> Encoder:
+        # Over an earlier load a null has to delete what that one wrote.
+        return Encoder(self.target, null=UNSET if self.claimed.table.mode is LoadMode.FULL else NULL)
 
     def _writer(self) -> Writer:
         return Writer(
-            session=self.loading.session,
+            pump=self.writing.pump(self.target),
             target=self.target,
-            prepared=self.prepared,
             barrier_us=self.claimed.table.barrier_us,
             clock=self.loading.clock,
             pacing=self.loading.pacing,
+            consistency=self.loading.settings.consistency.value,
         )
 
     def _report(self, counts: SplitCounts, *, took: timedelta) -> None:
@@ -201,16 +277,6 @@ class _SplitLoad:
             f"{self.target.name}: split {self.claimed.split.number + 1} of {self.claimed.split.of} done, "
             f"{counts.written} rows written, {counts.expired} expired, {counts.dead} dead letters, {rate:.0f} rows/s"
         )
-
-
-def _counts(chunk: Chunk, outcome: Outcome) -> SplitCounts:
-    dead = len(chunk.letters) + len(outcome.refused)
-    return SplitCounts(
-        rows_read=outcome.written + outcome.expired + dead,
-        written=outcome.written,
-        expired=outcome.expired,
-        dead=dead,
-    )
 
 
 def _add(one: SplitCounts, other: SplitCounts) -> SplitCounts:
@@ -235,5 +301,5 @@ class _Forecast:
         return (self._loading.clock() - self._started) * ((planned - done) / (done - self._done_before))
 
     def _rows(self) -> tuple[int, int]:
-        tables = self._loading.ledger.progress(**self._run)
-        return sum(each.counts.rows_read for each in tables), sum(each.table.rows for each in tables)
+        found = self._loading.ledger.rough_progress(**self._run)
+        return found.rows_read, found.planned_rows

@@ -4,14 +4,18 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
+from keyspaces_migration.backfill.encoding import Encoded, Encoder, WriteKind
 from keyspaces_migration.backfill.history import History
-from keyspaces_migration.backfill.rows import Chunk, RowWrite, SplitReader, WriteKind
+from keyspaces_migration.backfill.rows import SplitReader
 from keyspaces_migration.backfill.snapshot import BUCKETS, Snapshot
 from keyspaces_migration.backfill.statements import Target
 from keyspaces_migration.capacity.sizes import RowShape, row_size, shape_of
 from keyspaces_migration.capacity.units import WRITE_UNIT_BYTES
 from keyspaces_migration.ledger.backfill_records import LoadMode, PlannedSplit
+from keyspaces_migration.wire import NULL
+from keyspaces_migration.wire.conversion import convert
 
 SAMPLED_ROWS = 1_000
 """Those of the first buckets: a bucket is chosen by the hash of a partition key, so they are as good as drawn."""
@@ -40,22 +44,21 @@ def write_sizes(history: History, snapshot: Snapshot, target: Target) -> WriteSi
     Raises:
         HistoryUnusableError: The history refused or does not answer.
     """
-    reader = SplitReader(history=history, target=target, snapshot=snapshot.address, mode=LoadMode.FULL, unset=None)
-    shape = shape_of(target.table)
+    reader = SplitReader(history=history, target=target, snapshot=snapshot.address, mode=LoadMode.FULL)
+    encoder, shape = Encoder(target, null=NULL), shape_of(target.table)
     split = _first_rows(snapshot)
     rows = [
-        _bytes(write, target.row_columns, shape)
-        for write in islice(_writes(reader.rows(split)), SAMPLED_ROWS)
-        if write.kind is WriteKind.ROW
+        row_size(row, shape).throughput_bytes
+        for row in islice(_rows(map(encoder.rows, reader.rows(split)), target.row_columns, shape), SAMPLED_ROWS)
     ]
-    statics = [
-        _static_bytes(write, target.static_columns, shape)
-        for write in islice(_writes(reader.statics(split)), SAMPLED_ROWS)
+    statics = (encoder.statics(part, without_values=False) for part in reader.statics(split))
+    static_bytes = [
+        row_size(row, shape).static_bytes for row in islice(_rows(statics, target.static_columns, shape), SAMPLED_ROWS)
     ]
     return WriteSizes(
         row_bytes=sum(rows) / len(rows) if rows else 0.0,
         units_a_row=_mean_units(rows),
-        static_units_a_partition=_mean_units(statics) if target.static_columns else 0.0,
+        static_units_a_partition=_mean_units(static_bytes) if target.static_columns else 0.0,
     )
 
 
@@ -69,16 +72,13 @@ def _first_rows(snapshot: Snapshot) -> PlannedSplit:
     return PlannedSplit(number=0, of=1, first_bucket=0, end_bucket=bucket + 1, planned_rows=rows)
 
 
-def _writes(chunks: Iterator[Chunk]) -> Iterator[RowWrite]:
-    return (write for chunk in chunks for write in chunk.writes)
-
-
-def _bytes(write: RowWrite, columns: tuple[str, ...], shape: RowShape) -> int:
-    return row_size(dict(zip(columns, write.values, strict=True)), shape).throughput_bytes
-
-
-def _static_bytes(write: RowWrite, columns: tuple[str, ...], shape: RowShape) -> int:
-    return row_size(dict(zip(columns, write.values, strict=True)), shape).static_bytes
+def _rows(encoded: Iterator[Encoded], columns: tuple[str, ...], shape: RowShape) -> Iterator[dict[str, Any]]:
+    """Yield the values of the rows that would be written."""
+    for part in encoded:
+        for writes in part.writes:
+            if writes.kind is not WriteKind.DELETE:
+                for row in writes.source.to_pylist():
+                    yield {name: convert(row[name], shape.columns[name]) for name in columns}
 
 
 def _mean_units(sizes: list[int]) -> float:

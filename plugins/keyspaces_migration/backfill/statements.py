@@ -2,15 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from keyspaces_migration.config.tables import Table
 from keyspaces_migration.cql.identifiers import quote
 from keyspaces_migration.cql.types import ListOf
-
-if TYPE_CHECKING:
-    from cassandra.cluster import Session
-    from cassandra.query import PreparedStatement
 
 FOR_EVER = 0
 """The time to live that CQL takes for none, whatever the table's default."""
@@ -56,30 +51,14 @@ class Target:
         return not any(isinstance(column.cql_type, ListOf) for column in self.table.schema_.columns)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Prepared:
-    """A target's statements, prepared. The last values of each are the timestamp and, in `row`, the time to live."""
-
-    row: "PreparedStatement"
-    static: "PreparedStatement | None"
-    delete: "PreparedStatement"
+def row_text(target: Target) -> str:
+    """Return the INSERT of a row: its values, then the timestamp and, where rows expire, the time to live."""
+    return _insert(target, target.row_columns, "TIMESTAMP ? AND TTL ?" if target.expires else "TIMESTAMP ?")
 
 
-def prepare(session: "Session", target: Target) -> Prepared:
-    """Prepare a target's statements. Errors are the driver's."""
-    using_row = "TIMESTAMP ? AND TTL ?" if target.expires else "TIMESTAMP ?"
-    statements = Prepared(
-        row=session.prepare(_insert(target, target.row_columns, using_row)),
-        static=session.prepare(_insert(target, target.static_columns, "TIMESTAMP ?"))
-        if target.static_columns
-        else None,
-        delete=session.prepare(delete_text(target, target.table.schema_.primary_key)),
-    )
-    for statement in (statements.row, statements.static):
-        if statement is not None:
-            statement.is_idempotent = target.repeats_alike
-    statements.delete.is_idempotent = True
-    return statements
+def static_text(target: Target) -> str:
+    """Return the INSERT of a partition's static values: the values, then the timestamp."""
+    return _insert(target, target.static_columns, "TIMESTAMP ?")
 
 
 def delete_text(target: Target, key: Sequence[str], columns: Sequence[str] = ()) -> str:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     Flags = NDArray[np.bool_]
 
 Decode = Callable[[Any, CqlType], Any]
-"""Makes of what Arrow gives for a collection what the driver binds, such as `backfill.conversion.convert`, which reads
+"""Makes of what Arrow gives for a collection what the driver binds, such as `wire.conversion.convert`, which reads
 the JSON text that Snowflake gives. It gets no nulls."""
 
 

@@ -37,7 +37,9 @@ class PartitionLoad:
 
     Attributes:
         key: The partition key as people read it.
+        rows: 1 where they were not counted.
         bytes: Of its rows together, as metered for throughput.
+        is_counted: Whether its rows were counted; else only its writes are known, and its size is not.
         reads_per_s: Of single rows, at LOCAL_QUORUM; count one at LOCAL_ONE as a half.
     """
 
@@ -46,6 +48,7 @@ class PartitionLoad:
     bytes: int
     writes_per_s: float = 0
     reads_per_s: float = 0
+    is_counted: bool = True
 
     def __post_init__(self) -> None:
         if self.rows < 1 or self.bytes < self.rows or self.writes_per_s < 0 or self.reads_per_s < 0:

@@ -2,7 +2,9 @@
 
 
 def hours_text(hours: float) -> str:
-    """A duration as people say it."""
+    """A duration as people say it; a little is not nothing."""
+    if 0 < hours < 1 / 3600:
+        return "<1 s"
     if hours < 1 / 60:
         return f"{hours * 3600:.0f} s"
     if hours < 2:  # noqa: PLR2004 # above it, hours say enough

@@ -67,7 +67,7 @@ def _cluster_arguments(settings: SessionSettings) -> dict[str, Any]:
         "port": settings.port,
         "protocol_version": PROTOCOL_VERSION,
         "execution_profiles": {EXEC_PROFILE_DEFAULT: profile},
-        "auth_provider": _auth_provider(settings.auth),
+        "auth_provider": auth_provider(settings.auth),
         "connect_timeout": settings.connect_timeout_s,
         "control_connection_timeout": settings.connect_timeout_s,
         "schema_metadata_enabled": settings.schema_metadata,
@@ -82,7 +82,12 @@ def _tls_arguments(settings: SessionSettings) -> dict[str, Any]:
     return {"ssl_context": ssl_context(settings.tls), "ssl_options": {"server_hostname": name} if name else None}
 
 
-def _auth_provider(auth: Auth | None) -> AuthProvider | None:
+def auth_provider(auth: Auth | None) -> AuthProvider | None:
+    """Return what gives the driver's authenticators; None for a store without authentication.
+
+    Raises:
+        CredentialsError: there is nothing to sign with.
+    """
     if auth is None:
         return None
     if isinstance(auth, SigV4Auth):

@@ -7,10 +7,12 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator
 
+from keyspaces_migration.config.access import Access
 from keyspaces_migration.config.floors import CONSISTENCY_LIMITS, CUTOVER_LIMITS, limit_violations
 from keyspaces_migration.config.infrastructure import Alarms, ComparisonLambda, Provisioning
 from keyspaces_migration.config.model import ByName, FileModel
 from keyspaces_migration.config.names import KeyspacesName, MigrationName, Owner
+from keyspaces_migration.config.notifications import Notifications
 from keyspaces_migration.config.problems import RuleError, Violation, broken
 from keyspaces_migration.config.sections import (
     Approvals,
@@ -78,6 +80,10 @@ class Migration(FileModel):
     """The consistency check as a Lambda function; none is made without it."""
     alarms: Alarms = Alarms()
     """Who is told when an alarm goes off."""
+    access: Access | None = None
+    """Who may see and start the DAGs; without it, what Airflow's own roles say."""
+    notifications: Notifications = Notifications()
+    """Who is told of what happens in the migration, and of what does not happen."""
     tags: ByName[TagKey, TagValue] = Field(default_factory=dict, max_length=MAX_TAGS)
     """Tags on every AWS resource, beside those that `provision` sets."""
     tables: ByName[KeyspacesName, Table] = Field(default_factory=dict, max_length=MAX_TABLES)

@@ -147,6 +147,25 @@ OWNER = NameRule(
     pattern=r"\S(?:[^\r\n\x00]{0,98}\S)?",
     allowed="1 to 100 characters in one line, without spaces at the ends",
 )
+AIRFLOW_ROLE = NameRule(
+    pattern=r"\w(?:[\w .@-]{0,62}\w)?",
+    allowed="the name of an Airflow role: 1 to 64 letters, digits, and _ . @ - or spaces inside",
+)
+CHANNEL_NAME = NameRule(
+    pattern="[a-z][a-z0-9_-]{0,31}",
+    allowed="1 to 32 lower-case letters, digits, underscores and dashes, the first a letter",
+)
+NOTIFIER_PATH = NameRule(
+    pattern=r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+",
+    allowed="the import path of a class, such as airflow.providers.amazon.aws.notifications.sns.SnsNotifier",
+    hints=(("[:/]", "separate module and class by a dot"),),
+)
+ARGUMENT_NAME = NameRule(pattern=r"[A-Za-z_]\w{0,63}", allowed="the name of an argument of the notifier's class")
+WEB_ADDRESS = NameRule(
+    pattern=r"https?://[^\s\x00@]{1,1000}",
+    allowed="a web address, such as https://wiki.example.com/keyspaces/runbooks",
+    hints=(("@", "messages show it: give it without user and password"),),
+)
 USER_NAME = NameRule(pattern=r"[^\s\x00]{1,128}", allowed="the name of an Airflow user, without spaces")
 
 KeyspacesName = Annotated[str, _STRICT, AfterValidator(KEYSPACES_NAME.check), KEYSPACES_NAME.schema]
@@ -171,6 +190,11 @@ ImageUri = Annotated[str, _STRICT, AfterValidator(IMAGE_URI.check), IMAGE_URI.sc
 SubnetId = Annotated[str, _STRICT, AfterValidator(SUBNET_ID.check), SUBNET_ID.schema]
 SecurityGroupId = Annotated[str, _STRICT, AfterValidator(SECURITY_GROUP_ID.check), SECURITY_GROUP_ID.schema]
 VariableName = Annotated[str, _STRICT, AfterValidator(VARIABLE_NAME.check), VARIABLE_NAME.schema]
+AirflowRole = Annotated[str, _STRICT, AfterValidator(AIRFLOW_ROLE.check), AIRFLOW_ROLE.schema]
+ChannelName = Annotated[str, _STRICT, AfterValidator(CHANNEL_NAME.check), CHANNEL_NAME.schema]
+NotifierPath = Annotated[str, _STRICT, AfterValidator(NOTIFIER_PATH.check), NOTIFIER_PATH.schema]
+ArgumentName = Annotated[str, _STRICT, AfterValidator(ARGUMENT_NAME.check), ARGUMENT_NAME.schema]
+WebAddress = Annotated[str, _STRICT, AfterValidator(WEB_ADDRESS.check), WEB_ADDRESS.schema]
 BackendUrl = Annotated[str, _STRICT, AfterValidator(BACKEND_URL.check), BACKEND_URL.schema]
 SecretsProvider = Annotated[str, _STRICT, AfterValidator(SECRETS_PROVIDER.check), SECRETS_PROVIDER.schema]
 Owner = Annotated[str, _STRICT, AfterValidator(OWNER.check), OWNER.schema]

@@ -69,7 +69,7 @@ def _value(value: object) -> str:
         return str(value).lower()
     if isinstance(value, Enum):
         return str(value.value)
-    return str(list(value)) if isinstance(value, tuple) else str(value)
+    return f"[{', '.join(map(_value, value))}]" if isinstance(value, tuple) else str(value)
 
 
 def _limits() -> str:

@@ -95,13 +95,14 @@ class Readiness:
 def read_facts(
     ledger: Ledger, migration: Migration, *, writers: Sequence[WriterRecord] | None, flag: FlagState | None
 ) -> Facts:
-    """Return the facts of the ledger beside those given. Errors are the ledger's."""
-    return Facts(
-        milestones=ledger.milestones(migration.name),
-        checks=CheckLedger(ledger).runs(migration.name),
-        writers=writers,
-        flag=flag,
-    )
+    """Return the facts of the ledger, all of one moment, beside those given. Errors are the ledger's."""
+    with ledger.one_state():
+        return Facts(
+            milestones=ledger.milestones(migration.name),
+            checks=CheckLedger(ledger).runs(migration.name),
+            writers=writers,
+            flag=flag,
+        )
 
 
 def judge(facts: Facts, migration: Migration, *, now: datetime) -> Readiness:

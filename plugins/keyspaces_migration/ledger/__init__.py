@@ -3,27 +3,35 @@
 import sqlalchemy as sa
 
 from keyspaces_migration.ledger.errors import (
+    CheckNotRecordedError,
     ConfigurationChangedError,
+    KeyringError,
     LeaseLostError,
     LedgerAddressError,
     LedgerError,
     LedgerSchemaError,
+    LedgerSignatureError,
     LedgerUnreachableError,
     RecordDamagedError,
     RunNotRecordedError,
 )
+from keyspaces_migration.ledger.keyring import Keyring
 from keyspaces_migration.ledger.records import ApprovalRecord, MilestoneReached, Report, ReportKind, RunConfiguration
 from keyspaces_migration.ledger.repository import Ledger
 from keyspaces_migration.ledger.revision import is_current
 
 __all__ = [
     "ApprovalRecord",
+    "CheckNotRecordedError",
     "ConfigurationChangedError",
+    "Keyring",
+    "KeyringError",
     "LeaseLostError",
     "Ledger",
     "LedgerAddressError",
     "LedgerError",
     "LedgerSchemaError",
+    "LedgerSignatureError",
     "LedgerUnreachableError",
     "MilestoneReached",
     "RecordDamagedError",
@@ -35,7 +43,7 @@ __all__ = [
 ]
 
 
-def open_ledger(url: str | sa.URL) -> Ledger:
+def open_ledger(url: str | sa.URL, *, keyring: Keyring) -> Ledger:
     """The ledger at `url`, created or brought to this code's schema where needed; safe in several tasks at once.
 
     Raises:
@@ -43,7 +51,7 @@ def open_ledger(url: str | sa.URL) -> Ledger:
         LedgerSchemaError: The ledger is newer than this code.
         LedgerUnreachableError: The database does not answer.
     """
-    ledger = Ledger(url)
+    ledger = Ledger(url, keyring=keyring)
     if not is_current(ledger.database):
         from keyspaces_migration.ledger.migrate import upgrade  # noqa: PLC0415 # brings Alembic
 

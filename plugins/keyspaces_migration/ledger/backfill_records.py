@@ -79,6 +79,7 @@ class ClaimedSplit:
     """A split that a worker holds until its lease ends; `attempt` tells this claim from every other."""
 
     id: int
+    migration: str
     table: BackfillTable
     split: PlannedSplit
     worker: str
@@ -98,6 +99,14 @@ class DeadLetter:
     key_json: str
     reason: str
     row_json: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoughProgress:
+    """Rows of a run that were planned, and that finished splits read; as the database sums them, unverified."""
+
+    planned_rows: int
+    rows_read: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,6 @@
 """Historical backfills in the ledger: plans, splits claimed by lease, dead letters."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,31 +14,33 @@ from keyspaces_migration.ledger.backfill_records import (
     DeadLetter,
     LoadMode,
     PlannedSplit,
+    RoughProgress,
     SplitCounts,
     SplitState,
     TableProgress,
 )
-from keyspaces_migration.ledger.database import insert_once
-from keyspaces_migration.ledger.errors import LeaseLostError, RunNotRecordedError
+from keyspaces_migration.ledger.chains import BACKFILLS, Row
+from keyspaces_migration.ledger.errors import LeaseLostError
 from keyspaces_migration.ledger.repository import Ledger
-from keyspaces_migration.ledger.revision import require_current_schema
+from keyspaces_migration.ledger.runs import recorded_run
+from keyspaces_migration.ledger.split_seals import require_all_splits, require_split, select_splits, sign_split
 
-_runs, _tables, _splits = schema.run_configurations.c, schema.backfill_tables.c, schema.backfill_splits.c
-_letters = schema.dead_letters.c
-_TABLE_COLUMNS = [_tables[field.name] for field in fields(BackfillTable)]
-_SPLIT_COLUMNS = [_splits[field.name] for field in fields(PlannedSplit)]
+_tables, _splits, _letters = schema.backfill_tables.c, schema.backfill_splits.c, schema.dead_letters.c
+_TABLE_FIELDS = [field.name for field in fields(BackfillTable)]
+_SPLIT_FIELDS = [field.name for field in fields(PlannedSplit)]
 _COUNTS = [field.name for field in fields(SplitCounts)]
 
 
 class BackfillLedger:
     """Plans and splits of a ledger, each call in one transaction.
 
-    Every method raises `LedgerUnreachableError` where the database does not answer, and `LedgerSchemaError` where its
-    schema is not the code's.
+    Errors are the ledger's. What was planned and what was finished is signed, and verified whenever it is read; who
+    holds a split, and what is in a dead letter, is not.
     """
 
     def __init__(self, ledger: Ledger) -> None:
-        self._database = ledger.database
+        self._ledger = ledger
+        self._chains = ledger.chains
 
     def record_table(self, table: BackfillTable, splits: Sequence[PlannedSplit]) -> BackfillTable:
         """Record what a run loads into a table, with its splits; once per run and table.
@@ -50,49 +51,56 @@ class BackfillLedger:
         Raises:
             RunNotRecordedError: The run recorded no configuration.
         """
-        with self._writing() as connection:
-            _require_run(connection, table)
+        values = {**asdict(table), "splits": len(splits)}
+        with self._ledger.writing() as connection:
+            run = recorded_run(connection, self._chains, dag_id=table.dag_id, run_id=table.run_id)
             key = ("dag_id", "run_id", "table_name")
-            if insert_once(connection, schema.backfill_tables, asdict(table), key=key):
-                _insert_splits(connection, _table_id(connection, table), splits)
-            return self._table(connection, table)
+            if self._chains.append(connection, BACKFILLS, values, run=run, key=key):
+                self._insert_splits(connection, table, splits, migration=run.migration)
+            recorded = self._tables(connection, dag_id=table.dag_id, run_id=table.run_id)
+        (found,) = [row for row in recorded if row["table_name"] == table.table_name]
+        return _table_of(found)
 
     def tables(self, *, dag_id: str, run_id: str) -> tuple[BackfillTable, ...]:
-        """What a run loads, in the order of recording."""
-        query = sa.select(*_TABLE_COLUMNS).where(_tables.dag_id == dag_id, _tables.run_id == run_id)
-        with self._reading() as connection:
-            return tuple(_table_of(row) for row in connection.execute(query.order_by(_tables.id)).mappings())
+        """What a run loads, in the order of recording.
+
+        Raises:
+            RunNotRecordedError: The run recorded no configuration.
+        """
+        with self._ledger.reading() as connection:
+            return tuple(_table_of(row) for row in self._tables(connection, dag_id=dag_id, run_id=run_id))
 
     def splits(self, *, dag_id: str, run_id: str, table: str) -> tuple[PlannedSplit, ...]:
-        """The splits of a table, in order."""
-        query = sa.select(*_SPLIT_COLUMNS).join_from(schema.backfill_splits, schema.backfill_tables)
-        query = query.where(_tables.dag_id == dag_id, _tables.run_id == run_id, _tables.table_name == table)
-        with self._reading() as connection:
-            found = connection.execute(query.order_by(_splits.number)).mappings()
-            return tuple(PlannedSplit(**row) for row in found)
+        """The splits of a table, in order.
+
+        Raises:
+            RunNotRecordedError: The run recorded no configuration.
+        """
+        with self._ledger.reading() as connection:
+            tables = self._tables(connection, dag_id=dag_id, run_id=run_id, table=table)
+            found = [row for each in tables for row in self._splits(connection, each)]
+        return tuple(PlannedSplit(**{name: row[name] for name in _SPLIT_FIELDS}) for row in found)
 
     def is_loaded_before(self, migration: str, table: str, *, run_id: str) -> bool:
         """Whether another run has begun to load the table, so that rows of it may be on the target."""
-        query = sa.select(_splits.id).select_from(
-            schema.backfill_splits.join(schema.backfill_tables).join(schema.run_configurations)
-        )
-        query = query.where(_runs.migration == migration, _tables.table_name == table, _tables.run_id != run_id)
-        with self._reading() as connection:
-            return connection.scalar(query.where(_splits.attempt > 0).limit(1)) is not None
+        with self._ledger.reading() as connection:
+            others = [
+                row
+                for row in self._chains.read(connection, BACKFILLS, migration)
+                if row["table_name"] == table and row["run_id"] != run_id
+            ]
+            return any(split["attempt"] > 0 for each in others for split in self._splits(connection, each))
 
     def latest_whole(self, migration: str, table: str) -> BackfillTable | None:
         """The newest load of all keys of a table, stamped when written, whose every split is done; None without one."""
-        unfinished = (
-            sa.select(_splits.id)
-            .where(_splits.backfill_table_id == _tables.id, _splits.state != SplitState.DONE)
-            .exists()
-        )
-        query = sa.select(*_TABLE_COLUMNS).join_from(schema.backfill_tables, schema.run_configurations)
-        query = query.where(_runs.migration == migration, _tables.table_name == table, ~unfinished)
-        query = query.where(_tables.mode != LoadMode.DELTA, _tables.barrier_us.is_(None))
-        with self._reading() as connection:
-            row = connection.execute(query.order_by(_tables.id.desc()).limit(1)).mappings().one_or_none()
-        return None if row is None else _table_of(row)
+        with self._ledger.reading() as connection:
+            for row in reversed(self._chains.read(connection, BACKFILLS, migration)):
+                is_whole = row["mode"] is not LoadMode.DELTA and row["barrier_us"] is None
+                if row["table_name"] != table or not is_whole:
+                    continue
+                if all(split["state"] is SplitState.DONE for split in self._splits(connection, row)):
+                    return _table_of(row)
+        return None
 
     def claim(  # noqa: PLR0913 # a claim's parts, all by keyword
         self, *, dag_id: str, run_id: str, worker: str, now: datetime, lease: timedelta, table: str | None = None
@@ -100,6 +108,9 @@ class BackfillLedger:
         """Take a split that is free, or None: pending, failed, left by this worker, or held beyond its lease.
 
         Two that claim at once get different splits.
+
+        Raises:
+            LedgerSignatureError: The split, or the plan that it belongs to, is not as it was signed.
         """
         free = sa.or_(
             _splits.state.in_((SplitState.PENDING, SplitState.FAILED)),
@@ -108,7 +119,7 @@ class BackfillLedger:
         query = _of_run(sa.select(_splits.id), dag_id, run_id, table).where(free)
         # Left over first, so that a run again begins where it was broken off.
         query = query.order_by(_splits.state == SplitState.PENDING, _splits.id).limit(1)
-        with self._writing() as connection:
+        with self._ledger.writing() as connection:
             # PostgreSQL lets others go on beside this transaction; on SQLite a writer is alone, and this says nothing.
             split_id = connection.scalar(query.with_for_update(skip_locked=True, of=schema.backfill_splits))
             if split_id is None:
@@ -122,7 +133,14 @@ class BackfillLedger:
                 "reason": None,
             }
             connection.execute(sa.update(schema.backfill_splits).where(_splits.id == split_id).values(taken))
-            return _claimed(connection, split_id, worker)
+            return self._claimed(connection, split_id, worker)
+
+    def live_workers(self, *, dag_id: str, run_id: str, now: datetime) -> int:
+        """How many workers hold splits of a run, by leases that have not ended."""
+        query = _of_run(sa.select(sa.func.count(_splits.worker.distinct())), dag_id, run_id, None)
+        query = query.where(_splits.state == SplitState.CLAIMED, _splits.lease_until >= now)
+        with self._ledger.reading() as connection:
+            return connection.scalar(query) or 0
 
     def renew(self, claimed: ClaimedSplit, *, now: datetime, lease: timedelta) -> None:
         """Lengthen the lease.
@@ -130,7 +148,7 @@ class BackfillLedger:
         Raises:
             LeaseLostError: Another worker has the split by now.
         """
-        with self._writing() as connection:
+        with self._ledger.writing() as connection:
             _update_held(connection, claimed, {"lease_until": now + lease})
 
     def finish(
@@ -142,7 +160,9 @@ class BackfillLedger:
             LeaseLostError: Another worker has the split by now.
         """
         done = {"state": SplitState.DONE, "lease_until": None, "finished_at": now, **asdict(counts)}
-        with self._writing() as connection:
+        signed = {**asdict(claimed.table), **asdict(claimed.split), **done, "attempt": claimed.attempt}
+        done |= sign_split(self._chains.seals, signed, migration=claimed.migration)
+        with self._ledger.writing() as connection:
             _update_held(connection, claimed, done)
             if dead_letters:
                 common = {"backfill_split_id": claimed.id, "recorded_at": now}
@@ -154,34 +174,40 @@ class BackfillLedger:
         Raises:
             LeaseLostError: Another worker has the split by now.
         """
-        with self._writing() as connection:
+        with self._ledger.writing() as connection:
             _update_held(connection, claimed, {"state": SplitState.FAILED, "lease_until": None, "reason": reason})
 
     def unfinished(self, *, dag_id: str, run_id: str, table: str | None = None) -> int:
-        """How many splits are not done."""
-        query = _of_run(sa.select(sa.func.count()), dag_id, run_id, table).where(_splits.state != SplitState.DONE)
-        with self._reading() as connection:
-            return int(connection.execute(query).scalar_one())
+        """How many splits are not done.
+
+        Raises:
+            RunNotRecordedError: The run recorded no configuration.
+        """
+        with self._ledger.reading() as connection:
+            tables = self._tables(connection, dag_id=dag_id, run_id=run_id, table=table)
+            splits = [row for each in tables for row in self._splits(connection, each)]
+        return sum(row["state"] is not SplitState.DONE for row in splits)
 
     def progress(self, *, dag_id: str, run_id: str) -> tuple[TableProgress, ...]:
-        """How far each table of a run is, in the order of recording."""
-        sums = [sa.func.sum(_splits[name]).label(name) for name in _COUNTS]
-        states = [
-            sa.func.sum(sa.case((_splits.state == state, 1), else_=0)).label(state.value)
-            for state in (SplitState.DONE, SplitState.FAILED)
-        ]
-        query = sa.select(
-            *_TABLE_COLUMNS,
-            *sums,
-            *states,
-            sa.func.count().label("splits"),
-            sa.func.min(_splits.first_claimed_at, type_=schema.UtcTimestamp()).label("first_claimed_at"),
-            sa.func.max(_splits.finished_at, type_=schema.UtcTimestamp()).label("last_finished_at"),
-        ).join_from(schema.backfill_tables, schema.backfill_splits)
-        query = query.where(_tables.dag_id == dag_id, _tables.run_id == run_id)
-        query = query.group_by(_tables.id, *_TABLE_COLUMNS).order_by(_tables.id)
-        with self._reading() as connection:
-            return tuple(_progress_of(row) for row in connection.execute(query).mappings())
+        """How far each table of a run is, in the order of recording.
+
+        Raises:
+            RunNotRecordedError: The run recorded no configuration.
+        """
+        with self._ledger.reading() as connection:
+            tables = self._tables(connection, dag_id=dag_id, run_id=run_id)
+            return tuple(_progress_of(row, self._splits(connection, row)) for row in tables)
+
+    def rough_progress(self, *, dag_id: str, run_id: str) -> RoughProgress:
+        """How far a run is, summed by the database and not verified: for display and forecasts. No gate may ask."""
+        planned = sa.select(sa.func.coalesce(sa.func.sum(_tables.rows), 0))
+        planned = planned.where(_tables.dag_id == dag_id, _tables.run_id == run_id)
+        read = _of_run(sa.select(sa.func.coalesce(sa.func.sum(_splits.rows_read), 0)), dag_id, run_id, None)
+        with self._ledger.reading() as connection:
+            return RoughProgress(
+                planned_rows=int(connection.execute(planned).scalar_one()),
+                rows_read=int(connection.execute(read).scalar_one()),
+            )
 
     def dead_letters(self, *, dag_id: str, run_id: str, table: str | None = None) -> tuple[DeadLetter, ...]:
         """The rows that a run could not write, in the order of recording."""
@@ -192,33 +218,49 @@ class BackfillLedger:
         query = query.where(_tables.dag_id == dag_id, _tables.run_id == run_id).order_by(_letters.id)
         if table is not None:
             query = query.where(_tables.table_name == table)
-        with self._reading() as connection:
+        with self._ledger.reading() as connection:
             return tuple(DeadLetter(**row) for row in connection.execute(query).mappings())
 
-    @staticmethod
-    def _table(connection: sa.Connection, table: BackfillTable) -> BackfillTable:
-        query = sa.select(*_TABLE_COLUMNS).where(_tables.id == _table_id(connection, table))
-        return _table_of(connection.execute(query).mappings().one())
+    def _tables(
+        self, connection: sa.Connection, *, dag_id: str, run_id: str, table: str | None = None
+    ) -> list[sa.RowMapping]:
+        run = recorded_run(connection, self._chains, dag_id=dag_id, run_id=run_id)
+        return [
+            row
+            for row in self._chains.read(connection, BACKFILLS, run.migration)
+            if (row["dag_id"], row["run_id"]) == (dag_id, run_id) and table in (None, row["table_name"])
+        ]
 
-    @contextmanager
-    def _reading(self) -> Iterator[sa.Connection]:
-        with self._database.reading() as connection:
-            require_current_schema(connection, where=self._database.address)
-            yield connection
+    def _splits(self, connection: sa.Connection, table: Row) -> list[sa.RowMapping]:
+        query = select_splits().where(_splits.backfill_table_id == table["id"])
+        rows = list(connection.execute(query).mappings())
+        require_all_splits(self._chains.seals, rows, table=table)
+        return rows
 
-    @contextmanager
-    def _writing(self) -> Iterator[sa.Connection]:
-        with self._database.writing() as connection:
-            require_current_schema(connection, where=self._database.address)
-            yield connection
+    def _insert_splits(
+        self, connection: sa.Connection, table: BackfillTable, splits: Sequence[PlannedSplit], *, migration: str
+    ) -> None:
+        fresh = {"state": SplitState.PENDING, "attempt": 0} | asdict(SplitCounts())
+        rows = [asdict(split) | fresh for split in splits]
+        seals = [sign_split(self._chains.seals, {**asdict(table), **row}, migration=migration) for row in rows]
+        if rows:
+            of_table = {"backfill_table_id": _table_id(connection, table)}
+            sealed = [{**row, **of_table, **seal} for row, seal in zip(rows, seals, strict=True)]
+            connection.execute(sa.insert(schema.backfill_splits), sealed)
 
-
-def _require_run(connection: sa.Connection, table: BackfillTable) -> None:
-    query = sa.select(_runs.id).where(_runs.dag_id == table.dag_id, _runs.run_id == table.run_id)
-    if connection.scalar(query) is None:
-        raise RunNotRecordedError(
-            f"Run {table.run_id} of {table.dag_id} has no configuration in the ledger. Its first task records one: "
-            "clear the run from its first task, or start a new run"
+    def _claimed(self, connection: sa.Connection, split_id: int, worker: str) -> ClaimedSplit:
+        row = connection.execute(select_splits().where(_splits.id == split_id)).mappings().one()
+        require_split(self._chains.seals, row)
+        query = BACKFILLS.select().where(_tables.id == row["backfill_table_id"])
+        table = connection.execute(query).mappings().one()
+        self._chains.require(BACKFILLS, table, row["migration"])
+        return ClaimedSplit(
+            id=split_id,
+            migration=row["migration"],
+            table=_table_of(table),
+            split=PlannedSplit(**{name: row[name] for name in _SPLIT_FIELDS}),
+            worker=worker,
+            attempt=row["attempt"],
         )
 
 
@@ -228,24 +270,10 @@ def _table_id(connection: sa.Connection, table: BackfillTable) -> int:
     return found
 
 
-def _insert_splits(connection: sa.Connection, table_id: int, splits: Sequence[PlannedSplit]) -> None:
-    fresh = {"backfill_table_id": table_id, "state": SplitState.PENDING, "attempt": 0} | asdict(SplitCounts())
-    if splits:
-        connection.execute(sa.insert(schema.backfill_splits), [asdict(split) | fresh for split in splits])
-
-
 def _of_run(query: sa.Select[Any], dag_id: str, run_id: str, table: str | None) -> sa.Select[Any]:
     query = query.select_from(schema.backfill_splits.join(schema.backfill_tables))
     query = query.where(_tables.dag_id == dag_id, _tables.run_id == run_id)
     return query if table is None else query.where(_tables.table_name == table)
-
-
-def _claimed(connection: sa.Connection, split_id: int, worker: str) -> ClaimedSplit:
-    columns = (*_TABLE_COLUMNS, *_SPLIT_COLUMNS, _splits.attempt)
-    query = sa.select(*columns).join_from(schema.backfill_splits, schema.backfill_tables).where(_splits.id == split_id)
-    row = connection.execute(query).mappings().one()
-    split = PlannedSplit(**{column.name: row[column.name] for column in _SPLIT_COLUMNS})
-    return ClaimedSplit(id=split_id, table=_table_of(row), split=split, worker=worker, attempt=row["attempt"])
 
 
 def _update_held(connection: sa.Connection, claimed: ClaimedSplit, values: dict[str, Any]) -> None:
@@ -262,17 +290,19 @@ def _update_held(connection: sa.Connection, claimed: ClaimedSplit, values: dict[
         )
 
 
-def _table_of(row: Mapping[Any, Any]) -> BackfillTable:
-    return BackfillTable(**{column.name: row[column.name] for column in _TABLE_COLUMNS})
+def _table_of(row: Row) -> BackfillTable:
+    return BackfillTable(**{name: row[name] for name in _TABLE_FIELDS})
 
 
-def _progress_of(row: Mapping[Any, Any]) -> TableProgress:
+def _progress_of(table: Row, splits: Sequence[Row]) -> TableProgress:
+    claimed = [row["first_claimed_at"] for row in splits if row["first_claimed_at"] is not None]
+    done = [row for row in splits if row["state"] is SplitState.DONE]
     return TableProgress(
-        table=_table_of(row),
-        splits=row["splits"],
-        done=int(row["done"]),
-        failed=int(row["failed"]),
-        counts=SplitCounts(**{name: int(row[name]) for name in _COUNTS}),
-        first_claimed_at=row["first_claimed_at"],
-        last_finished_at=row["last_finished_at"],
+        table=_table_of(table),
+        splits=len(splits),
+        done=len(done),
+        failed=sum(row["state"] is SplitState.FAILED for row in splits),
+        counts=SplitCounts(**{name: sum(row[name] for row in done) for name in _COUNTS}),
+        first_claimed_at=min(claimed, default=None),
+        last_finished_at=max((row["finished_at"] for row in done), default=None),
     )

@@ -1,8 +1,11 @@
 """Transactions on the ledger's database, alike on SQLite and PostgreSQL."""
 
+import random
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,14 @@ from keyspaces_migration.ledger.errors import LedgerAddressError, LedgerDamagedE
 
 _BUSY_TIMEOUT_S = 60
 _CONNECT_TIMEOUT_S = 10
+_BETWEEN_CONNECTS_S = (0.02, 0.2)
+# The driver gives no SQLSTATE (it is 53300) for a connection that was refused; before the login the server speaks its
+# own language, so one that is not set to English is not understood, and the task's retry has to wait.
+_NO_CONNECTION_IS_FREE = (
+    "too many clients already",
+    "remaining connection slots are reserved",
+    "too many connections for",
+)
 _INSERT: dict[str, Callable[[sa.Table], sqlite.Insert | postgresql.Insert]] = {
     "sqlite": sqlite.insert,
     "postgresql": postgresql.insert,
@@ -80,6 +91,7 @@ class Database:
     def __init__(self, address: Address) -> None:
         self.address = address
         self._engine: sa.Engine | None = None
+        self._one_state: ContextVar[sa.Connection | None] = ContextVar("one_state", default=None)
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -88,8 +100,26 @@ class Database:
         Raises:
             LedgerUnreachableError: The database does not answer.
         """
+        held = self._one_state.get()
+        if held is not None:
+            yield held
+            return
         with self._transaction(writes=False) as connection:
             yield connection
+
+    @contextmanager
+    def one_state(self) -> Iterator[None]:
+        """Let every `reading` inside, on this thread, see the same state.
+
+        Raises:
+            LedgerUnreachableError: The database does not answer.
+        """
+        with self.reading() as connection:
+            token = self._one_state.set(connection)
+            try:
+                yield
+            finally:
+                self._one_state.reset(token)
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
@@ -126,10 +156,15 @@ class Database:
     @contextmanager
     def _transaction(self, *, writes: bool, enforces_references: bool = True) -> Iterator[sa.Connection]:
         self._engine = self._engine or self._new_engine()
-        options = {_WRITES: writes, _ENFORCES: enforces_references}
+        options: dict[str, Any] = {_WRITES: writes, _ENFORCES: enforces_references}
+        if not writes and not self.address.is_sqlite:
+            # By default each statement of PostgreSQL's sees a state of its own.
+            options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         try:
-            with self._engine.connect().execution_options(**options) as connection, connection.begin():
-                yield connection
+            with self._connected(self._engine) as opened:
+                connection = opened.execution_options(**options)
+                with connection.begin():
+                    yield connection
         except (OperationalError, InterfaceError) as error:
             raise self._unreachable(error) from error
         except DatabaseError as error:
@@ -137,6 +172,19 @@ class Database:
             if type(error) is not DatabaseError:
                 raise
             raise self._unreachable(error) from error
+
+    def _connected(self, engine: sa.Engine) -> sa.Connection:
+        """A connection; while the server has as many as it takes, wait for one to end."""
+        deadline = time.monotonic() + _BUSY_TIMEOUT_S
+        while True:
+            try:
+                return engine.connect()
+            except OperationalError as error:
+                full = any(text in str(error.orig) for text in _NO_CONNECTION_IS_FREE)
+                if not full or time.monotonic() > deadline:
+                    raise
+            # Not all at once again. Each transaction here takes milliseconds.
+            time.sleep(random.uniform(*_BETWEEN_CONNECTS_S))  # noqa: S311 # no secret
 
     def _new_engine(self) -> sa.Engine:
         options: dict[str, Any] = {"poolclass": sa.NullPool, "hide_parameters": True}
@@ -152,6 +200,8 @@ class Database:
         return LedgerUnreachableError(f"The ledger ({self.address}) could not be used: {found}. {self._advice(found)}")
 
     def _advice(self, found: str) -> str:
+        if any(text in found for text in _NO_CONNECTION_IS_FREE):
+            return f"It was full for {_BUSY_TIMEOUT_S} s: raise its max_connections, or run fewer workers at once"
         if not self.address.is_sqlite:
             return "Check that the server runs, and the login and database of the ledger's connection"
         if "unable to open" in found:

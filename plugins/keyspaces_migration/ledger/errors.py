@@ -27,6 +27,10 @@ class RunNotRecordedError(LedgerError):
     """The run has no configuration in the ledger: its first task has to record one before anything else."""
 
 
+class CheckNotRecordedError(LedgerError):
+    """There is no such check in the ledger: its task has not finished, or never ran."""
+
+
 class RecordDamagedError(LedgerError):
     """A record contradicts itself, as when a configuration does not have the digest stored beside it."""
 
@@ -37,3 +41,23 @@ class LedgerDamagedError(LedgerError):
 
 class LeaseLostError(LedgerError):
     """A lease ended, and another took what it was on: whoever held it must not go on as if it still did."""
+
+
+class KeyringError(LedgerError):
+    """The keys that sign the ledger's records are missing or weak: put the secret right."""
+
+
+class LedgerSignatureError(LedgerError):
+    """A record is not as this software wrote it, so no gate may rely on it: a person has to look.
+
+    Attributes:
+        table: The table of the ledger.
+        record: Which record of it, for people.
+        found: What is wrong with it.
+    """
+
+    def __init__(self, *, table: str, record: str, found: str, advice: str) -> None:
+        super().__init__(f"The ledger's table {table}, {record}: {found}. {advice}")
+        self.table = table
+        self.record = record
+        self.found = found

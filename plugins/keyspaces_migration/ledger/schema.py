@@ -2,9 +2,11 @@
 
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
 
 import sqlalchemy as sa
 
+from keyspaces_migration.config import EventKind
 from keyspaces_migration.consistency.kinds import Draw, Leader, MismatchKind, Store, Verdict
 from keyspaces_migration.dual_write.flag import WriteMode
 from keyspaces_migration.ledger.backfill_records import LoadMode, SplitState
@@ -13,7 +15,7 @@ from keyspaces_migration.lifecycle import Milestone, Stage
 
 # The ledger may share a database with others that Alembic looks after, Airflow's among them.
 VERSION_TABLE = "ledger_schema_version"
-HEAD = "r0006_provisioning"
+HEAD = "r0008_alerts"
 
 metadata = sa.MetaData(
     naming_convention={
@@ -68,6 +70,16 @@ def _id() -> sa.Column[int]:
     return sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True)
 
 
+def _signature() -> tuple[sa.Column[Any], ...]:
+    """The key that signed a record, and the signature; null in records of versions that did not sign yet."""
+    return (sa.Column("key_id", sa.Text), sa.Column("signature", sa.Text))
+
+
+def _chained() -> tuple[sa.Column[Any], ...]:
+    """The record's number among those of its table and migration, from 1 without a gap, and its signature."""
+    return (sa.Column("chain_number", sa.Integer), *_signature())
+
+
 def _of_a_recorded_run() -> sa.ForeignKeyConstraint:
     return sa.ForeignKeyConstraint(["dag_id", "run_id"], ["run_configurations.dag_id", "run_configurations.run_id"])
 
@@ -85,6 +97,7 @@ run_configurations = sa.Table(
     sa.Column("canonical_json", sa.Text, nullable=False),
     sa.Column("recorded_at", UtcTimestamp, nullable=False),
     sa.Column("recorded_by", sa.Text),
+    *_chained(),
     sa.UniqueConstraint("dag_id", "run_id"),
     sa.CheckConstraint("length(digest) = 64", name="digest"),
 )
@@ -97,6 +110,7 @@ milestones = sa.Table(
     sa.Column("dag_id", sa.Text, nullable=False),
     sa.Column("run_id", sa.Text, nullable=False),
     sa.Column("reached_at", UtcTimestamp, nullable=False),
+    *_chained(),
     _of_a_recorded_run(),
     sa.UniqueConstraint("dag_id", "run_id", "milestone"),
 )
@@ -112,6 +126,7 @@ reports = sa.Table(
     sa.Column("path", sa.Text, nullable=False),
     sa.Column("sha256", sa.Text, nullable=False),
     sa.Column("created_at", UtcTimestamp, nullable=False),
+    *_chained(),
     _of_a_recorded_run(),
     sa.UniqueConstraint("dag_id", "run_id", "path", "sha256"),
     sa.CheckConstraint("length(sha256) = 64", name="sha256"),
@@ -129,6 +144,7 @@ approvals = sa.Table(
     sa.Column("approved_by", sa.Text, nullable=False),
     sa.Column("approved_at", UtcTimestamp, nullable=False),
     sa.Column("verified_at", UtcTimestamp, nullable=False),
+    *_chained(),
     _of_a_recorded_run(),
     sa.CheckConstraint("length(evidence_digest) = 64", name="evidence_digest"),
 )
@@ -151,6 +167,11 @@ check_runs = sa.Table(
     sa.Column("history_as_of", UtcTimestamp),
     sa.Column("started_at", UtcTimestamp, nullable=False),
     sa.Column("finished_at", UtcTimestamp, nullable=False),
+    # Of the check's rows in the tables below, which are signed by way of these digests.
+    sa.Column("tables_sha256", sa.Text),
+    sa.Column("coverage_sha256", sa.Text),
+    sa.Column("mismatches_sha256", sa.Text),
+    *_chained(),
     _of_a_recorded_run(),
     sa.UniqueConstraint("dag_id", "run_id", "attempt"),
 )
@@ -227,6 +248,9 @@ backfill_tables = sa.Table(
     sa.Column("watermark", sa.Text),
     sa.Column("snapshot_at", UtcTimestamp, nullable=False),
     sa.Column("planned_at", UtcTimestamp, nullable=False),
+    # How many there are, so that one that is taken away is missed.
+    sa.Column("splits", sa.Integer),
+    *_chained(),
     _of_a_recorded_run(),
     sa.UniqueConstraint("dag_id", "run_id", "table_name"),
 )
@@ -252,6 +276,7 @@ backfill_splits = sa.Table(
     sa.Column("expired", sa.BigInteger, nullable=False),
     sa.Column("dead", sa.BigInteger, nullable=False),
     sa.Column("reason", sa.Text),
+    *_signature(),
     sa.UniqueConstraint("backfill_table_id", "number"),
     # No write of a row may go uncounted: what was read was written, had expired, or is a dead letter.
     sa.CheckConstraint("rows_read = written + expired + dead", name="counts"),
@@ -276,6 +301,7 @@ barriers = sa.Table(
     sa.Column("run_id", sa.Text, nullable=False),
     sa.Column("barrier_us", sa.BigInteger, nullable=False),
     sa.Column("fixed_at", UtcTimestamp, nullable=False),
+    *_chained(),
     _of_a_recorded_run(),
     sa.UniqueConstraint("dag_id", "run_id"),
 )
@@ -291,7 +317,19 @@ flag_changes = sa.Table(
     sa.Column("target_read_percent", sa.Integer, nullable=False),
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.Column("requested_at", UtcTimestamp, nullable=False),
+    *_chained(),
     _of_a_recorded_run(),
+)
+
+# How many records each of a migration's chains has. Writers of a migration's chains take turns at its row.
+chains = sa.Table(
+    "chains",
+    metadata,
+    sa.Column("migration", sa.Text, primary_key=True),
+    # A JSON object: count by table.
+    sa.Column("counts", sa.Text, nullable=False),
+    sa.Column("key_id", sa.Text, nullable=False),
+    sa.Column("signature", sa.Text, nullable=False),
 )
 
 # One row a stack, so that the database decides who has it. It outlives no run: a lease that ended is anybody's.
@@ -317,5 +355,19 @@ drift_looks = sa.Table(
     # Resources that are not as the last update left them.
     sa.Column("drifted", sa.Integer, nullable=False),
     sa.Column("looked_at", UtcTimestamp, nullable=False),
+    *_chained(),
     _of_a_recorded_run(),
+)
+
+# One row a condition, overwritten: it is what people know, and no gate relies on it.
+alerts = sa.Table(
+    "alerts",
+    metadata,
+    sa.Column("migration", sa.Text, primary_key=True),
+    sa.Column("kind", _name(EventKind, constraint="kind"), primary_key=True),
+    sa.Column("subject", sa.Text, primary_key=True),
+    sa.Column("level", sa.BigInteger, nullable=False),
+    sa.Column("opened_at", UtcTimestamp, nullable=False),
+    sa.Column("told_at", UtcTimestamp, nullable=False),
+    sa.Column("closed_at", UtcTimestamp),
 )

@@ -8,12 +8,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from keyspaces_migration.ledger import schema
+from keyspaces_migration.ledger.chains import DRIFT_LOOKS
 from keyspaces_migration.ledger.database import insert_once
 from keyspaces_migration.ledger.errors import LeaseLostError, LedgerError
 from keyspaces_migration.ledger.repository import Ledger
-from keyspaces_migration.ledger.revision import require_current_schema
+from keyspaces_migration.ledger.runs import recorded_run
 
-_leases, _looks, _runs = schema.stack_leases.c, schema.drift_looks.c, schema.run_configurations.c
+_leases = schema.stack_leases.c
 
 
 class StackLeasedError(LedgerError):
@@ -54,7 +55,7 @@ class StackLedger:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._database = ledger.database
+        self._chains = ledger.chains
 
     def take(self, lease: StackLease, *, now: datetime, term: timedelta) -> str | None:
         """Take a stack that nobody has, or whose lease has ended.
@@ -67,14 +68,16 @@ class StackLedger:
             StackLeasedError: Another call has it; nothing was changed.
             RunNotRecordedError: The run recorded no configuration.
         """
-        self._ledger.run_configuration(dag_id=lease.dag_id, run_id=lease.run_id)
         values = {**asdict(lease), "taken_at": now, "lease_until": now + term}
-        with self._database.writing() as connection:
-            require_current_schema(connection, where=self._database.address)
-            if insert_once(connection, schema.stack_leases, values, key=("stack",)):
-                return None
-            query = sa.select(schema.stack_leases).where(_leases.stack == lease.stack)
-            held = connection.execute(query).mappings().one()
+        with self._ledger.writing() as connection:
+            recorded_run(connection, self._chains, dag_id=lease.dag_id, run_id=lease.run_id)
+            held = None
+            while held is None:
+                if insert_once(connection, schema.stack_leases, values, key=("stack",)):
+                    return None
+                # Whoever is giving it back at this moment is waited for; then nobody has it, and it is there to take.
+                query = sa.select(schema.stack_leases).where(_leases.stack == lease.stack).with_for_update()
+                held = connection.execute(query).mappings().one_or_none()
             free = sa.or_(_leases.lease_until < now, _leases.holder == lease.holder)
             if _update(connection, lease.stack, values, free):
                 return str(held["host"])
@@ -90,7 +93,7 @@ class StackLedger:
         Raises:
             LeaseLostError: Another call has taken the stack since.
         """
-        with self._database.writing() as connection:
+        with self._ledger.writing() as connection:
             if not _update(connection, lease.stack, {"lease_until": now + term}, _leases.holder == lease.holder):
                 raise LeaseLostError(
                     f"the lease of run {lease.run_id} of {lease.dag_id} on stack {lease.stack} ended, and another run "
@@ -99,7 +102,7 @@ class StackLedger:
 
     def release(self, lease: StackLease) -> None:
         """Give a stack back; one that is not ours any more stays with its holder."""
-        with self._database.writing() as connection:
+        with self._ledger.writing() as connection:
             ours = sa.and_(_leases.stack == lease.stack, _leases.holder == lease.holder)
             connection.execute(sa.delete(schema.stack_leases).where(ours))
 
@@ -109,19 +112,15 @@ class StackLedger:
         Raises:
             RunNotRecordedError: The run recorded no configuration.
         """
-        self._ledger.run_configuration(dag_id=look.dag_id, run_id=look.run_id)
-        with self._database.writing() as connection:
-            connection.execute(sa.insert(schema.drift_looks).values(asdict(look)))
+        with self._ledger.writing() as connection:
+            run = recorded_run(connection, self._chains, dag_id=look.dag_id, run_id=look.run_id)
+            self._chains.append(connection, DRIFT_LOOKS, asdict(look), run=run)
 
     def newest_look(self, migration: str) -> DriftLook | None:
         """The newest look for drift of a migration; None where there was none."""
-        columns = [column for column in _looks if column.name != "id"]
-        query = sa.select(*columns).join_from(schema.drift_looks, schema.run_configurations)
-        query = query.where(_runs.migration == migration).order_by(_looks.id.desc()).limit(1)
-        with self._database.reading() as connection:
-            require_current_schema(connection, where=self._database.address)
-            row = connection.execute(query).mappings().one_or_none()
-        return None if row is None else DriftLook(**row)
+        with self._ledger.reading() as connection:
+            looks = self._chains.read(connection, DRIFT_LOOKS, migration)
+        return DriftLook(**{column.name: looks[-1][column.name] for column in DRIFT_LOOKS.fields}) if looks else None
 
 
 def _update(

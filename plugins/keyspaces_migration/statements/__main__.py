@@ -6,11 +6,12 @@ used.
 
 import argparse
 import gzip
+import io
 import sys
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
 
 from keyspaces_migration.assessment.model import Keyspace
 from keyspaces_migration.errors import MigrationError
@@ -29,10 +30,13 @@ _GZIP = b"\x1f\x8b"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Judge the files that the arguments name, print a page, and return the exit code."""
     asked = _parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal or CI that can't show a sign of the page must not end the run as if statements were wrong.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         schema = _schema(asked.schema_file, asked.keyspace)
         reports = [(name, _judge(name, asked, schema)) for name in asked.files]
-    except (MigrationError, OSError, EOFError) as reason:
+    except (MigrationError, OSError, EOFError, zlib.error) as reason:
         sys.stderr.write(f"{reason}\n")
         return NOT_USABLE
     for name, report in reports:
@@ -67,20 +71,15 @@ def _judge(name: str, asked: argparse.Namespace, schema: Keyspace | None) -> Sta
 
 
 @contextmanager
-def _opened(name: str) -> Iterator[TextIO]:
+def _opened(name: str) -> Iterator[io.TextIOWrapper]:
     """The file as text, unpacked when it is gzip. Bytes that are no UTF-8 are shown as such, and never end the run."""
-    if name == "-":
-        yield sys.stdin
-        return
-    path = Path(name)
-    with path.open("rb") as raw:
-        packed = raw.read(len(_GZIP)) == _GZIP
-    if packed:
-        with gzip.open(path, "rt", encoding="utf-8", errors="backslashreplace") as lines:
-            yield lines
-    else:
-        with path.open(encoding="utf-8", errors="backslashreplace") as lines:
-            yield lines
+    with open(0, "rb", closefd=False) if name == "-" else Path(name).open("rb") as raw, _unpacked(raw) as content:
+        # utf-8-sig: editors of Windows put a mark before the first statement.
+        yield io.TextIOWrapper(content, encoding="utf-8-sig", errors="backslashreplace")
+
+
+def _unpacked(raw: io.BufferedReader) -> io.BufferedReader | gzip.GzipFile:
+    return gzip.open(raw) if raw.peek(len(_GZIP)).startswith(_GZIP) else raw
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ MAX_KEPT_CHARS: Final = 2_000
 MAX_SAMPLES: Final = 50
 MAX_CLIENTS: Final = 20
 MAX_ANALYSES: Final = 20_000
+MAX_ANALYSED_CHARS: Final = 16_000_000
 MAX_KEY_CHARS: Final = 20_000
 _SYSTEM: Final = frozenset(
     """
@@ -37,6 +38,8 @@ class _Analysis:
     tables: tuple[str, ...]
     system: bool
     findings: tuple[Finding, ...]
+    elsewhere: str = ""
+    """The keyspace of all its tables, when that is none that was asked for."""
 
 
 @dataclass(slots=True)
@@ -54,12 +57,14 @@ class _Gathered:
 class Gatherer:
     """Takes what readers hand on, and knows at any time what was found."""
 
-    def __init__(self, *, schema: Keyspace | None, keyspace: str, max_shapes: int = MAX_SHAPES) -> None:
+    def __init__(self, *, schema: Keyspace | None, keyspace: str, only: str = "", max_shapes: int = MAX_SHAPES) -> None:
         self._schema = schema
         self._keyspace = keyspace
+        self._only = only
         self._max_shapes = max_shapes
         self._analyses: dict[tuple[str, str, str], _Analysis] = {}
-        self._shapes: dict[str, _Gathered] = {}
+        self._analysed_chars = 0
+        self._shapes: dict[tuple[str, tuple[str, ...]], _Gathered] = {}
         self._not_understood: dict[str, tuple[str, str, int]] = {}
         self.statements = 0
         self.kinds: Counter[Kind] = Counter()
@@ -68,6 +73,7 @@ class Gatherer:
         self.unreadable_count = 0
         self.skipped: Counter[str] = Counter()
         self.system_statements = 0
+        self.other_keyspaces: Counter[str] = Counter()
         self.protocol_batches: Counter[int] = Counter()
         self.shapes_left_out = 0
 
@@ -92,6 +98,8 @@ class Gatherer:
             self._note_not_understood(record, found)
         elif found.system:
             self.system_statements += record.times
+        elif found.elsewhere:
+            self.other_keyspaces[found.elsewhere] += record.times
         else:
             self.kinds[found.kind] += record.times
             self._count(record, found, found.kind)
@@ -101,10 +109,13 @@ class Gatherer:
         if (known := self._analyses.get(key)) is not None:
             return known
         made = self._analyse(record)
-        if len(self._analyses) >= MAX_ANALYSES:
+        # Dropped all at once, and made again as they come: what comes often is soon there.
+        if len(self._analyses) >= MAX_ANALYSES or self._analysed_chars >= MAX_ANALYSED_CHARS:
             self._analyses.clear()
+            self._analysed_chars = 0
         if len(key[0]) <= MAX_KEY_CHARS:
             self._analyses[key] = made
+            self._analysed_chars += len(key[0]) + len(made.shape)
         return made
 
     def _analyse(self, record: Record) -> _Analysis:
@@ -120,7 +131,13 @@ class Gatherer:
             tables=tuple(str(table) for table in statement.tables),
             system=_is_system(statement),
             findings=judge(statement, schema=self._schema, consistency=record.consistency),
+            elsewhere=self._elsewhere(statement),
         )
+
+    def _elsewhere(self, statement: Statement) -> str:
+        """One of a batch's tables in the keyspace that was asked for is enough to judge it."""
+        keyspaces = {table.keyspace for table in statement.tables}
+        return "" if not self._only or not keyspaces or self._only in keyspaces else min(keyspaces)
 
     def _note_not_understood(self, record: Record, found: _Analysis) -> None:
         self.not_understood_count += max(1, record.times)
@@ -132,7 +149,8 @@ class Gatherer:
             self._not_understood[found.shape] = (text, found.why, max(1, record.times))
 
     def _count(self, record: Record, found: _Analysis, kind: Kind) -> None:
-        gathered = self._shapes.get(found.shape) or self._new_shape(record, found, kind)
+        # The same text in two keyspaces writes to two tables.
+        gathered = self._shapes.get((found.shape, found.tables)) or self._new_shape(record, found, kind)
         gathered.count += record.times
         if record.at_ms is not None:
             gathered.first_ms = record.at_ms if gathered.first_ms is None else min(gathered.first_ms, record.at_ms)
@@ -143,11 +161,12 @@ class Gatherer:
             gathered.findings[finding] = gathered.findings.get(finding, 0) + record.times
 
     def _new_shape(self, record: Record, found: _Analysis, kind: Kind) -> _Gathered:
-        key = found.shape
+        key = (found.shape, found.tables)
         if len(self._shapes) >= self._max_shapes:
             # One for all further shapes of a kind and table: what they are found to be is kept, their text is not.
             self.shapes_left_out += record.times
-            key = f"{kind} … {', '.join(found.tables)} (one of more than {self._max_shapes} shapes)"
+            text = f"{kind} … {', '.join(found.tables)} (one of more than {self._max_shapes} shapes)"
+            key = (text, found.tables)
         if (known := self._shapes.get(key)) is not None:
             return known
         made = _Gathered(kind=kind, example=_shortened(record.text), tables=found.tables)
@@ -158,11 +177,11 @@ class Gatherer:
     def shapes(self) -> tuple[Shape, ...]:
         """All shapes: with findings first, by severity and count."""
         severities = list(Severity)
-        made = [_shape(text, one) for text, one in self._shapes.items()]
+        made = [_shape(text, one) for (text, _), one in self._shapes.items()]
 
-        def order(shape: Shape) -> tuple[int, int, str]:
+        def order(shape: Shape) -> tuple[int, int, str, tuple[str, ...]]:
             rank = len(severities) if shape.severity is None else severities.index(shape.severity)
-            return rank, -shape.count, shape.text
+            return rank, -shape.count, shape.text, shape.tables
 
         return tuple(sorted(made, key=order))
 
@@ -176,7 +195,7 @@ class Gatherer:
 
     @property
     def written(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """All tables that are written to; and those of them of which no write asks for a change."""
+        """All tables that are written to; and those of them of which no write that was understood asks for a change."""
         tables: dict[str, bool] = {}
         for one in self._shapes.values():
             if one.kind not in {Kind.INSERT, Kind.UPDATE, Kind.DELETE, Kind.BATCH, Kind.TRUNCATE}:

@@ -24,12 +24,13 @@ class _Counted:
             yield line
 
 
-def judge_statements(
+def judge_statements(  # noqa: PLR0913 # all by keyword
     lines: Iterable[str],
     *,
     format: Format | None = None,  # noqa: A002 -- the users' word
     schema: Keyspace | None = None,
     keyspace: str = "",
+    only: str = "",
     max_shapes: int = MAX_SHAPES,
 ) -> StatementReport:
     """Find the statements that can't be dual-written, and those that Keyspaces refuses or treats otherwise.
@@ -39,6 +40,7 @@ def judge_statements(
         format: What it is; found by its first lines when not given.
         schema: The source's keyspace, as `assess` reads it. Without it some findings are open ("depends on").
         keyspace: The keyspace of tables that a statement does not qualify; by default the schema's.
+        only: Statements whose tables are all in other keyspaces than this are counted and not judged; empty for all.
         max_shapes: How many shapes are kept; further ones are counted by table and kind.
 
     Raises:
@@ -47,7 +49,7 @@ def judge_statements(
     counted = _Counted(lines)
     found, items = read(counted, format=format)
     default = keyspace or ("" if schema is None else schema.name)
-    gathered = Gatherer(schema=schema, keyspace=default, max_shapes=max_shapes)
+    gathered = Gatherer(schema=schema, keyspace=default, only=only, max_shapes=max_shapes)
     for item in items:
         gathered.take(item)
     written, clean = gathered.written
@@ -66,6 +68,7 @@ def judge_statements(
         unreadable_count=gathered.unreadable_count,
         skipped=dict(gathered.skipped),
         system_statements=gathered.system_statements,
+        other_keyspaces=dict(gathered.other_keyspaces),
         protocol_batches=dict(gathered.protocol_batches),
         shapes_left_out=gathered.shapes_left_out,
         schema_known=schema is not None,

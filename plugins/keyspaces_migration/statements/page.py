@@ -31,17 +31,23 @@ def _lines(report: StatementReport, heading: str) -> Iterator[str]:
 def _summary(report: StatementReport) -> Iterator[str]:
     kinds = ", ".join(f"{kind} {count:,}" for kind, count in sorted(report.kinds.items(), key=lambda one: -one[1]))
     yield (
-        f"Read as {code(report.format.value)}: {report.lines:,} lines, {report.statements:,} statements in "
-        f"{len(report.shapes):,} shapes{f' ({kinds})' if kinds else ''}."
+        f"Read as {code(report.format.value)}: {_count(report.lines, 'line')}, "
+        f"{_count(report.statements, 'statement')} in {_count(len(report.shapes), 'shape')}"
+        f"{f' ({kinds})' if kinds else ''}."
     )
     yield ""
+    if not report.shapes:
+        yield "**No statement was judged**: this says nothing about the applications."
+        yield ""
+        return
     worst = {severity: sum(shape.severity is severity for shape in report.shapes) for severity in Severity}
     counted = ", ".join(f"{number:,} {severity.value}" for severity, number in worst.items() if number)
     yield f"Shapes by their most urgent finding: {counted or 'none has a finding'}."
     yield ""
     if report.tables_written:
         clean = ", ".join(code(name) for name in report.tables_written_clean) or "none"
-        yield f"Tables written to: {len(report.tables_written)}. With no write that must change: {clean}."
+        known = "" if report.all_understood else " (what was not understood may write to them too)"
+        yield f"Tables written to: {len(report.tables_written)}. With no write that must change{known}: {clean}."
         yield ""
     if not report.schema_known:
         yield "The schema was not given: what depends on a column's type or kind is said to depend on it."
@@ -82,7 +88,9 @@ def _shapes(report: StatementReport) -> Iterator[str]:
 
 
 def _shape(shape: Shape) -> Iterator[str]:
-    seen = [f"{shape.count:,} times" if shape.count else "prepared only"]
+    seen = [_count(shape.count, "time") if shape.count else "prepared only"]
+    if hidden := [name for name in shape.tables if name not in shape.text]:
+        seen.append(f"on {', '.join(code(name) for name in hidden)}")
     if shape.first_ms is not None and shape.last_ms is not None:
         seen.append(f"{_time(shape.first_ms)} to {_time(shape.last_ms)}")
     if shape.clients:
@@ -100,6 +108,10 @@ def _finding(one: ShapeFinding, shape: Shape) -> str:
     return f"- **{rule.severity.value}** {code(rule.id)}: {text(hit.found)}{some}{depends}"
 
 
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def _time(at_ms: int) -> str:
     # A log can hold any number; one that is no time of this calendar is shown as it is.
     try:
@@ -113,17 +125,21 @@ def _could_not_look(report: StatementReport) -> Iterator[str]:
     yield from (f"- {line}" for line in _not_judged(report))
     yield ""
     for unknown in report.not_understood[:MAX_TEXTS]:
-        yield from (f"Not understood, {unknown.count:,} times: {text(unknown.why)}.", "")
+        yield from (f"Not understood, {_count(unknown.count, 'time')}: {text(unknown.why)}.", "")
         yield from block(unknown.text[:MAX_EXAMPLE_CHARS], language="text")
     rows = [(str(place.line), code(place.text[:80]), text(place.why)) for place in report.unreadable[:MAX_TEXTS]]
     yield from table(("line", "what stands there", "why it could not be read"), rows)
 
 
 def _not_judged(report: StatementReport) -> Iterator[str]:
-    yield f"Not understood: {report.not_understood_count:,} statements. They may be anything; they are not fine."
-    yield f"Not readable: {report.unreadable_count:,} places of the file."
+    if report.not_understood_count:
+        yield f"Not understood: {_count(report.not_understood_count, 'statement')}. Any of them may have to change."
+    if report.unreadable_count:
+        yield f"Not readable: {_count(report.unreadable_count, 'place')} of the file. Any statement may stand there."
     if report.system_statements:
         yield f"On Cassandra's own tables, as drivers and tools send them: {report.system_statements:,}."
+    for keyspace, number in sorted(report.other_keyspaces.items()):
+        yield f"On tables of another keyspace, {code(keyspace)}: {number:,}."
     for what, number in sorted(report.skipped.items()):
         yield f"Skipped, {text(what)}: {number:,}."
     if report.shapes_left_out:

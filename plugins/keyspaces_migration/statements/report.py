@@ -73,12 +73,14 @@ class StatementReport:
     Attributes:
         kinds: How many statements of each kind there are, system tables apart.
         shapes: With findings first, by severity and count.
-        tables_written_clean: Tables that are written to, all their writes without a finding that asks for a change.
+        tables_written_clean: Tables that are written to, all their writes that were understood without a finding that
+            asks for a change. It says nothing of what was not understood: see `all_understood`.
         tables_written: All tables that are written to.
         not_understood: Texts that are no statement that we can read, up to a number; `not_understood_count` has all.
         unreadable: Places of the file that could not be read, up to a number; `unreadable_count` has all.
         skipped: What was read and is no statement to judge, and how often.
         system_statements: Statements on Cassandra's own tables, which drivers and tools send.
+        other_keyspaces: Statements on other keyspaces than the one that was asked for, by keyspace; not judged.
         protocol_batches: Batches of an audit log, which does not show their kind: size to number.
         shapes_left_out: Statements whose shape was not kept, as there were too many shapes; their findings are in
             shapes that stand for the table and kind.
@@ -99,6 +101,7 @@ class StatementReport:
     unreadable_count: int = 0
     skipped: Mapping[str, int] = field(default_factory=dict)
     system_statements: int = 0
+    other_keyspaces: Mapping[str, int] = field(default_factory=dict)
     protocol_batches: Mapping[int, int] = field(default_factory=dict)
     shapes_left_out: int = 0
     schema_known: bool = False
@@ -109,8 +112,11 @@ class StatementReport:
         return tuple(shape for shape in self.shapes if shape.findings)
 
     @property
+    def all_understood(self) -> bool:
+        """Whether there is nothing that could not be read or understood."""
+        return not (self.not_understood_count or self.unreadable_count)
+
+    @property
     def asks_for_changes(self) -> bool:
         """Whether something must change, or could not be judged: "could not look" is never "nothing there"."""
-        return bool(self.not_understood_count or self.unreadable_count) or any(
-            shape.must_change for shape in self.shapes
-        )
+        return not self.all_understood or any(shape.must_change for shape in self.shapes)

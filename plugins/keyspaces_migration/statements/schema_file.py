@@ -10,6 +10,7 @@ from keyspaces_migration.statements.errors import SchemaFileError
 from keyspaces_migration.statements.model import NotUnderstood, TableName
 from keyspaces_migration.statements.parser import parse
 from keyspaces_migration.statements.readers.cql import read_cql
+from keyspaces_migration.statements.readers.lines import whole_number
 from keyspaces_migration.statements.records import Record
 
 
@@ -17,6 +18,7 @@ from keyspaces_migration.statements.records import Record
 class _Definition:
     types: dict[str, str] = field(default_factory=dict)
     static: set[str] = field(default_factory=set)
+    time_to_live_s: int = 0
     partition: tuple[str, ...] = ()
     clustering: tuple[str, ...] = ()
 
@@ -57,7 +59,8 @@ def _table(text: str, name: TableName) -> Table:
         raise SchemaFileError(
             f"the schema file, table {name}: its primary key is {sorted(key)}, its columns are others"
         )
-    return Table(name=name.name, columns=tuple(_columns(definition)))
+    options = {"default_time_to_live": definition.time_to_live_s}
+    return Table(name=name.name, columns=tuple(_columns(definition)), options=options)
 
 
 def _definition(text: str) -> _Definition:
@@ -73,7 +76,16 @@ def _definition(text: str) -> _Definition:
             _column(cursor, definition)
         if not cursor.accept_symbol(","):
             cursor.expect_symbol(")")
+            definition.time_to_live_s = _default_time_to_live_s(cursor)
             return definition
+
+
+def _default_time_to_live_s(cursor: Cursor) -> int:
+    while cursor.peek().text:
+        if cursor.accept("DEFAULT_TIME_TO_LIVE") and cursor.accept_symbol("="):
+            return whole_number(cursor.peek().text) or 0
+        cursor.take()
+    return 0
 
 
 def _column(cursor: Cursor, definition: _Definition) -> None:

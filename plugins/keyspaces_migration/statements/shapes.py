@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from keyspaces_migration.statements.tokens import Token, TokenKind, significant
+from keyspaces_migration.statements.tokens import Token, TokenKind, significant, tokens
 
 _TIGHT_BEFORE: Final = frozenset({")", "]", "}", ",", ";", ".", ":"})
 _TIGHT_AFTER: Final = frozenset({"(", "[", "{", "."})
@@ -17,10 +17,12 @@ _LISTS: Final = (
     (re.compile(r"(?<![\w\")\]])\[\?(?:, \?)*\]"), "[…]"),
     (re.compile(r"\{\?(?:: \?)?(?:, \?(?:: \?)?)*\}"), "{…}"),
     (re.compile(r"\bIN \((\?|\([?, ]+\))(?:, \1)*\)", re.IGNORECASE), r"IN (…)"),
-    (re.compile(r"\b((?:INSERT|UPDATE|DELETE) [^;]*; )\1+", re.IGNORECASE), r"\1… "),
+    # Bounded: in a batch without semicolons, each statement would be looked through to the batch's end.
+    (re.compile(r"\b((?:INSERT|UPDATE|DELETE) [^;]{0,2000}+; )\1+", re.IGNORECASE), r"\1… "),
 )
 # What makes the quick key wrong: quotes and comments within which a quote or a digit is no value.
 _NOT_QUICK = re.compile(r'["$]|--|//|/\*')
+_KEYED: Final = {TokenKind.STRING: "''", TokenKind.NUMBER: "0", TokenKind.COMMENT: " ", TokenKind.SPACE: " "}
 _HEX: Final = "[0-9a-fA-F]"
 _VALUES = re.compile(
     rf"'[^']*'|(?<![A-Za-z0-9_])(?:{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}(?![A-Za-z0-9_])"
@@ -31,10 +33,10 @@ _VALUES = re.compile(
 def quick_key(text: str) -> str:
     """A key under which a statement's analysis may be kept: what it is equal for, is judged equal.
 
-    Every string becomes one sign and every number another, and nothing else changes.
+    Every string becomes one sign and every number another, and nothing else but white space and comments changes.
     """
     if _NOT_QUICK.search(text):
-        return text
+        return "".join(_KEYED.get(token.kind) or token.text for token in tokens(text))
     return _VALUES.sub(lambda match: "''" if match.group()[0] == "'" else "0", text)
 
 

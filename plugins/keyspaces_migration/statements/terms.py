@@ -78,6 +78,9 @@ def _element(cursor: Cursor) -> None:
     term(cursor)
     if cursor.accept_symbol(":"):
         term(cursor)
+    elif cursor.peek().text.startswith(":"):
+        # `{a :b}`: the sign and the name after it look like a bind marker.
+        cursor.take()
 
 
 def listed(cursor: Cursor, end: str, read: Callable[[Cursor], object]) -> int:
@@ -150,9 +153,11 @@ def _path(cursor: Cursor) -> bool:
         if symbol == ".":
             cursor.name()
             continue
+        cursor.deeper()
         if not cursor.at_symbol("]"):
             term(cursor)
         cursor.expect_symbol("]")
+        cursor.shallower()
     return found
 
 

@@ -44,12 +44,13 @@ _HEX = "[0-9a-fA-F]"
 _UUID = rf"{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}(?![A-Za-z0-9_])"
 # A duration (1h30m) and a blob (0xff) are numbers that go on with letters.
 _NUMBER = rf"{_UUID}|[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?[A-Za-z0-9_µ]*"
+# Possessive (`*+`): a repetition that could give back keeps a place for each character, some 200 bytes of memory each.
 _TOKEN = re.compile(
     rf"""
       (?P<space>\s+)
-    | (?P<comment>--[^\r\n]*|//[^\r\n]*|/\*(?:[^*]|\*(?!/))*\*/)
-    | (?P<string>'(?:[^']|'')*'|\$\$(?:[^$]|\$(?!\$))*\$\$)
-    | (?P<quoted_name>"(?:[^"]|"")*")
+    | (?P<comment>--[^\r\n]*|//[^\r\n]*|/\*(?:[^*]++|\*(?!/))*+\*/)
+    | (?P<string>'(?:[^']++|'')*+'|\$\$(?:[^$]++|\$(?!\$))*+\$\$)
+    | (?P<quoted_name>"(?:[^"]++|"")*+")
     | (?P<unended>/\*.*|'.*|".*|\$\$.*)
     | (?P<number>{_NUMBER})
     | (?P<word>[A-Za-z_][A-Za-z0-9_]*)

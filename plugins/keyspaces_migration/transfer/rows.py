@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from keyspaces_migration.backfill.conversion import ConversionError, column_values, convert
 from keyspaces_migration.transfer.errors import RowRefusedError
 from keyspaces_migration.transfer.mapping import ColumnMapping, MappedColumn
+from keyspaces_migration.wire.conversion import ConversionError, column_values, convert
 
 if TYPE_CHECKING:
     import pyarrow as pa

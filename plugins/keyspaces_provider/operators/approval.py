@@ -3,10 +3,12 @@
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk import Param
+from airflow.sdk import BaseNotifier, Param
 
 from keyspaces_migration.approval import CONFIRMATION, digest_line
+from keyspaces_migration.config import EventKind
 from keyspaces_provider.approvals import gate_ids
+from keyspaces_provider.notifications import tell
 from keyspaces_provider.run import recorded_run
 
 if TYPE_CHECKING:
@@ -43,6 +45,29 @@ class EvidenceApprovalOperator(ApprovalOperator):
         return super().execute(context)
 
 
+class ApprovalNeededNotifier(BaseNotifier):
+    """What Airflow calls when a gate begins to wait: it tells the migration's channels. It raises nothing.
+
+    Args:
+        migration: The migration.
+        subject: What is to be approved.
+    """
+
+    def __init__(self, *, migration: "Migration", subject: str) -> None:
+        super().__init__()
+        self.migration = migration
+        self.subject = subject
+
+    def notify(self, context: "Context") -> None:
+        """Tell."""
+        approvals = self.migration.approvals
+        happened = (
+            f"{self.subject}. Gate {context['ti'].task_id}: one of {', '.join(approvals.approvers)} may answer; "
+            f"{approvals.required} of them must approve, each at a gate of their own."
+        )
+        tell(EventKind.APPROVAL_NEEDED, happened, migration=self.migration, context=context)
+
+
 def approval_gates(migration: "Migration", *, ledger_conn_id: str, subject: str) -> list[EvidenceApprovalOperator]:
     """One gate for each approver that the migration's file requires, side by side; call it inside a DAG.
 
@@ -56,6 +81,7 @@ def approval_gates(migration: "Migration", *, ledger_conn_id: str, subject: str)
             ledger_conn_id=ledger_conn_id,
             assigned_users=people,
             fail_on_reject=True,
+            notifiers=ApprovalNeededNotifier(migration=migration, subject=subject),
             params={
                 CONFIRMATION: Param(
                     default="",

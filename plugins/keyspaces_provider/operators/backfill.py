@@ -12,6 +12,7 @@ from keyspaces_migration.errors import MigrationError
 from keyspaces_migration.lifecycle import Milestone, standing
 from keyspaces_provider.history import snowflake_connection
 from keyspaces_provider.hooks.keyspaces import KeyspacesHook
+from keyspaces_provider.operators.run import ActsInRun
 from keyspaces_provider.run import MigrationRun, recorded_run
 
 if TYPE_CHECKING:
@@ -80,10 +81,11 @@ class PlanBackfillOperator(_BackfillOperator):
         return {**plan.summary(), "report": path}
 
 
-class LoadTableOperator(_BackfillOperator):
+class LoadTableOperator(ActsInRun):
     """Loads one table's splits, claimed by lease; safe to run again after any end, a kill included.
 
     Args:
+        migration_file: Path of the migration file, as the worker sees it: it must be as the run recorded it.
         ledger_conn_id: Airflow connection of the ledger, where the splits are kept.
         table: The table; a worker slot of its own for each.
     """
@@ -101,15 +103,18 @@ class LoadTableOperator(_BackfillOperator):
             Splits, rows read, written, expired and dead.
 
         Raises:
+            ConfigurationChangedError: the migration file has changed since the run began; nothing was done.
             BackfillError: see `keyspaces_migration.backfill.load_splits`; what was loaded stays, and is not repeated.
         """
         from keyspaces_migration.backfill import Loading, Pacing, load_splits
         from keyspaces_migration.ledger.backfills import BackfillLedger
 
-        run = recorded_run(context, ledger_conn_id=self.ledger_conn_id)
-        with _history(run) as history, KeyspacesHook(run.migration.connections.target).session() as session:
+        run = self.unchanged_run(context)
+        hook = KeyspacesHook(run.migration.connections.target)
+        with _history(run) as history, hook.session() as session:
             loading = Loading(
                 history=history,
+                settings=hook.settings(),
                 session=session,
                 ledger=BackfillLedger(run.ledger),
                 migration=run.migration,
@@ -170,10 +175,11 @@ def barrier_us(run: MigrationRun) -> int | None:
     """
     from keyspaces_migration.ledger.flags import FlagLedger
 
-    reached = standing(record.milestone for record in run.ledger.milestones(run.migration.name))
+    with run.ledger.one_state():
+        reached = standing(record.milestone for record in run.ledger.milestones(run.migration.name))
+        recorded = FlagLedger(run.ledger).barrier_us(run.migration.name)
     if Milestone.DUAL_WRITES_STARTED not in reached:
         return None
-    recorded = FlagLedger(run.ledger).barrier_us(run.migration.name)
     if recorded is None:
         raise MigrationError(
             f"Dual writes of {run.migration.name} have begun, and their barrier is not in the ledger: a load stamped "

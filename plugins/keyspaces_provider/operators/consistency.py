@@ -15,6 +15,7 @@ from keyspaces_provider.run import MigrationRun, recorded_run
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from keyspaces_migration.consistency.kinds import Verdict
     from keyspaces_migration.consistency.plan import CheckPlan
     from keyspaces_migration.consistency.results import CheckResult
 
@@ -22,7 +23,15 @@ _SEED_BITS = 32
 
 
 class CheckNotPassedError(MigrationError):
-    """The check is recorded, and its verdict is not PASS; the message says so, and why for each such table."""
+    """The check is recorded, and its verdict is not PASS; the message says so, and why for each such table.
+
+    Attributes:
+        verdict: FAIL or INCONCLUSIVE.
+    """
+
+    def __init__(self, message: str, *, verdict: "Verdict") -> None:
+        super().__init__(message)
+        self.verdict = verdict
 
 
 class CheckNotRecordedError(MigrationError):
@@ -172,7 +181,7 @@ class RequirePassOperator(BaseOperator):
         if newest.verdict is not Verdict.PASS:
             tables = CheckLedger(run.ledger).tables(dag_id=run.dag_id, run_id=run.run_id, attempt=newest.attempt)
             reasons = [table.sentence for table in tables if table.verdict is not Verdict.PASS]
-            raise CheckNotPassedError(" ".join([newest.sentence, *reasons]))
+            raise CheckNotPassedError(" ".join([newest.sentence, *reasons]), verdict=newest.verdict)
         self.log.info("%s", newest.sentence)
         return newest.sentence
 

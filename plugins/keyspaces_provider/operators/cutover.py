@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, BaseSensorOperator
 
-from keyspaces_migration.config import Migration, load_migration
+from keyspaces_migration.config import EventKind, Migration, load_migration
 from keyspaces_migration.errors import MigrationError
 from keyspaces_migration.lifecycle import Milestone
 from keyspaces_provider.approvals import require_approval
 from keyspaces_provider.evidence import Evidence
 from keyspaces_provider.flag import change_flag, flag_writer, require_flag, writers_of
+from keyspaces_provider.notifications import tell
+from keyspaces_provider.operators.run import ActsInRun
 from keyspaces_provider.run import MigrationRun, recorded_run
 
 if TYPE_CHECKING:
@@ -80,28 +82,24 @@ class CutoverEvidenceOperator(BaseOperator):
         return {"digest": run.keep_evidence(evidence)}
 
 
-class RaiseShareOperator(BaseOperator):
+class RaiseShareOperator(ActsInRun):
     """Moves all reads to the target: the approval and readiness are verified in the same call.
 
     Args:
+        migration_file: Path of the migration file, as the worker sees it: it must be as the run recorded it.
         ledger_conn_id: Airflow connection of the ledger.
     """
-
-    ui_color = "#fdebd0"
-
-    def __init__(self, *, ledger_conn_id: str, **kwargs: Any) -> None:  # noqa: ANN401 - BaseOperator's own
-        super().__init__(**kwargs)
-        self.ledger_conn_id = ledger_conn_id
 
     def execute(self, context: "Context") -> dict[str, Any]:
         """Raise the share to 100 %.
 
         Raises:
+            ConfigurationChangedError: the migration file has changed since the run began; nothing was done.
             NotReadyError: a criterion is not met any more.
             ApprovalRefusedError: the answers do not allow it.
             FlagWriteError: the flag was not changed.
         """
-        run = recorded_run(context, ledger_conn_id=self.ledger_conn_id)
+        run = self.unchanged_run(context)
         readiness, state = _look(run)
         _refuse_unready(readiness)
         require_approval(
@@ -189,7 +187,10 @@ class LowerShareOperator(BaseOperator):
         self.log.info("All reads go to the source, flag version %d", state.version)
         recorded = self._record(context, state)
         at_risk = self._at_risk(migration)
-        self.log.info("%s", f"Not known to be lossless: {'; '.join(at_risk)}" if at_risk else "Lossless")
+        lossless = f"Not known to be lossless: {'; '.join(at_risk)}" if at_risk else "Lossless"
+        self.log.info("%s", lossless)
+        happened = f"All reads of {migration.name} go to the source, flag version {state.version}. {lossless}."
+        tell(EventKind.REVERSAL, happened, migration=migration, context=context)
         return {"version": state.version, "recorded": recorded, "lossless": not at_risk, "at_risk": at_risk}
 
     def _record(self, context: "Context", state: "FlagState") -> bool:

@@ -70,7 +70,7 @@ class DestroyOperator(ActsOnStack):
             EvidenceDamagedError: the evidence is not the one that the ledger recorded; nothing was done.
             ProvisionError: the engine refused or failed; the message has what to do.
         """
-        run = recorded_run(context, ledger_conn_id=self.ledger_conn_id)
+        run = self.unchanged_run(context)
         evidence = run.evidence()
         driver = self.driver_of(run)
         approval = self.verified(run, evidence, valid_for=APPROVAL_COUNTS_FOR)

@@ -9,6 +9,7 @@ from keyspaces_migration.lifecycle import Milestone
 from keyspaces_provider.flag import FlagNotReadyError, change_flag, flag_writer, require_flag, writers_of
 from keyspaces_provider.hooks.cassandra import CassandraHook
 from keyspaces_provider.hooks.keyspaces import KeyspacesHook
+from keyspaces_provider.operators.run import ActsInRun
 from keyspaces_provider.run import MigrationRun, recorded_run
 
 if TYPE_CHECKING:
@@ -28,15 +29,14 @@ class _OfARun(BaseOperator):
         self.ledger_conn_id = ledger_conn_id
 
 
-class RecordModeOperator(_OfARun):
+class RecordModeOperator(ActsInRun):
     """Makes the control tables on the source, then tells every writer to record the keys that it touches."""
-
-    ui_color = "#fdebd0"
 
     def execute(self, context: "Context") -> dict[str, Any]:
         """Create what is missing, and put RECORD in force where it is not.
 
         Raises:
+            ConfigurationChangedError: the migration file has changed since the run began; nothing was done.
             FlagNotReadyError: dual writes are on already.
             FlagWriteError: the flag was not changed.
             StoreError: the source can't be reached.
@@ -44,7 +44,7 @@ class RecordModeOperator(_OfARun):
         from keyspaces_migration.dual_write.control_tables import create_control_tables
         from keyspaces_migration.dual_write.flag import FlagState, WriteMode
 
-        run = recorded_run(context, ledger_conn_id=self.ledger_conn_id)
+        run = self.unchanged_run(context)
         with CassandraHook(run.migration.connections.source).session() as session:
             create_control_tables(session, replication=_replication(session, run.migration.source.keyspace))
         writer = flag_writer(run.migration)
@@ -94,15 +94,14 @@ class WritersSensor(BaseSensorOperator):
         return bool(writers) and not missing
 
 
-class DualModeOperator(_OfARun):
+class DualModeOperator(ActsInRun):
     """Fixes the barrier, keeps it in the ledger, and switches dual writes on with it; the source leads."""
-
-    ui_color = "#fdebd0"
 
     def execute(self, context: "Context") -> dict[str, Any]:
         """Fix the barrier and put DUAL_SOURCE_LEADS in force.
 
         Raises:
+            ConfigurationChangedError: the migration file has changed since the run began; nothing was done.
             BarrierRefusedError: a writer is missing, or clocks are too far apart.
             FlagWriteError: the flag was not changed.
         """
@@ -111,7 +110,7 @@ class DualModeOperator(_OfARun):
         from keyspaces_migration.dual_write.registry import list_writers
         from keyspaces_migration.ledger.flags import FlagLedger
 
-        run = recorded_run(context, ledger_conn_id=self.ledger_conn_id)
+        run = self.unchanged_run(context)
         writer = flag_writer(run.migration)
         recording = require_flag(writer)
         with CassandraHook(run.migration.connections.source).session() as session:
@@ -126,10 +125,11 @@ class DualModeOperator(_OfARun):
         return {"barrier_us": str(barrier_us), "version": dual.version}
 
 
-class RecopyOperator(_OfARun):
+class RecopyOperator(ActsInRun):
     """Brings the keys of one table that were touched in RECORD to the target. Run again, it does the same again.
 
     Args:
+        migration_file: Path of the migration file, as the worker sees it: it must be as the run recorded it.
         ledger_conn_id: Airflow connection of the ledger.
         table: The table.
     """
@@ -142,6 +142,7 @@ class RecopyOperator(_OfARun):
         """Recopy.
 
         Raises:
+            ConfigurationChangedError: the migration file has changed since the run began; nothing was done.
             RecopyRefusedError: the barrier is too old.
             FlagNotReadyError: the flag has no barrier.
         """
@@ -152,7 +153,7 @@ class RecopyOperator(_OfARun):
         from keyspaces_migration.dual_write.shape import TableShape
         from keyspaces_migration.dual_write.store import Store, StoreName, Stores
 
-        run = recorded_run(context, ledger_conn_id=self.ledger_conn_id)
+        run = self.unchanged_run(context)
         migration, barrier_us = run.migration, _barrier_in_force(run)
         with (
             CassandraHook(migration.connections.source).session() as source,

@@ -114,7 +114,7 @@ class ApplyOperator(ActsOnStack):
         """
         from keyspaces_migration.provisioning import error_of
 
-        run = recorded_run(context, ledger_conn_id=self.ledger_conn_id)
+        run = self.unchanged_run(context)
         evidence = run.evidence()
         if not evidence.facts["changes"]:
             self.log.info("The preview of this run found nothing to change: nothing is done.")

@@ -1,4 +1,4 @@
-"""The first task of every run."""
+"""The first task of every run, and what every task shares that acts."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,6 +9,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from keyspaces_migration.config import load_migration
 from keyspaces_migration.lifecycle import OutOfOrderError, Stage
+from keyspaces_provider.run import MigrationRun, acting_run
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -82,3 +83,29 @@ class RecordRunOperator(BaseOperator):
             recorded.recorded_at.isoformat(timespec="seconds"),
         )
         return {"migration": recorded.migration, "digest": recorded.digest}
+
+
+class ActsInRun(BaseOperator):
+    """What every operator shares that writes to a store or changes the flag.
+
+    Args:
+        migration_file: Path of the migration file, as the worker sees it: it must be as the run recorded it.
+        ledger_conn_id: Airflow connection of the ledger.
+    """
+
+    ui_color = "#fdebd0"
+
+    def __init__(self, *, migration_file: str, ledger_conn_id: str, **kwargs: Any) -> None:  # noqa: ANN401 - BaseOperator's own
+        super().__init__(**kwargs)
+        self.migration_file = migration_file
+        self.ledger_conn_id = ledger_conn_id
+
+    def unchanged_run(self, context: "Context") -> MigrationRun:
+        """The run, if the migration file is as it was when the run began: what every such task does first.
+
+        Raises:
+            ConfigurationChangedError: the file has changed; nothing was done.
+            MigrationFileError: the file is not valid any more; nothing was done.
+            LedgerError: the ledger can't be read, or holds no record of the run; nothing was done.
+        """
+        return acting_run(context, ledger_conn_id=self.ledger_conn_id, migration_file=self.migration_file)

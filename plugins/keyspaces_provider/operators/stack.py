@@ -2,15 +2,13 @@
 
 import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from keyspaces_migration.config import load_migration
 from keyspaces_provider.approvals import require_approval
 from keyspaces_provider.evidence import Evidence
-from keyspaces_provider.run import MigrationRun, recorded_run
+from keyspaces_provider.run import MigrationRun, acting_run, recorded_run
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -67,17 +65,17 @@ class ActsOnStack(DrivesStack):
         super().__init__(ledger_conn_id=ledger_conn_id, **kwargs)
         self.migration_file = migration_file
 
+    def unchanged_run(self, context: "Context") -> MigrationRun:
+        """The run, if the migration file is as it was when the run began: see `acting_run`."""
+        return acting_run(context, ledger_conn_id=self.ledger_conn_id, migration_file=self.migration_file)
+
     def verified(self, run: MigrationRun, evidence: Evidence, *, valid_for: timedelta) -> "VerifiedApproval":
         """The approval of `evidence`, verified in Airflow's own record: to be called by what acts, in the same call.
 
         Raises:
-            MigrationFileError: the file is not valid any more; nothing was done.
-            ConfigurationChangedError: the file has changed since the run began; nothing was done.
             ApprovalRefusedError: the answers at the gates do not allow it; nothing was done.
             ApprovalUnreadableError: Airflow's record could not be read; nothing was done.
         """
-        digest = load_migration(Path(self.migration_file)).digest
-        run.ledger.require_unchanged(dag_id=run.dag_id, run_id=run.run_id, digest=digest)
         approval = require_approval(run, task_id=self.task_id, evidence_digest=evidence.digest, valid_for=valid_for)
         self.log.info("Approved by %s at %s", ", ".join(approval.approved_by), approval.approved_at.isoformat())
         return approval

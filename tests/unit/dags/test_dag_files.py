@@ -25,6 +25,7 @@ STAGES = {
     "provision",
     "rollback",
     "start_dual_writes",
+    "watch",
 }
 
 
@@ -49,8 +50,29 @@ def test_every_dag_keeps_the_conventions(dags_folder: Path, stage: str) -> None:
     assert dag.doc_md
     assert dag.description
     first = next(task for task in dag.tasks if not task.upstream_task_ids)
-    assert first.task_id == "record_run"
+    # A service acts on nothing, and every ten minutes: it records no run.
+    assert first.task_id == ("watch" if stage == "watch" else "record_run")
     assert first.retries == 0
+    assert all(task.has_on_failure_callback for task in dag.tasks)
+
+
+def test_every_dag_has_the_access_that_the_file_says(dags_folder: Path, second_migration: Path) -> None:
+    section = "access:\n  roles: {Ops: [READ, TRIGGER], Leads: [APPROVE], Auditors: [READ]}\n"
+    second_migration.write_text(second_migration.read_text() + section)
+    bag = load(dags_folder)
+    assert bag.import_errors == {}
+    for stage in STAGES:
+        assert bag.dags[f"flights.{stage}"].access_control is None
+        assert bag.dags[f"trains.{stage}"].access_control == {
+            "Ops": {"DAGs": {"can_read", "can_edit"}, "DAG Runs": {"can_read", "can_create"}},
+            "Leads": {"DAGs": {"can_read", "can_edit"}, "DAG Runs": {"can_read"}},
+            "Auditors": {"DAGs": {"can_read"}, "DAG Runs": {"can_read"}},
+        }
+
+
+def test_an_access_section_without_roles_takes_back_what_was_given(dags_folder: Path, second_migration: Path) -> None:
+    second_migration.write_text(second_migration.read_text() + "access: {}\n")
+    assert load(dags_folder).dags["trains.assess"].access_control == {}
 
 
 def test_a_dag_started_by_hand_can_be_triggered_without_unpausing_it_first(dags_folder: Path) -> None:

@@ -7,11 +7,12 @@ from keyspaces_migration.config import Migration
 from keyspaces_migration.ledger import RunConfiguration, open_ledger
 from keyspaces_migration.lifecycle import Stage
 from keyspaces_provider.run import MigrationRun
+from tests.keyring import KEYRING
 
 
 def a_recorded_run(migration: Migration, *, ledger: Path, stage: Stage = Stage.PROVISION) -> MigrationRun:
     """The run `run-1` of a stage, recorded."""
-    opened, dag_id = open_ledger(f"sqlite:///{ledger}"), f"{migration.name}.{stage.value}"
+    opened, dag_id = open_ledger(f"sqlite:///{ledger}", keyring=KEYRING), f"{migration.name}.{stage.value}"
     opened.record_run(
         RunConfiguration(
             migration=migration.name,

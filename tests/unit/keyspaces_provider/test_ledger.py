@@ -6,9 +6,13 @@ from typing import Any
 
 import pytest
 from airflow.sdk import Connection
+from airflow.sdk._shared.secrets_masker import redact
+from sqlalchemy import make_url
 
-from keyspaces_migration.ledger import LedgerAddressError
-from keyspaces_provider.ledger import ledger_from_connection, ledger_url
+from keyspaces_migration.ledger import KeyringError, LedgerAddressError
+from keyspaces_provider.ledger import ledger_from_connection, ledger_keyring, ledger_url
+from tests.keyring import VARIABLE, other_keyring
+from tests.postgresql import Postgresql
 
 PASSWORD = "p@ss/w%rd"
 LOCAL = "LocalExecutor"
@@ -121,6 +125,55 @@ def test_airflow_configured_for_more_machines_makes_no_file(tmp_path: Path, monk
     with pytest.raises(LedgerAddressError, match="CeleryExecutor"):
         ledger_from_connection("flights_ledger")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_ledger_on_a_real_postgresql_is_reached_through_a_connection(
+    postgresql: Postgresql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = make_url(postgresql.new_database()).database
+    fields = {"conn_type": "postgres", "host": str(postgresql.socket), "login": "postgres", "schema": database}
+    monkeypatch.setenv("AIRFLOW_CONN_FLIGHTS_LEDGER", json.dumps(fields))
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "CeleryExecutor")
+    ledger = ledger_from_connection("flights_ledger")
+    assert ledger.milestones("flights") == ()
+    assert not ledger.database.address.is_sqlite
+
+
+def test_the_ledger_has_the_keys_of_the_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_FLIGHTS_LEDGER", f"sqlite://{tmp_path}/ledger.db")
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "LocalExecutor")
+    monkeypatch.setenv(VARIABLE, other_keyring("mine").to_json())
+    assert ledger_from_connection("flights_ledger").chains.seals.current_key == "mine"
+
+
+def test_without_the_variable_nothing_is_opened_and_the_message_says_how_to_make_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_FLIGHTS_LEDGER", f"sqlite://{tmp_path}/ledger.db")
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "LocalExecutor")
+    monkeypatch.delenv(VARIABLE)
+    with pytest.raises(KeyringError, match=r"no variable keyspaces_ledger_secret_keys.*ledger new-key"):
+        ledger_from_connection("flights_ledger")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("held", ["", "hunter2hunter2", '{"current": "a", "keys": {"a": "aHVudGVyMg=="}}'])
+def test_a_variable_with_no_strong_key_is_refused_without_its_secrets(
+    monkeypatch: pytest.MonkeyPatch, held: str
+) -> None:
+    monkeypatch.setenv(VARIABLE, held)
+    with pytest.raises(KeyringError, match="new-key") as refused:
+        ledger_keyring()
+    assert "hunter2" not in str(refused.value)
+    assert "aHVudGVyMg" not in str(refused.value)
+
+
+def test_the_keys_are_masked_in_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    keyring = other_keyring("masked")
+    monkeypatch.setenv(VARIABLE, keyring.to_json())
+    encoded = keyring.encoded_keys()["masked"]
+    ledger_keyring()
+    assert encoded not in redact(f"the key is {encoded}, the secret {keyring.to_json()}")
 
 
 def test_importing_the_adapter_brings_no_database_library() -> None:

@@ -59,6 +59,23 @@ def test_a_file_that_is_cut_short_is_no_shorter_file(tmp_path: Path) -> None:
             list(found.lines)
 
 
+def test_a_damaged_file_is_refused_and_not_half_read(tmp_path: Path) -> None:
+    file = tmp_path / "damaged.gz"
+    file.write_bytes(gzip.compress(TEXT.encode())[:10] + b"\xff" * 60)
+    with statement_lines(str(file), format_name="", conn_id="aws") as found:
+        assert found is not None
+        with pytest.raises(StatementsNotReadError, match=r"damaged\.gz"):
+            list(found.lines)
+
+
+def test_a_mark_before_the_first_statement_is_no_part_of_it(tmp_path: Path) -> None:
+    file = tmp_path / "windows.cql"
+    file.write_bytes(b"\xef\xbb\xbfSELECT 1;\n")
+    with statement_lines(str(file), format_name="", conn_id="aws") as found:
+        assert found is not None
+        assert list(found.lines) == ["SELECT 1;\n"]
+
+
 def test_a_format_that_is_none_is_refused_with_those_that_are() -> None:
     refused = pytest.raises(StatementsNotReadError, match=r"'sql'.*Allowed: cql, full-query-log")
     with refused, statement_lines("x", format_name="sql", conn_id="aws"):

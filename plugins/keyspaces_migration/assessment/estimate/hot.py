@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 from keyspaces_migration.assessment.estimate.looked import Looked
 from keyspaces_migration.assessment.history_partitions import SECONDS_A_DAY
+from keyspaces_migration.assessment.model import ColumnKind
 from keyspaces_migration.capacity.distribution import SizeDistribution
 from keyspaces_migration.capacity.partitions import PartitionLoad
 
@@ -18,11 +20,14 @@ def partition_loads(looked: Looked, sizes: SizeDistribution, *, table_rows: floa
     widest = looked.history.widest if looked.history else None
     written = {each.key: each.count / SECONDS_A_DAY for each in widest.by_last_day} if widest else {}
     rows = {each.key: each.count for each in widest.by_rows} if widest else {}
+    # Without clustering columns each partition has one row; else only the largest were counted.
+    one_row_each = not looked.table.of_kind(ColumnKind.CLUSTERING)
     for key in dict.fromkeys([*rows, *written]):
         count = rows.get(key, 1)
-        yield _load(
+        load = _load(
             looked, ", ".join(key), count, math.ceil(count * sizes.mean_bytes.value), table_rows, written.get(key)
         )
+        yield replace(load, is_counted=key in rows or one_row_each)
     if not rows and looked.sample:
         for each in looked.sample.partitions[:20]:
             if each.rows:

@@ -121,7 +121,9 @@ def _work(looked: Looked, served: Served) -> TableWork | None:
         return None
     units_a_row = _at_most(sample.sizes.write_units)
     static_units = math.ceil(sample.static_bytes_a_partition / WRITE_UNIT_BYTES)
-    largest = max((each.count for each in history.widest.by_rows), default=1)
+    # Where the history's partitions were not counted, the largest that the sample met is the least that it can be.
+    met = (each.rows for each in sample.partitions)
+    largest = max((each.count for each in history.widest.by_rows), default=max(met, default=1))
     return TableWork(
         rows=rows,
         write_units_per_row=units_a_row,

@@ -27,7 +27,7 @@ def _replication(source: Source) -> Iterator[Hit]:
     found = dict(source.keyspace.replication)
     strategy = found.pop("class", "").rpartition(".")[2]
     if strategy:
-        yield Hit(found=f"{strategy}, {', '.join(f'{name}: {value}' for name, value in sorted(found.items()))}")
+        yield Hit(found=", ".join([strategy, *(f"{name}: {value}" for name, value in sorted(found.items()))]))
 
 
 def _several_data_centers(source: Source) -> Iterator[Hit]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from keyspaces_migration.statements.readers.lines import Text, numbered
+from keyspaces_migration.statements.readers.lines import Text, numbered, whole_number
 from keyspaces_migration.statements.records import Item, ProtocolBatch, Record, Skipped, Unreadable
 
 ENTRY = re.compile(
@@ -19,7 +19,7 @@ ENTRY = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _BEGINS = re.compile(r"(?:.{0,300}\W)?user:[^|]*\|host:")
-_BATCH = re.compile(r"BatchId:\[[^\]]*\] - BATCH of \[(\d+)\] statements")
+_BATCH = re.compile(r"BatchId:\[[^\]]*\] - BATCH of \[([0-9]{1,9})\] statements")
 _LOG_LINE = re.compile(r"(?:[A-Z]+ +\[|\d{4}-\d\d-\d\d[ T]\d\d:\d\d|\[?[A-Z]{4,5}\]? )")
 _JUDGED: Final = frozenset({"QUERY", "DML", "DDL", "DCL", "PREPARE"})
 VIEWER: Final = "LogMessage: "
@@ -64,7 +64,7 @@ def _item(entry: Text) -> Item:
     return Record(
         text=operation,
         times=0 if category == "PREPARE" else 1,
-        at_ms=int(match["at"]),
+        at_ms=whole_number(match["at"]),
         user=match["user"],
         client=match["source"].lstrip("/"),
         keyspace=match["ks"] or "",

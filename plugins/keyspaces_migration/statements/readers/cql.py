@@ -6,8 +6,10 @@ from typing import Final
 
 from keyspaces_migration.statements.readers.lines import Text, numbered
 from keyspaces_migration.statements.records import Item, Record, Unreadable
+from keyspaces_migration.statements.tokens import Token, TokenKind, significant
 
 _ENDS: Final = {"'": "'", '"': '"', "$$": "$$", "/*": "*/"}
+_LONGEST_USE: Final = 1_000
 _OPENING = re.compile(r"'|\"|\$\$|/\*|--|//|;|[A-Za-z_][A-Za-z0-9_]*|[^\s]")
 
 
@@ -55,7 +57,17 @@ class _Splitter:
 
 
 def read_cql(lines: Iterable[str]) -> Iterator[Item]:
-    """The statements of a file, one at a time; the last needs no semicolon."""
+    """The statements of a file, one at a time, each in the keyspace of the last USE; the last needs no semicolon."""
+    keyspace = ""
+    for text in _texts(lines):
+        if text.too_long:
+            yield Unreadable(line=text.line, text=str(text)[:200], why="a statement too long to be one")
+        elif stripped := str(text).strip().removesuffix(";").strip():
+            keyspace = _used(stripped) or keyspace
+            yield Record(text=stripped, keyspace=keyspace)
+
+
+def _texts(lines: Iterable[str]) -> Iterator[Text]:
     splitter, text = _Splitter(), Text()
     for number, line in numbered(lines):
         for piece, ends in splitter.cut(line):
@@ -63,14 +75,19 @@ def read_cql(lines: Iterable[str]) -> Iterator[Item]:
                 text.line = number
             text.add(piece if ends else f"{piece}\n")
             if ends:
-                yield from _statement(text)
+                yield text
                 text = Text(line=number)
     if splitter.begun:
-        yield from _statement(text)
+        yield text
 
 
-def _statement(text: Text) -> Iterator[Item]:
-    if text.too_long:
-        yield Unreadable(line=text.line, text=str(text)[:200], why="a statement too long to be one")
-    elif stripped := str(text).strip().removesuffix(";").strip():
-        yield Record(text=stripped)
+def _used(text: str) -> str:
+    """The keyspace that a USE names; empty for any other statement."""
+    if len(text) > _LONGEST_USE:
+        return ""
+    match significant(text):
+        case [Token(kind=TokenKind.WORD) as use, Token(kind=TokenKind.WORD) as name] if use.word == "USE":
+            return name.text.lower()
+        case [Token(kind=TokenKind.WORD) as use, Token(kind=TokenKind.QUOTED_NAME) as name] if use.word == "USE":
+            return name.text[1:-1].replace('""', '"')
+    return ""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from keyspaces_migration.statements.readers.lines import Text, numbered
+from keyspaces_migration.statements.readers.lines import Text, numbered, whole_number
 from keyspaces_migration.statements.records import Item, Record, Unreadable
 
 TYPE = re.compile(r"Type: (single-query|batch)\s*$")
@@ -59,8 +59,7 @@ def _take(entry: _Entry, number: int, line: str) -> bool:
     elif entry.in_query:
         entry.queries[-1].add(f"\n{line}")
     elif line.startswith(_START):
-        value = line[len(_START) :].strip()
-        entry.at_ms = int(value) if value.isdigit() else None
+        entry.at_ms = whole_number(line[len(_START) :].strip())
     elif line.startswith(_BATCH):
         entry.kind = line[len(_BATCH) :].strip()
     else:

@@ -10,8 +10,10 @@ from keyspaces_migration.statements.records import Item, Record, Unreadable
 
 TEXTS: Final = ("query", "statement", "cql")
 _TIMES: Final = ("timestamp", "time", "at", "@timestamp")
+_MOST: Final = 10**15
 _SECONDS_BELOW: Final = 10**11
 """A number of milliseconds below this would be before 1973: it is seconds."""
+_NO_TIME_ABOVE_MS: Final = 10**18
 
 
 def read_json_lines(lines: Iterable[str]) -> Iterator[Item]:
@@ -28,14 +30,17 @@ def read_json_lines(lines: Iterable[str]) -> Iterator[Item]:
         if not isinstance(text, str) or not text.strip():
             yield Unreadable(line=number, text=line[:200], why=f"no object with one of {', '.join(TEXTS)}")
             continue
-        yield _record(text, found)
+        times = found.get("count", 1)
+        if not isinstance(times, int) or isinstance(times, bool) or not 0 <= times <= _MOST:
+            yield Unreadable(line=number, text=line[:200], why="its count is no whole number from 0 up")
+            continue
+        yield _record(text, times, found)
 
 
-def _record(text: str, found: Mapping[str, object]) -> Record:
-    times = found.get("count", 1)
+def _record(text: str, times: int, found: Mapping[str, object]) -> Record:
     return Record(
         text=text,
-        times=times if isinstance(times, int) and times >= 0 else 1,
+        times=times,
         at_ms=_milliseconds(_first(found, _TIMES)),
         user=_text(found, "user", "username"),
         client=_text(found, "client", "source", "host", "address"),
@@ -57,6 +62,9 @@ def _milliseconds(value: object) -> int | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
+        # JSON as Python reads it has NaN and Infinity, which compare false or are no time.
+        if not 0 <= value < _NO_TIME_ABOVE_MS:
+            return None
         return int(value * 1000 if value < _SECONDS_BELOW else value)
     if not isinstance(value, str):
         return None

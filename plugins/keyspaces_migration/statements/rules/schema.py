@@ -60,7 +60,8 @@ def _names(sight: Sight) -> Iterator[Hit]:
         if len(name) > MAX_NAME or name.startswith("_"):
             yield Hit(found=f"the name {name}")
     for word in schema.words:
-        if len(word.strip('"')) > MAX_NAME and not word.startswith(("'", "$")):
+        # What begins with a quote or digit is a value.
+        if len(word.strip('"')) > MAX_NAME and word[0] not in "'$0123456789":
             yield Hit(found=f"the name {word.lower()}")
 
 

@@ -6,16 +6,17 @@ import datetime as dt
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from keyspaces_migration.backfill.deadline import check_deadline
+from keyspaces_migration.backfill.encoding import EXPIRED_S, NEVER_MS, remaining_ttl_s
 from keyspaces_migration.backfill.errors import DeadlineError, PlanRefusedError, RefusalReason
 from keyspaces_migration.backfill.history import History
 from keyspaces_migration.backfill.names import address_of, column_of, snapshot_address
 from keyspaces_migration.backfill.plan import make_splits, plan_backfill
-from keyspaces_migration.backfill.rows import remaining_ttl_s
 from keyspaces_migration.backfill.snapshot import BUCKETS
 from keyspaces_migration.backfill.statements import FOR_EVER, Target, delete_text
 from keyspaces_migration.config import Migration, load_migration
@@ -50,14 +51,19 @@ def test_a_load_stamped_with_the_barrier_stops_four_hours_before_its_stamps_are_
 
 
 @pytest.mark.parametrize(
-    ("left_ms", "expected"), [(1_999, 1), (1_000, 1), (999, None), (0, None), (-1, None), (86_400_000, 86_400)]
+    ("left_ms", "expected"),
+    [(1_999, 1), (1_000, 1), (999, EXPIRED_S), (0, EXPIRED_S), (-1, EXPIRED_S), (86_400_000, 86_400)],
 )
-def test_the_remaining_life_is_rounded_down_and_over_at_zero(left_ms: int, expected: int | None) -> None:
-    assert remaining_ttl_s(NOW_US // 1000 + left_ms, now=NOW) == expected
+def test_the_remaining_life_is_rounded_down_and_over_at_zero(left_ms: int, expected: int) -> None:
+    assert remaining_ttl_s(np.array([NOW_US // 1000 + left_ms]), now=NOW).tolist() == [expected]
 
 
 def test_a_row_without_expiry_lives_for_ever() -> None:
-    assert remaining_ttl_s(None, now=NOW) == FOR_EVER == 0
+    assert remaining_ttl_s(np.array([NEVER_MS]), now=NOW).tolist() == [FOR_EVER] == [0]
+
+
+def test_a_life_beyond_what_an_int_holds_is_left_to_the_target_to_refuse() -> None:
+    assert remaining_ttl_s(np.array([NEVER_MS - 1]), now=NOW).tolist() == [2**31 - 1]
 
 
 def test_names_are_read_as_snowflake_reads_them() -> None:

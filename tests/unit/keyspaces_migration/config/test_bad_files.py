@@ -32,6 +32,8 @@ NULLABLE = {
     "vpc",
     "auto_scaling",
     "comment",
+    "access",
+    "runbooks",
 }
 OPTIONAL = NULLABLE | {
     "description",
@@ -69,10 +71,20 @@ OPTIONAL = NULLABLE | {
     "alarms",
     "topic_arns",
     "target_utilization_percent",
+    "roles",
+    "notifications",
+    "channels",
+    "arguments",
+    "events",
+    "least_severity",
+    "repeat_after",
+    "check_grace",
 }
 FREE_TEXT = {"description", "comment", "zip_version"}
 # Maps whose keys are the file's own names, so that another key is no unknown key but another name.
-NAMED = {"tables", "tags", "environment_variables"}
+NAMED = {"tables", "tags", "environment_variables", "channels", "arguments", "roles"}
+# Whatever JSON can say is allowed there: the notifier's class judges it.
+ANYTHING = {"arguments"}
 
 
 def at(content: Any, location: Location) -> Any:
@@ -138,7 +150,7 @@ def wrong_kinds(value: Any) -> list[tuple[str, Any]]:
 
 def changed_values() -> Iterator[Change]:
     for location, value in places(GOOD):
-        if not location:
+        if not location or (location[-2:-1] and location[-2] in ANYTHING):
             continue
         is_free_text = location[-1] in FREE_TEXT or location[-2:-1] in {("tags",), ("environment_variables",)}
         may_be_empty = is_free_text and location[-1] not in {"comment", "zip_version"}

@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from keyspaces_migration.ledger import RunNotRecordedError
+from keyspaces_migration.ledger.alerts import AlertLedger, RoughLoad
 from keyspaces_migration.ledger.backfill_records import BackfillTable, DeadLetter, LoadMode, PlannedSplit, SplitCounts
 from keyspaces_migration.ledger.backfills import BackfillLedger
 from keyspaces_migration.ledger.errors import LeaseLostError
@@ -172,3 +173,28 @@ def test_a_table_is_loaded_before_once_another_run_began_to(backfills: BackfillL
     assert not backfills.is_loaded_before("flights", "weather", run_id="one")
     assert not backfills.is_loaded_before("flights", "planes", run_id="two")
     assert not backfills.is_loaded_before("other", "weather", run_id="two")
+
+
+def test_the_newest_load_under_a_barrier_is_summed_with_its_times_and_letters(
+    ledger: Ledger, backfills: BackfillLedger
+) -> None:
+    alerts = AlertLedger(ledger)
+    backfills.record_table(table(barrier_us=17), SPLITS)
+    backfills.record_table(table("planes", barrier_us=17, rows=5), ())
+    assert alerts.load_under(17, migration="flights") == RoughLoad(
+        planned_rows=25, done_rows=0, began_at=None, last_finished_at=None
+    )
+    letter = DeadLetter(key_json="{}", reason="too large", row_json="{}")
+    backfills.finish(claim(backfills, "a"), COUNTS, dead_letters=[letter, letter], now=NOW + MINUTE)
+    assert alerts.load_under(17, migration="flights") == RoughLoad(
+        planned_rows=25, done_rows=10, began_at=NOW, last_finished_at=NOW + MINUTE
+    )
+    assert alerts.load_under(18, migration="flights") is None
+    assert alerts.load_under(17, migration="trains") is None
+    assert alerts.letters_since(NOW + MINUTE, migration="flights") == 2
+    assert alerts.letters_since(NOW + 2 * MINUTE, migration="flights") == 0
+    assert alerts.letters_since(NOW, migration="trains") == 0
+    backfills.record_table(table(run_id="two", barrier_us=17, rows=7), ())
+    newest = alerts.load_under(17, migration="flights")
+    assert newest is not None
+    assert newest.planned_rows == 7

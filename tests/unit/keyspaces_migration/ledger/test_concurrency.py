@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from keyspaces_migration.ledger import Ledger, open_ledger
 from keyspaces_migration.ledger.schema import metadata, run_configurations
 from keyspaces_migration.lifecycle import Milestone
+from tests.keyring import KEYRING
 
 DAG_ID = "flights.assess"
 Writer = subprocess.Popen[str]
@@ -105,7 +106,7 @@ def test_of_configurations_recorded_at_once_for_one_run_one_wins_and_the_others_
 
 def test_processes_that_create_the_same_ledger_at_once_all_succeed(empty_url: str, start: Start) -> None:
     assert said(start("upgrade", empty_url, writers=6)) == ["upgraded"] * 6
-    with Ledger(empty_url).database.reading() as connection:
+    with Ledger(empty_url, keyring=KEYRING).database.reading() as connection:
         assert set(metadata.tables) <= set(sa.inspect(connection).get_table_names())
 
 
@@ -125,7 +126,7 @@ def test_a_writer_killed_before_its_commit_leaves_neither_a_half_record_nor_a_lo
 
 
 def test_what_a_writer_was_told_is_recorded_survives_its_sudden_death(empty_url: str, start: Start) -> None:
-    ledger = open_ledger(empty_url)
+    ledger = open_ledger(empty_url, keyring=KEYRING)
     writers = start("write_without_end", empty_url, writers=2)
     acknowledged = [line_of(writer) for _ in range(40) for writer in writers]
     for writer in writers:

@@ -16,9 +16,11 @@ from keyspaces_migration.ledger import (
     Ledger,
     LedgerAddressError,
     LedgerSchemaError,
+    LedgerSignatureError,
     LedgerUnreachableError,
     open_ledger,
 )
+from keyspaces_migration.ledger.audit import sign_first
 from keyspaces_migration.ledger.database import create_sqlite_file
 from keyspaces_migration.ledger.errors import LedgerDamagedError
 from keyspaces_migration.ledger.migrate import downgrade, known_revisions, upgrade
@@ -26,6 +28,7 @@ from keyspaces_migration.ledger.records import ReportKind
 from keyspaces_migration.ledger.revision import current_revision
 from keyspaces_migration.ledger.schema import HEAD, VERSION_TABLE, metadata
 from keyspaces_migration.lifecycle import Milestone, Stage
+from tests.keyring import KEYRING
 
 
 def make_empty(ledger: Ledger) -> None:
@@ -54,7 +57,7 @@ def test_the_migrated_schema_is_the_one_that_the_code_describes(ledger: Ledger) 
 
 def test_constraints_have_the_names_that_the_code_gives_them(ledger: Ledger, tmp_path: Path) -> None:
     """Alembic compares no CHECK constraints: those of both schemas are read back from a database and compared."""
-    described = Ledger(f"sqlite:///{tmp_path}/described.db")
+    described = Ledger(f"sqlite:///{tmp_path}/described.db", keyring=KEYRING)
     create_sqlite_file(described.database.address.file)
     with described.database.writing() as connection:
         metadata.create_all(connection)
@@ -128,7 +131,7 @@ def test_up_down_and_up_again_leaves_a_working_ledger(ledger: Ledger) -> None:
     assert ledger.milestones("flights") == ()
 
 
-@pytest.mark.parametrize("revision", ["r0001", "r0003_backfill", "r0005_flag"])
+@pytest.mark.parametrize("revision", ["r0001", "r0003_backfill", "r0005_flag", "r0006_provisioning"])
 def test_what_is_recorded_lives_through_an_upgrade_and_back(ledger: Ledger, revision: str) -> None:
     (known,) = [name for name in known_revisions() if name.startswith(revision)]
     downgrade(ledger.database, revision=known)
@@ -138,6 +141,10 @@ def test_what_is_recorded_lives_through_an_upgrade_and_back(ledger: Ledger, revi
         connection.execute(insert("milestones", reached))
         connection.execute(insert("reports", {"dag_id": "d", "run_id": "r"} | REPORT | {"kind": "assessment"}))
     upgrade(ledger.database)
+    with pytest.raises(LedgerSignatureError, match=r"record with id 1 of migration m.*not signed.*\.ledger sign"):
+        ledger.milestones("m")
+    with ledger.database.writing() as connection:
+        assert sign_first(connection, ledger.chains) == 3
     assert [each.milestone for each in ledger.milestones("m")] == [Milestone.ASSESSED]
     assert [each.kind for each in ledger.reports("m")] == [ReportKind.ASSESSMENT]
     downgrade(ledger.database, revision=known)
@@ -149,7 +156,7 @@ def test_what_is_recorded_lives_through_an_upgrade_and_back(ledger: Ledger, revi
 
 
 def test_a_schema_change_that_leaves_a_row_without_its_run_is_taken_back(tmp_path: Path) -> None:
-    ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.db")
+    ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.db", keyring=KEYRING)
     with (
         pytest.raises(LedgerDamagedError, match="1 rows that refer to none"),
         ledger.database.migrating() as connection,
@@ -160,7 +167,7 @@ def test_a_schema_change_that_leaves_a_row_without_its_run_is_taken_back(tmp_pat
 
 
 def test_an_upgrade_that_fails_half_way_changes_nothing(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    ledger = Ledger(empty_url)
+    ledger = Ledger(empty_url, keyring=KEYRING)
 
     def fail(*_args: object, **_kwargs: object) -> None:
         raise RuntimeError("half way")
@@ -177,8 +184,8 @@ def test_an_upgrade_that_fails_half_way_changes_nothing(empty_url: str, monkeypa
 def test_a_task_that_finds_the_ledger_as_it_should_be_takes_no_lock_and_imports_no_alembic(
     ledger: Ledger, empty_url: str
 ) -> None:
-    code = "import sys; from keyspaces_migration.ledger import open_ledger; "
-    code += f"open_ledger({empty_url!r}).milestones('flights'); sys.exit('alembic' in sys.modules)"
+    code = "import sys; from keyspaces_migration.ledger import open_ledger; from tests.keyring import KEYRING; "
+    code += f"open_ledger({empty_url!r}, keyring=KEYRING).milestones('flights'); sys.exit('alembic' in sys.modules)"
     with ledger.database.writing():
         subprocess.run([sys.executable, "-c", code], check=True, timeout=50)
 
@@ -189,7 +196,7 @@ def test_upgrading_a_ledger_that_is_up_to_date_changes_nothing(ledger: Ledger) -
 
 
 def test_a_ledger_without_a_schema_is_refused_with_the_command_that_makes_it(empty_url: str) -> None:
-    ledger = Ledger(empty_url)
+    ledger = Ledger(empty_url, keyring=KEYRING)
     make_empty(ledger)
     with pytest.raises(
         LedgerSchemaError, match=rf"schema none, older than {HEAD}.*-m keyspaces_migration\.ledger upgrade"
@@ -200,8 +207,8 @@ def test_a_ledger_without_a_schema_is_refused_with_the_command_that_makes_it(emp
 def test_a_ledger_of_newer_code_is_refused_and_left_alone(ledger: Ledger, empty_url: str) -> None:
     pretend_revision(ledger, "r9999")
     refusals = (
-        lambda: Ledger(empty_url).milestones("flights"),
-        lambda: open_ledger(empty_url),
+        lambda: Ledger(empty_url, keyring=KEYRING).milestones("flights"),
+        lambda: open_ledger(empty_url, keyring=KEYRING),
         lambda: downgrade(ledger.database, revision="base"),
     )
     for refused in refusals:
@@ -229,24 +236,24 @@ def test_an_sqlite_upgrade_keeps_others_out_before_the_file_is_there(
         create_sqlite_file(file)
 
     monkeypatch.setattr("keyspaces_migration.ledger.migrate.create_sqlite_file", create_while_another_tries)
-    assert open_ledger(f"sqlite:///{tmp_path}/ledger.db").milestones("flights") == ()
+    assert open_ledger(f"sqlite:///{tmp_path}/ledger.db", keyring=KEYRING).milestones("flights") == ()
 
 
 def test_a_file_left_half_made_by_a_killed_process_is_no_hindrance(tmp_path: Path) -> None:
     (tmp_path / ".ledger.db.new").write_text("rubbish")
-    assert open_ledger(f"sqlite:///{tmp_path}/ledger.db").milestones("flights") == ()
+    assert open_ledger(f"sqlite:///{tmp_path}/ledger.db", keyring=KEYRING).milestones("flights") == ()
     assert [path.name for path in tmp_path.iterdir()] == ["ledger.db"]
 
 
 def test_a_file_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / ".ledger.db.new").mkdir()
     with pytest.raises(LedgerUnreachableError, match=r"could not be created as .*\.ledger\.db\.new"):
-        open_ledger(f"sqlite:///{tmp_path}/ledger.db")
+        open_ledger(f"sqlite:///{tmp_path}/ledger.db", keyring=KEYRING)
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(LedgerAddressError, match=r"missing/ledger\.db.*No such file.*Create it"):
-        open_ledger(f"sqlite:///{tmp_path}/missing/ledger.db")
+        open_ledger(f"sqlite:///{tmp_path}/missing/ledger.db", keyring=KEYRING)
 
 
 def test_the_newest_revision_is_the_one_that_the_code_needs() -> None:
@@ -257,12 +264,12 @@ def test_the_newest_revision_is_the_one_that_the_code_needs() -> None:
 def test_upgrading_leaves_the_configuration_of_logging_alone(empty_url: str) -> None:
     root = logging.getLogger()
     before = (root.level, list(root.handlers), logging.getLogger("alembic").handlers[:])
-    open_ledger(empty_url)
+    open_ledger(empty_url, keyring=KEYRING)
     assert (root.level, list(root.handlers), logging.getLogger("alembic").handlers[:]) == before
 
 
 def test_other_migrations_in_the_same_database_are_not_touched(empty_url: str) -> None:
-    ledger = Ledger(empty_url)
+    ledger = Ledger(empty_url, keyring=KEYRING)
     make_empty(ledger)
     with ledger.database.writing() as connection:
         connection.execute(sa.text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))

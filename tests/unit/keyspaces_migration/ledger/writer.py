@@ -17,6 +17,7 @@ from keyspaces_migration.ledger import (
 )
 from keyspaces_migration.ledger.schema import milestones
 from keyspaces_migration.lifecycle import Milestone, Stage
+from tests.keyring import KEYRING
 
 DAG_ID = "flights.assess"
 
@@ -40,7 +41,7 @@ def configuration(run_id: str, *, text: str = "{}") -> RunConfiguration:
 
 def write(url: str, number: int, count: int) -> None:
     """Runs that are this process's alone, and runs that every process records."""
-    ledger = Ledger(url)
+    ledger = Ledger(url, keyring=KEYRING)
     for step in range(count):
         for run_id in (f"own-{number}-{step}", f"shared-{step}"):
             ledger.record_run(configuration(run_id))
@@ -58,7 +59,7 @@ def write(url: str, number: int, count: int) -> None:
 
 
 def write_without_end(url: str, number: int, _count: int) -> None:
-    ledger = Ledger(url)
+    ledger = Ledger(url, keyring=KEYRING)
     step = 0
     while True:
         ledger.record_run(configuration(f"own-{number}-{step}"))
@@ -68,7 +69,7 @@ def write_without_end(url: str, number: int, _count: int) -> None:
 
 def contend(url: str, number: int, count: int) -> None:
     """Every process wants its own configuration recorded for the same runs."""
-    ledger = Ledger(url)
+    ledger = Ledger(url, keyring=KEYRING)
     for step in range(count):
         try:
             ledger.record_run(configuration(f"contended-{step}", text=f'{{"writer":{number}}}'))
@@ -78,12 +79,12 @@ def contend(url: str, number: int, count: int) -> None:
 
 
 def upgrade(url: str, _number: int, _count: int) -> None:
-    open_ledger(url)
+    open_ledger(url, keyring=KEYRING)
     say("upgraded")
 
 
 def stop_before_commit(url: str, _number: int, _count: int) -> None:
-    ledger = Ledger(url)
+    ledger = Ledger(url, keyring=KEYRING)
     ledger.record_run(configuration("committed"))
     with ledger.database.writing() as connection:
         values = {"milestone": Milestone.ASSESSED, "dag_id": DAG_ID, "run_id": "committed"}

@@ -5,16 +5,21 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.configuration import AIRFLOW_HOME
 
 from keyspaces_migration.config import load_migration
 from keyspaces_migration.cutover.flag_writer import flag_address
 from keyspaces_migration.dual_write.flag import FlagState, WriteMode
 from keyspaces_provider.operators import cutover
 from keyspaces_provider.operators.cutover import LowerShareOperator, NotConfirmedError
+from rehearsal.notifications import read_messages
 from rehearsal.servers.application import FLAG
 
 FILE = Path(__file__).parents[4] / "dags" / "migrations" / "flights.yaml"
-CONTEXT: Any = {"dag_run": SimpleNamespace(dag_id="flights.rollback", run_id="run")}
+CONTEXT: Any = {
+    "dag_run": SimpleNamespace(dag_id="flights.rollback", run_id="run"),
+    "ti": SimpleNamespace(dag_id="flights.rollback", run_id="run", task_id="lower_share"),
+}
 RAISED = FlagState(
     mode=WriteMode.DUAL_SOURCE_LEADS, barrier_us=1_790_000_000_000_000, target_read_percent=100, version=3
 )
@@ -54,6 +59,25 @@ def test_the_share_is_lowered_without_ledger_and_source_which_is_said(flag: Flag
     assert said["recorded"] is False
     assert said["lossless"] is False
     assert "could not be looked at" in said["at_risk"][0]
+
+
+def test_people_are_told_that_reads_went_back_and_whether_that_is_lossless(flag: FlagInMemory) -> None:
+    folder = Path(AIRFLOW_HOME) / "notifications"
+    before = len(read_messages(folder))
+    lower("flights")
+    (message,) = read_messages(folder)[before:]
+    assert (message.kind, message.severity, message.task_id) == ("REVERSAL", "CRITICAL", "lower_share")
+    assert f"All reads of flights go to the source, flag version {flag.state.version}" in message.text
+    assert "Not known to be lossless: the writers could not be looked at" in message.text
+
+
+def test_the_share_is_lowered_though_nobody_can_be_told(flag: FlagInMemory, tmp_path: Path) -> None:
+    file = tmp_path / "flights.yaml"
+    file.write_text(FILE.read_text().replace("rehearsal.notifications.FileNotifier", "no.such.Notifier"))
+    LowerShareOperator(
+        task_id="lower", migration_file=str(file), confirmation="flights", ledger_conn_id="no_such_connection"
+    ).execute(CONTEXT)
+    assert flag.state.target_read_percent == 0
 
 
 @pytest.mark.parametrize("typed", ["", "Flights", "trains"])

@@ -10,6 +10,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from keyspaces_migration.ledger import RunNotRecordedError, open_ledger
 from keyspaces_migration.lifecycle import OutOfOrderError, Stage
 from keyspaces_provider.operators.run import RecordRunOperator
+from tests.keyring import KEYRING
 
 FILE = Path(__file__).parents[4] / "dags" / "migrations" / "flights.yaml"
 DAG_ID, RUN_ID = "flights.consistency_check", "run"
@@ -36,7 +37,7 @@ def test_a_scheduled_run_before_its_turn_is_skipped_with_the_reason_and_not_reco
     with pytest.raises(AirflowSkipException, match=r"needs dual_writes_started, backfill_complete .*flights\.assess"):
         record.execute(context(run_type="scheduled"))
     with pytest.raises(RunNotRecordedError):
-        open_ledger(f"sqlite:///{tmp_path}/ledger.db").run_configuration(dag_id=DAG_ID, run_id=RUN_ID)
+        open_ledger(f"sqlite:///{tmp_path}/ledger.db", keyring=KEYRING).run_configuration(dag_id=DAG_ID, run_id=RUN_ID)
 
 
 @pytest.mark.parametrize("run_type", ["manual", "asset_triggered", "operator_triggered"])

@@ -183,6 +183,12 @@ def test_the_histories_widest_partition_bounds_the_load_by_one_partitions_units(
     assert found.work.largest_partition_units == 100_000_000
 
 
+def test_the_widest_partition_of_the_sample_bounds_the_load_where_the_history_counted_none() -> None:
+    found = table_of(past=Past(widest=Widest()))
+    assert found.work is not None
+    assert found.work.largest_partition_units == 100
+
+
 def test_a_partition_is_hot_by_the_writes_of_the_histories_last_day() -> None:
     widest = Widest(by_last_day=(PartitionCount(key=("7",), count=86_400 * 900),), written_by="WRITTEN_AT")
     (hot,) = table_of(past=Past(widest=widest)).hot

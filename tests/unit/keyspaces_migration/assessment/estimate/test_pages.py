@@ -14,6 +14,7 @@ from typing_extensions import override
 from keyspaces_migration.assessment import Assessment, StatementLines, Verdict, as_json, assess_with, markdown
 from keyspaces_migration.assessment.errors import NoAnswerError
 from keyspaces_migration.assessment.estimate.sample import SampleSize
+from keyspaces_migration.assessment.history_partitions import PartitionCount, Widest
 from keyspaces_migration.assessment.html import html
 from keyspaces_migration.assessment.plots import plots
 from keyspaces_migration.assessment.wording import bytes_text, cents_text
@@ -54,8 +55,53 @@ def test_a_load_that_does_not_end_in_time_is_shouted() -> None:
 def test_what_could_not_be_read_is_a_question_mark_and_never_a_zero() -> None:
     page = page_of(assessed(NOW, rows=Ring({}, fails_with=NoAnswerError("too slow"))))
     assert "| `events` | could not look | ? |" in page
-    assert "known for 0 of 1 tables" in page
+    short = page[: page.index("## Tables")]
+    for name in ("stored on the target", "load now", "partitions that would run hot"):
+        assert f"| {name} | not known (known for 0 of 1 tables) |" in short
+    assert "Not judged: the size of no table's rows is known." in page
+    assert "- `events`: not judged, as the size of its rows is not known" in page
     assert "Could not look at **row sizes**: events: too slow" in page
+
+
+def test_a_load_that_some_nodes_did_not_tell_is_at_least_so_much_and_so_is_a_months_cost() -> None:
+    silent = queries(**{"system_views.rows_per_read": NoAnswerError("too slow")})
+    page = page_of(assessed(NOW, source=silent))
+    for name in ("load now", "a month, on demand", "a month, provisioned", "a month, each table in its cheaper mode"):
+        assert f"| {name} | at least " in page
+    assert "at least" not in page_of(assessed(NOW, source=silent, loads=given(5)))[: page.index("## Tables")]
+
+
+def test_a_load_that_nobody_told_leaves_reads_and_writes_of_partitions_unjudged() -> None:
+    silent = queries(**{"system_views.coordinator_write_latency": NoAnswerError("too slow")})
+    page = page_of(assessed(NOW, source=silent))
+    assert "its reads and writes are not known, and were not judged" in page
+    assert "were not judged" not in page_of(assessed(NOW))
+
+
+def test_a_time_at_the_barrier_says_which_tables_it_is_without() -> None:
+    assert "are not estimated, and not in it" not in page_of(assessed(NOW))
+    two = queries()
+    for name in ("system_schema.tables", "system_schema.columns"):
+        rows = two.rows(f"SELECT * FROM {name}")
+        two.answers[name] = [*rows, *({**row, "table_name": "others"} for row in rows)]
+    page = page_of(assessed(NOW, source=two))
+    assert "1 of 2 tables are not estimated, and not in it." in page
+    assert re.search(r"\| of it at the barrier \| .* h are allowed \(known for 1 of 2 tables\) \|", page)
+
+
+def test_a_partition_that_is_hot_by_its_writes_has_no_size_when_its_rows_were_not_counted() -> None:
+    widest = Widest(
+        by_rows=(PartitionCount(key=("0",), count=100),),
+        by_last_day=tuple(PartitionCount(key=(key,), count=86_400 * 900) for key in "07"),
+        written_by="AT",
+    )
+    rows = [
+        line for line in page_of(assessed(NOW, past=Past(widest=widest))).splitlines() if "write units a sec" in line
+    ]
+    counted, uncounted = (next(row for row in rows if f"| `events` | `{key}` |" in row) for key in "07")
+    assert "| 100 |" in counted
+    assert "| `7` | ? | ? | its writes need 90%" in uncounted
+    assert uncounted.endswith("| ? |")
 
 
 def test_assumptions_are_told_and_the_prices_date_and_region() -> None:
@@ -152,7 +198,15 @@ def test_the_twin_has_the_same_figures_and_no_infinity() -> None:
 
 @pytest.mark.parametrize(
     ("hours", "text"),
-    [(0, "0 s"), (1 / 120, "30 s"), (0.5, "30 min"), (1.99, "119 min"), (2, "2.0 h"), (240, "10 days")],
+    [
+        (0, "0 s"),
+        (1 / 7200, "<1 s"),
+        (1 / 120, "30 s"),
+        (0.5, "30 min"),
+        (1.99, "119 min"),
+        (2, "2.0 h"),
+        (240, "10 days"),
+    ],
 )
 def test_durations_read_as_people_say_them(hours: float, text: str) -> None:
     assert hours_text(hours) == text
@@ -161,6 +215,14 @@ def test_durations_read_as_people_say_them(hours: float, text: str) -> None:
 @pytest.mark.parametrize(("usd", "text"), [(0, "0.00"), (0.0049, "<0.01"), (0.005, "0.01"), (1234.5, "1,234.50")])
 def test_a_little_money_is_not_nothing(usd: float, text: str) -> None:
     assert cents_text(usd) == text
+
+
+def test_a_little_money_and_a_little_time_are_not_nothing_under_any_budget() -> None:
+    page = page_of(assessed(NOW))
+    budgets = [line for line in page.splitlines() if re.match(r"\| (50|100|200|400|800) \|", line)]
+    assert len(budgets) == 5
+    assert all("<0.01" in line for line in budgets)
+    assert not [line for line in budgets if " 0 s" in line or " 0.00 " in line]
 
 
 def test_sizes_are_decimal() -> None:
@@ -200,7 +262,19 @@ def test_statements_that_cannot_be_dual_written_are_told_first_and_asked_to_be_d
 def test_statements_that_need_no_change_leave_the_verdict() -> None:
     found = with_statements("INSERT INTO shop.events (id, at, note) VALUES (1, 2, 'x');")
     assert found.verdict is Verdict.NOTHING_IN_THE_WAY
-    assert "none of those given must change" in markdown(found)
+    assert "none of those judged must change" in markdown(found)
+
+
+def test_statements_of_other_keyspaces_ask_nothing_of_this_one() -> None:
+    found = with_statements("INSERT INTO shop.events (id, at, note) VALUES (1, 2, 'x'); TRUNCATE other.events;")
+    assert found.verdict is Verdict.NOTHING_IN_THE_WAY
+    assert "On tables of another keyspace, `other`: 1." in markdown(found)
+
+
+def test_a_file_in_which_no_statement_could_be_judged_is_no_all_clear() -> None:
+    found = with_statements("-- nothing\nSELECT * FROM system.local;")
+    assert "none could be judged: what was given says nothing about the applications" in markdown(found)
+    assert not found.is_complete
 
 
 def test_no_statements_given_is_said_and_no_all_clear() -> None:
@@ -208,7 +282,8 @@ def test_no_statements_given_is_said_and_no_all_clear() -> None:
 
 
 def test_the_twin_has_each_kind_of_statement_with_its_findings() -> None:
-    twin = json.loads(as_json(with_statements(STATEMENTS)))["statements"]
+    twin = json.loads(as_json(with_statements(f"{STATEMENTS} TRUNCATE other.t; SELECT * FROM system.local;")))
+    twin = twin["statements"]
     (conditional,) = (shape for shape in twin["shapes"] if "IF NOT EXISTS" in shape["text"])
     assert any("can't be dual-written" in each["group"] for each in conditional["findings"])
-    assert twin["not_understood_count"] == 1
+    assert (twin["not_understood_count"], twin["system_statements"], twin["other_keyspaces"]) == (1, 1, {"other": 1})

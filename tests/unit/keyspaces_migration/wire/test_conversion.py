@@ -17,8 +17,8 @@ from cassandra.util import Date, Time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keyspaces_migration.backfill.conversion import ConversionError, column_values, convert
 from keyspaces_migration.cql.types import CqlType, Frozen, ListOf, MapOf, Scalar, SetOf, TupleOf, parse_type
+from keyspaces_migration.wire.conversion import ConversionError, column_values, convert
 
 if TYPE_CHECKING:
     import ipaddress

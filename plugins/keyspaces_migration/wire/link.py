@@ -1,0 +1,289 @@
+"""The traffic of one connection: requests go out as far as room and budget go, answers come back in any order."""
+
+import ssl
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from cassandra.protocol import ErrorMessage, PreparedQueryNotFound, RequestExecutionException, ResultMessage
+
+from keyspaces_migration.wire.answers import Streams, read_answers
+from keyspaces_migration.wire.connection import Connection, prepare_frame
+from keyspaces_migration.wire.frames import STREAMS, Frames
+from keyspaces_migration.wire.requests import Requests
+
+_READ_BYTES = 1 << 18
+_NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+class Budget(Protocol):
+    """What may be spent on writes, in units of the table's capacity."""
+
+    def available(self) -> float:
+        """Return how many units may be spent now; the last request may go beyond. None or fewer than 0: none."""
+
+    def spend(self, units: float) -> None:
+        """Take note of units that were sent."""
+
+    def answered(self, *, succeeded: float, throttled: float) -> None:
+        """Take note of units that were taken, and of those that the store was too busy for."""
+
+
+class Unlimited:
+    """A budget without an end."""
+
+    def available(self) -> float:
+        """Return infinity."""
+        return float("inf")
+
+    def spend(self, units: float) -> None:
+        """Forget them."""
+
+    def answered(self, *, succeeded: float, throttled: float) -> None:
+        """Forget them."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A request that did not succeed; whether it took effect depends on the error."""
+
+    request: int
+    error: Exception
+
+
+@dataclass(frozen=True)
+class Finished:
+    """Requests that were all answered, or lost with their connection.
+
+    Attributes:
+        failures: Those that did not succeed; all others did.
+        told: By request, what a conditional write answered.
+    """
+
+    requests: Requests
+    failures: tuple[Failure, ...]
+    told: tuple[tuple[int, Any], ...]
+
+
+@dataclass
+class _Flight:
+    requests: Requests
+    first: int
+    frames: Frames
+    costs: "np.ndarray[tuple[int], np.dtype[np.float64]]"
+    answered: "np.ndarray[tuple[int], np.dtype[np.bool_]]"
+    sent: int = 0
+    remaining: int = 0
+    failures: list[Failure] = field(default_factory=list)
+    told: list[tuple[int, Any]] = field(default_factory=list)
+
+    @property
+    def end(self) -> int:
+        return self.first + len(self.answered)
+
+    def finished(self) -> Finished:
+        return Finished(requests=self.requests, failures=tuple(self.failures), told=tuple(self.told))
+
+
+class Link:
+    """A connection at work.
+
+    Requests are numbered in the order in which they are sent, and a request's stream is its number modulo `STREAMS`. As
+    at most so many numbers are in use at a time, a stream says which request it is.
+    """
+
+    def __init__(self, connection: Connection, *, in_flight: int, budget: Budget, now: float) -> None:
+        """Store: `in_flight` is how many requests wait for their answers at most."""
+        self.connection = connection
+        self.in_flight = in_flight
+        self.waiting = 0
+        self.heard_at = now
+        self._budget = budget
+        self._flights: deque[_Flight] = deque()
+        self._next = 0
+        self._out = memoryview(b"")
+        self._unread = b""
+        self._ids = dict(connection.ids)
+
+    @property
+    def wants_requests(self) -> bool:
+        """Whether all that it has was sent, and its answers will soon be fewer than it may wait for."""
+        return not self._unsent() and self.waiting <= self.in_flight // 2 and self._streams_left() >= self.in_flight
+
+    @property
+    def wants_to_write(self) -> bool:
+        """Whether bytes are left that the socket did not take."""
+        return bool(self._out)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is left to send or to wait for."""
+        return not self._flights
+
+    @property
+    def held_back(self) -> bool:
+        """Whether requests are left that the budget did not allow yet."""
+        return bool(self._unsent()) and not self._out and self.waiting < self.in_flight
+
+    def take(self, requests: Requests) -> None:
+        """Frame requests for this connection; `send` sends them."""
+        count = requests.count
+        frames = requests.frames(statement_id=self._ids[requests.statement], first_stream=self._next % STREAMS)
+        self._flights.append(
+            _Flight(requests, self._next, frames, requests.costs(), np.zeros(count, np.bool_), remaining=count)
+        )
+        self._next += count
+
+    def takes(self, count: int) -> bool:
+        """Whether there are streams for so many requests."""
+        return count <= self._streams_left()
+
+    def send(self, *, now: float) -> None:
+        """Send as much as the socket takes.
+
+        Raises:
+            OSError: The connection broke.
+        """
+        while True:
+            if not self._out and not self._fill(now):
+                return
+            try:
+                self._out = self._out[self.connection.socket.send(self._out) :]
+            except _NOT_NOW:
+                return
+
+    def receive(self, *, now: float) -> None:
+        """Read what has come.
+
+        Raises:
+            OSError: The connection broke, or the node closed it.
+        """
+        while True:
+            try:
+                data = self.connection.socket.recv(_READ_BYTES)
+            except _NOT_NOW:
+                return
+            if not data:
+                raise ConnectionResetError(f"{self.connection.address} closed the connection")
+            self.heard_at = now
+            self._read(self._unread + data)
+            if len(data) < _READ_BYTES and not _more_decrypted(self.connection.socket):
+                return
+
+    def finished(self) -> Iterator[Finished]:
+        """Yield requests that are all answered, each once."""
+        done = [flight for flight in self._flights if not flight.remaining]
+        if done:
+            self._flights = deque(flight for flight in self._flights if flight.remaining)
+        return (flight.finished() for flight in done)
+
+    def abandon(self, error: Exception) -> Iterator[Finished]:
+        """Close the connection, and yield all requests; those without an answer failed with `error`."""
+        self.connection.close()
+        for flight in self._flights:
+            flight.failures += [Failure(int(each), error) for each in np.flatnonzero(~flight.answered)]
+            yield flight.finished()
+        self._flights.clear()
+
+    def _fill(self, now: float) -> bool:
+        flight = self._unsent()
+        room = self.in_flight - self.waiting
+        if flight is None or room <= 0:
+            return False
+        count = min(room, len(flight.answered) - flight.sent)
+        available = self._budget.available()
+        if available <= 0:
+            return False
+        spent = float(flight.costs[flight.sent])
+        affordable = int(np.searchsorted(flight.costs, spent + available)) - flight.sent
+        count = min(count, max(affordable, 1))
+        end = flight.sent + count
+        self._budget.spend(float(flight.costs[end]) - spent)
+        self._out = flight.frames.part(flight.sent, end)
+        if not self.waiting:
+            self.heard_at = now
+        flight.sent = end
+        self.waiting += count
+        return True
+
+    def _unsent(self) -> _Flight | None:
+        # They are sent in order, so all before the last one are sent whole, or the last one is not begun.
+        return next((flight for flight in self._flights if flight.sent < len(flight.answered)), None)
+
+    def _streams_left(self) -> int:
+        oldest = self._flights[0].first if self._flights else self._next
+        return STREAMS - (self._next - oldest)
+
+    def _read(self, data: bytes) -> None:
+        answers = read_answers(data)
+        self._unread = data[answers.used :]
+        succeeded = sum(map(self._succeeded, answers.void), 0.0)
+        throttled = 0.0
+        for stream, message in answers.others:
+            if stream >= STREAMS:
+                self._heard_of_statement(message)
+                continue
+            units = self._told(stream, message)
+            if _says_busy(message):
+                throttled += units
+            else:
+                succeeded += units
+        self._budget.answered(succeeded=succeeded, throttled=throttled)
+
+    def _succeeded(self, streams: Streams) -> float:
+        """Take note of requests that are done; return their units."""
+        units = 0.0
+        oldest = self._flights[0].first
+        numbers = oldest + (streams.astype(np.int64) - oldest) % STREAMS
+        for flight in self._flights:
+            mine = numbers[(numbers >= flight.first) & (numbers < flight.end)] - flight.first
+            flight.answered[mine] = True
+            flight.remaining -= len(mine)
+            units += float((flight.costs[mine + 1] - flight.costs[mine]).sum())
+        self.waiting -= len(streams)
+        return units
+
+    def _told(self, stream: int, message: Any) -> float:  # noqa: ANN401 # the driver ships no types
+        """Take note of an answer that is more than "done"; return the request's units."""
+        oldest = self._flights[0].first
+        number = oldest + (stream - oldest) % STREAMS
+        flight = next(each for each in self._flights if each.first <= number < each.end)
+        request = number - flight.first
+        flight.answered[request] = True
+        flight.remaining -= 1
+        self.waiting -= 1
+        if isinstance(message, ErrorMessage):
+            if isinstance(message, PreparedQueryNotFound):
+                self._prepare_again(message)
+            flight.failures.append(Failure(request, _exception(message)))
+        else:
+            flight.told.append((request, message))
+        return float(flight.costs[request + 1] - flight.costs[request])
+
+    def _prepare_again(self, message: PreparedQueryNotFound) -> None:
+        for statement, known in self._ids.items():
+            if known == message.info:
+                # Between two frames: what is being sent goes out whole first.
+                self._out = memoryview(bytes(self._out) + prepare_frame(statement))
+
+    def _heard_of_statement(self, message: Any) -> None:  # noqa: ANN401 # as above
+        if isinstance(message, ErrorMessage):
+            raise ConnectionResetError(f"{self.connection.address} does not prepare a statement any more: {message}")
+        assert isinstance(message, ResultMessage)  # noqa: S101 # the answer to PREPARE
+
+
+def _says_busy(message: Any) -> bool:  # noqa: ANN401 # as above
+    """Whether it is a time-out, which is how Keyspaces throttles, or a node says that it is overloaded."""
+    return isinstance(message, RequestExecutionException)
+
+
+def _exception(message: ErrorMessage) -> Exception:
+    found: Exception = message.to_exception()
+    return found
+
+
+def _more_decrypted(opened: Any) -> bool:  # noqa: ANN401 # either kind of socket
+    """Whether a TLS socket holds bytes that no selector knows of."""
+    return isinstance(opened, ssl.SSLSocket) and opened.pending() > 0

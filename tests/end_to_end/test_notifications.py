@@ -1,0 +1,62 @@
+"""What people were told during the whole rehearsal: the obstacles on its way, its gates, and its way back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rehearsal.notifications import Message, counts, read_messages
+from tests.end_to_end.cutover_run import GATE
+from tests.end_to_end.obstacles import CHECK, TABLE
+
+if TYPE_CHECKING:
+    from rehearsal.world import World
+    from tests.end_to_end.conftest import Rehearsed
+
+
+@pytest.fixture
+def messages(world: World, rehearsed: Rehearsed) -> tuple[Message, ...]:
+    """All of them."""
+    assert rehearsed
+    return read_messages(world.airflow.notifications)
+
+
+def test_a_wrong_cell_of_the_target_is_told_of_as_a_failed_verdict_and_not_as_a_failed_task(
+    messages: tuple[Message, ...], rehearsed: Rehearsed
+) -> None:
+    (message,) = [each for each in messages if (each.dag_id, each.run_id) == (CHECK, rehearsed.spoilt.check_run_id)]
+    assert (message.kind, message.severity, message.task_id) == ("VERDICT_FAIL", "CRITICAL", "verdict")
+    assert TABLE in message.text
+    assert "docs/runbooks/verdict-fail.md" in message.text
+
+
+@pytest.mark.parametrize("stage", ["provision", "cutover"])
+def test_a_gate_that_waits_is_told_of_with_a_link_to_it(
+    messages: tuple[Message, ...], world: World, stage: str
+) -> None:
+    told = [each for each in messages if each.kind == "APPROVAL_NEEDED" and each.dag_id == f"flights.{stage}"]
+    assert told
+    assert {each.task_id for each in told} == {GATE}
+    for message in told:
+        assert f"{world.airflow.url}/dags/flights.{stage}/runs/" in message.text
+        assert f"tasks/{GATE}" in message.text
+
+
+def test_the_way_back_is_told_of(messages: tuple[Message, ...], rehearsed: Rehearsed) -> None:
+    (message,) = [each for each in messages if each.kind == "REVERSAL"]
+    assert (message.dag_id, message.run_id) == ("flights.rollback", rehearsed.run_id("rollback"))
+    assert "All reads of flights go to the source" in message.text
+
+
+def test_every_attack_on_the_gate_is_told_of_as_a_failed_task(messages: tuple[Message, ...]) -> None:
+    told = [each for each in messages if each.task_id == "raise_share"]
+    assert {(each.kind, each.severity) for each in told} == {("FAILED_TASK", "CRITICAL")}
+    assert len(told) >= 3
+
+
+def test_the_rehearsal_says_how_many_of_which_kind(rehearsed: Rehearsed, messages: tuple[Message, ...]) -> None:
+    told = rehearsed.result["notifications"]
+    assert set(told) >= {"APPROVAL_NEEDED", "VERDICT_FAIL", "FAILED_TASK", "REVERSAL"}
+    # Some may have been told since.
+    assert all(counts(messages)[kind] >= count for kind, count in told.items())
