@@ -15,6 +15,10 @@ def get_provider_info() -> dict[str, Any]:
         "package-name": PACKAGE,
         "name": "Cassandra to Amazon Keyspaces migration",
         "description": "Moves Apache Cassandra to Amazon Keyspaces.",
+        "extra-links": [
+            "keyspaces_provider.links.KeyspacesTableLink",
+            "keyspaces_provider.links.KeyspacesMetricsLink",
+        ],
         "connection-types": [
             {
                 "connection-type": "apache_cassandra",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from keyspaces_provider.hooks.base import StoreHook, auth_of, consistency_of, hosts_of, tls_of
-from keyspaces_provider.hooks.extras import CassandraExtra, ConnectionFieldsError, KeyspacesExtra
+from keyspaces_provider.hooks.extras import CassandraExtra, ConnectionFieldsError, KeyspacesExtra, read_extra
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -39,6 +39,21 @@ class KeyspacesHook(StoreHook):
 
     def __init__(self, keyspaces_conn_id: str) -> None:
         super().__init__(keyspaces_conn_id)
+
+    def region(self) -> str | None:
+        """Return the Region of the connection, or None where neither it nor the endpoint names one.
+
+        Raises:
+            ConnectionFieldsError: as `settings`.
+        """
+        from keyspaces_migration.clients import SessionSettingsError, keyspaces
+
+        connection = self.get_connection(self.conn_id)
+        extra = read_extra(connection.extra, KeyspacesExtra, conn_id=self.conn_id)
+        try:
+            return keyspaces.region_of(hosts_of(connection), region=extra.region)
+        except SessionSettingsError as error:
+            raise ConnectionFieldsError(f"connection {self.conn_id!r}: {error}") from error
 
     def _settings(self, connection: Connection, extra: CassandraExtra) -> SessionSettings:
         from keyspaces_migration.clients import SessionSettings, keyspaces

@@ -7,6 +7,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal
 
 from keyspaces_migration.errors import MigrationError
+from keyspaces_provider.links import LINKS
 from keyspaces_provider.object_files import new_file, object_path
 from keyspaces_provider.store_access import UsesStore
 
@@ -183,6 +184,7 @@ class KeyspacesOperator(CqlOperator):
         keyspaces_conn_id: Airflow connection of type `amazon_keyspaces`.
     """
 
+    operator_extra_links = LINKS
     template_fields: Sequence[str] = ("keyspaces_conn_id", *CqlOperator.template_fields)
 
     def __init__(self, *, keyspaces_conn_id: str, **kwargs: Any) -> None:  # noqa: ANN401 - CqlOperator's own

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from keyspaces_provider.hooks.stores import store_hook
+from keyspaces_provider.links import LINKS
 from keyspaces_provider.object_files import new_file, object_path
 from keyspaces_provider.store_access import UsesStore
 
@@ -35,6 +36,7 @@ class ExportTableOperator(UsesStore):
         page_rows: Rows in a page, at most.
     """
 
+    operator_extra_links = LINKS
     template_fields: Sequence[str] = (
         "conn_id",
         "keyspace",

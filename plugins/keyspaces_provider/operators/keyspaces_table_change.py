@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from keyspaces_provider.aws import keyspaces_client
+from keyspaces_provider.links import LINKS
 from keyspaces_provider.triggers.keyspaces import ACTIVE, STILL_COMING, TablesActiveTrigger, status_of
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class KeyspacesTableOperator(BaseOperator):
         active_within: How long to wait for ACTIVE, each time.
     """
 
+    operator_extra_links = LINKS
     template_fields: Sequence[str] = ("keyspace", "table", "aws_conn_id", "region")
     ui_color = "#fbeedd"
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
 from keyspaces_provider.hooks.stores import store_hook
+from keyspaces_provider.links import LINKS
 from keyspaces_provider.store_access import UsesStore
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class CqlRowsSensor(UsesStore, BaseSensorOperator):
         page_rows: Rows in a page, at most.
     """
 
+    operator_extra_links = LINKS
     template_fields: Sequence[str] = ("conn_id", "values")
     template_fields_renderers = {"values": "json"}  # noqa: RUF012 - BaseOperator's own, not annotated
     ui_color = "#f2eee1"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseSensorOperator
 
 from keyspaces_provider.aws import require_aws_connection
+from keyspaces_provider.links import LINKS
 from keyspaces_provider.run import recorded_run
 from keyspaces_provider.triggers.keyspaces import TablesActiveTrigger, TableStatuses
 
@@ -111,6 +112,7 @@ class KeyspacesTableActiveSensor(WaitsForTables):
         look_every: How often to look.
     """
 
+    operator_extra_links = LINKS
     template_fields: Sequence[str] = ("keyspace", "tables", "aws_conn_id", "region")
     ui_color = "#f2eee1"
 

@@ -7,6 +7,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from keyspaces_provider.history import snowflake_connection
+from keyspaces_provider.links import LINKS
 from keyspaces_provider.object_files import new_file, object_path
 from keyspaces_provider.store_access import UsesStore
 
@@ -211,6 +212,7 @@ class SnowflakeToKeyspacesOperator(SnowflakeToTableOperator):
         keyspaces_conn_id: Airflow connection of type `amazon_keyspaces`.
     """
 
+    operator_extra_links = LINKS
     template_fields: Sequence[str] = ("keyspaces_conn_id", *SnowflakeToTableOperator.template_fields)
 
     def __init__(self, *, keyspaces_conn_id: str, **kwargs: Any) -> None:  # noqa: ANN401 - SnowflakeToTableOperator's own

@@ -1,0 +1,126 @@
+"""Links from a task in Airflow's UI to what it works on in the AWS console.
+
+Airflow asks a link for its address in the worker when the task has ended, with the task's arguments rendered, and keeps
+it. A link without an address is not shown as one, so nothing here fails a task.
+
+AWS documents the address of the service's page in each Region, and none for a table. What stands after `#` is what the
+console itself shows; where it no longer knows it, it opens the service's own page.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from airflow.sdk import BaseOperatorLink
+
+from keyspaces_migration.errors import MigrationError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow.sdk import BaseOperator
+    from airflow.sdk.types import TaskInstanceKey
+
+NAMESPACE = "AWS/Cassandra"
+"""CloudWatch's namespace of Amazon Keyspaces' metrics."""
+
+_DOMAINS = {"cn-": "amazonaws.cn", "us-gov-": "amazonaws-us-gov.com"}
+_DOMAIN = "aws.amazon.com"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsolePlace:
+    """What a task works on; `keyspace` and `table` are None where they are not known."""
+
+    region: str
+    keyspace: str | None = None
+    table: str | None = None
+
+    def keyspaces_url(self) -> str:
+        """Return the address of the table's page, or of the service's."""
+        names = [quote(name, safe="") for name in (self.keyspace, self.table) if name]
+        shown = f"table/{'/'.join(names)}" if self.keyspace and self.table else "keyspaces"
+        return f"{self._console}/keyspaces/home?region={self.region}#{shown}"
+
+    def metrics_url(self) -> str:
+        """Return the address of CloudWatch's metrics of the service, searched for the table's."""
+        names = " ".join(f'{name}="{value}"' for name, value in self._dimensions())
+        return (
+            f"{self._console}/cloudwatch/home?region={self.region}#metricsV2?graph=~()"
+            f"&namespace=~'{_escaped(NAMESPACE)}&query=~'{_escaped(names)}"
+        )
+
+    def _dimensions(self) -> list[tuple[str, str]]:
+        both = (("Keyspace", self.keyspace), ("TableName", self.table))
+        return [(name, value) for name, value in both if value]
+
+    @property
+    def _console(self) -> str:
+        domain = next((domain for start, domain in _DOMAINS.items() if self.region.startswith(start)), _DOMAIN)
+        return f"https://console.{domain}"
+
+
+class _ConsoleLink(BaseOperatorLink):
+    """A link of operators that have a `console_place`."""
+
+    def address(self, place: ConsolePlace) -> str:
+        raise NotImplementedError
+
+    def get_link(self, operator: "BaseOperator", *, ti_key: "TaskInstanceKey") -> str:
+        """Return the address, or nothing where the task's store is not in AWS or its connection can't be read."""
+        del ti_key
+        place = place_of(operator)
+        return self.address(place) if place else ""
+
+
+class KeyspacesTableLink(_ConsoleLink):
+    """To the table in Amazon Keyspaces' console, or to the console where the task has no table of its own."""
+
+    name = "Amazon Keyspaces console"
+
+    def address(self, place: ConsolePlace) -> str:
+        """Return the table's page."""
+        return place.keyspaces_url()
+
+
+class KeyspacesMetricsLink(_ConsoleLink):
+    """To the metrics of the table in CloudWatch: units consumed, throttled requests, latency."""
+
+    name = "CloudWatch metrics"
+
+    def address(self, place: ConsolePlace) -> str:
+        """Return the metrics' page."""
+        return place.metrics_url()
+
+
+LINKS = (KeyspacesTableLink(), KeyspacesMetricsLink())
+"""Of every operator and sensor that can work on a table of Amazon Keyspaces."""
+
+
+def place_of(operator: Any) -> ConsolePlace | None:  # noqa: ANN401 - any operator that has these links
+    """Return what an operator works on: by its own Region, or by that of its connection."""
+    keyspace, table = getattr(operator, "keyspace", None), getattr(operator, "table", None)
+    tables: Sequence[str] = getattr(operator, "tables", None) or ()
+    region = getattr(operator, "region", None) or _region_of(operator)
+    if not region:
+        return None
+    return ConsolePlace(region=region, keyspace=keyspace, table=table or (tables[0] if len(tables) == 1 else None))
+
+
+def _region_of(operator: Any) -> str | None:  # noqa: ANN401 - as above
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    from keyspaces_provider.hooks.keyspaces import KeyspacesHook
+    from keyspaces_provider.hooks.stores import store_hook
+
+    try:
+        hook = store_hook(str(getattr(operator, "keyspaces_conn_id", None) or getattr(operator, "conn_id", "")))
+        return hook.region() if isinstance(hook, KeyspacesHook) else None
+    except (AirflowNotFoundException, MigrationError):
+        # The task itself has failed of it, and said so.
+        return None
+
+
+def _escaped(text: str) -> str:
+    """Write text as the CloudWatch console's own addresses do: other than letters and digits as * and their code."""
+    return "".join(each if each.isalnum() and each.isascii() else f"*{ord(each):02x}" for each in text)
