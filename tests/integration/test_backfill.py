@@ -375,14 +375,15 @@ def test_a_second_load_brings_what_changed_and_takes_away_what_is_gone(
 
 
 def test_rows_get_their_remaining_time_to_live_and_expired_ones_are_skipped(world: World, migration: Migration) -> None:
-    moments = {"dead": NOW - dt.timedelta(days=1), "living": NOW + dt.timedelta(hours=10), "late": None}
+    now = dt.datetime.now(dt.UTC)
+    moments = {"dead": now - dt.timedelta(days=1), "living": now + dt.timedelta(hours=10), "late": None}
     world.cursor.execute(
         "CREATE OR REPLACE TABLE PLANES_TTL AS SELECT *, NULL::TIMESTAMP_NTZ AS EXPIRES_AT, "
         "NULL::TIMESTAMP_NTZ AS WRITTEN_AT FROM PLANES LIMIT 0"
     )
     for name, moment in moments.items():
         expiry = "NULL" if moment is None else f"'{moment.replace(tzinfo=None)}'"
-        written = NOW.replace(tzinfo=None) - dt.timedelta(days=1)
+        written = now.replace(tzinfo=None) - dt.timedelta(days=1)
         world.cursor.execute(
             f"INSERT INTO PLANES_TTL (TAILNUM, SEATS, VERSION, EXPIRES_AT, WRITTEN_AT) "
             f"SELECT '{name}', 4, 1, {expiry}, '{written}'"

@@ -1,0 +1,267 @@
+"""Every operator and sensor of general use on a bad day: a stopped store, a throttled table, refused credentials."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import inspect
+import json
+import pkgutil
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow.sdk import BaseOperator, BaseSensorOperator
+from airflow.sdk.exceptions import TaskDeferred
+from airflow.triggers.base import TriggerEvent
+
+from keyspaces_migration.clients import AuthenticationRefusedError, StoreTimeoutError, StoreUnreachableError
+from keyspaces_migration.cql_access import Backoff
+from keyspaces_migration.keyspaces_api import AwsAccessRefusedError, AwsUnreachableError
+from keyspaces_provider.operators.cql import CassandraOperator, KeyspacesOperator
+from keyspaces_provider.operators.export_table import ExportTableOperator
+from keyspaces_provider.operators.keyspaces_table import (
+    KeyspacesAddColumnsOperator,
+    KeyspacesCapacityOperator,
+    KeyspacesCreateTableOperator,
+    KeyspacesWarmThroughputOperator,
+)
+from keyspaces_provider.sensors.cql import CqlRowsSensor
+from keyspaces_provider.sensors.keyspaces import KeyspacesTableActiveSensor
+from keyspaces_provider.transfers.snowflake_to_table import SnowflakeToCassandraOperator, SnowflakeToKeyspacesOperator
+from rehearsal.keyspaces_control_plane.faults import ApiFault
+from rehearsal.local_keyspaces.admin import Fault, FaultKind
+from rehearsal.local_keyspaces.contact import DATA_CENTER
+from rehearsal.ports import free_ports
+from tests.integration.operators.conftest import AWS, SNOWFLAKE, connection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from cassandra.cluster import Session
+
+    from rehearsal.keyspaces_control_plane.process import KeyspacesControlPlane
+    from rehearsal.local_keyspaces.admin import LocalKeyspacesAdmin
+    from rehearsal.local_keyspaces.node import LocalKeyspacesNode
+    from tests.conftest import SecureNode
+
+STORE = "bad_day_store"
+BAD_AWS = "bad_day_aws"
+MODULES = (
+    "keyspaces_provider.operators.cql",
+    "keyspaces_provider.operators.export_table",
+    "keyspaces_provider.operators.keyspaces_table",
+    "keyspaces_provider.sensors.cql",
+)
+"""Beside all of `keyspaces_provider.transfers`; `sensors.keyspaces` has one for everybody, and one for migrations."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a task is to work on."""
+
+    keyspace: str
+    table: str
+    folder: Path
+
+
+def select(place: Place) -> str:
+    return f"SELECT k, v FROM {place.keyspace}.{place.table}"
+
+
+# By class: a task that reaches the store over CQL.
+OVER_CQL: dict[type[BaseOperator], Callable[[Place], Any]] = {
+    CassandraOperator: lambda place: CassandraOperator(task_id="t", cassandra_conn_id=STORE, cql=select(place)),
+    KeyspacesOperator: lambda place: KeyspacesOperator(task_id="t", keyspaces_conn_id=STORE, cql=select(place)),
+    ExportTableOperator: lambda place: ExportTableOperator(
+        task_id="t", conn_id=STORE, keyspace=place.keyspace, table=place.table, output_path=f"file://{place.folder}"
+    ),
+    CqlRowsSensor: lambda place: CqlRowsSensor(task_id="t", conn_id=STORE, cql=select(place)),
+    SnowflakeToCassandraOperator: lambda place: SnowflakeToCassandraOperator(
+        task_id="t",
+        snowflake_conn_id=SNOWFLAKE,
+        cassandra_conn_id=STORE,
+        keyspace=place.keyspace,
+        table=place.table,
+        sql="SELECT 1 AS K, 'v' AS V",
+    ),
+    SnowflakeToKeyspacesOperator: lambda place: SnowflakeToKeyspacesOperator(
+        task_id="t",
+        snowflake_conn_id=SNOWFLAKE,
+        keyspaces_conn_id=STORE,
+        keyspace=place.keyspace,
+        table=place.table,
+        sql="SELECT 1 AS K, 'v' AS V",
+    ),
+}
+TYPES: dict[type[BaseOperator], str] = {
+    CassandraOperator: "apache_cassandra",
+    SnowflakeToCassandraOperator: "apache_cassandra",
+}
+
+
+def named(place: Place) -> dict[str, Any]:
+    return {"keyspace": place.keyspace, "table": place.table, "aws_conn_id": BAD_AWS, "region": "us-east-1"}
+
+
+# By class: a task that asks the AWS API.
+OVER_AWS: dict[type[BaseOperator], Callable[[Place], Any]] = {
+    KeyspacesCreateTableOperator: lambda place: KeyspacesCreateTableOperator(
+        task_id="t", columns={"k": "int"}, partition_keys=["k"], **named(place)
+    ),
+    KeyspacesAddColumnsOperator: lambda place: KeyspacesAddColumnsOperator(
+        task_id="t", columns={"w": "text"}, **named(place)
+    ),
+    KeyspacesCapacityOperator: lambda place: KeyspacesCapacityOperator(
+        task_id="t", mode="PAY_PER_REQUEST", **named(place)
+    ),
+    KeyspacesWarmThroughputOperator: lambda place: KeyspacesWarmThroughputOperator(
+        task_id="t", read_units_per_s=1, **named(place)
+    ),
+    KeyspacesTableActiveSensor: lambda place: KeyspacesTableActiveSensor(
+        task_id="t", keyspace=place.keyspace, tables=[place.table], aws_conn_id=BAD_AWS, region="us-east-1"
+    ),
+}
+
+
+def of_general_use() -> set[type[BaseOperator]]:
+    """The operators and sensors that the modules define for DAG authors."""
+    transfers = importlib.import_module("keyspaces_provider.transfers")
+    modules = [*MODULES, *(f"{transfers.__name__}.{each.name}" for each in pkgutil.iter_modules(transfers.__path__))]
+    classes = [
+        found
+        for name in modules
+        for _, found in inspect.getmembers(importlib.import_module(name), inspect.isclass)
+        if found.__module__ == name and issubclass(found, BaseOperator)
+    ]
+    # What another one is made from is no operator for a DAG.
+    bases = {base for found in classes for base in found.__mro__[1:]}
+    return {found for found in classes if found not in bases}
+
+
+def run(task: Any) -> None:
+    """Do what Airflow does with a task: poke a sensor, execute an operator, and its trigger where it defers."""
+    if isinstance(task, BaseSensorOperator) and not isinstance(task, KeyspacesTableActiveSensor):
+        task.poke({})
+        return
+    try:
+        task.execute({})
+    except TaskDeferred as deferred:
+        event = first_event(deferred.trigger)
+        getattr(task, deferred.method_name)({}, event=event.payload)
+
+
+def first_event(trigger: Any) -> TriggerEvent:
+    async def first() -> TriggerEvent:
+        async for event in trigger.run():
+            assert isinstance(event, TriggerEvent)
+            return event
+        raise AssertionError("the trigger ended without an event")
+
+    return asyncio.run(first())
+
+
+@pytest.fixture(autouse=True)
+def trusted(snowflake_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in snowflake_environment.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def place(session: Session, keyspace: str, tmp_path: Path) -> Place:
+    table = f"t{uuid.uuid4().hex[:8]}"
+    session.execute(f"CREATE TABLE {keyspace}.{table} (k int PRIMARY KEY, v text)")
+    return Place(keyspace=keyspace, table=table, folder=tmp_path)
+
+
+@pytest.fixture
+def faulty(control_plane: KeyspacesControlPlane) -> Iterator[KeyspacesControlPlane]:
+    yield control_plane
+    control_plane.fail()
+
+
+def test_every_operator_and_sensor_of_general_use_has_its_bad_days() -> None:
+    assert {*OVER_CQL, *OVER_AWS} == {*of_general_use(), KeyspacesTableActiveSensor}
+
+
+@pytest.mark.parametrize("kind", OVER_CQL, ids=lambda kind: kind.__name__)
+class TestOverCql:
+    def store(self, monkeypatch: pytest.MonkeyPatch, kind: type[BaseOperator], **fields: Any) -> None:
+        monkeypatch.setenv(
+            *connection(STORE, conn_type="apache_cassandra" if kind in TO_CASSANDRA else "amazon_keyspaces", **fields)
+        )
+
+    def test_a_stopped_node(self, kind: type[BaseOperator], place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+        extra = {"tls": False, "local_data_center": DATA_CENTER, "connect_timeout_s": 2}
+        self.store(monkeypatch, kind, host="127.0.0.1", port=free_ports(1)[0], extra=extra)
+        with pytest.raises(StoreUnreachableError, match="nothing listens"):
+            run(OVER_CQL[kind](place))
+
+    def test_a_throttled_table(
+        self,
+        kind: type[BaseOperator],
+        place: Place,
+        monkeypatch: pytest.MonkeyPatch,
+        local_keyspaces: LocalKeyspacesNode,
+        admin: LocalKeyspacesAdmin,
+    ) -> None:
+        extra = {"tls": False, "local_data_center": DATA_CENTER, "consistency": "LOCAL_QUORUM"}
+        self.store(monkeypatch, kind, host=local_keyspaces.host, port=local_keyspaces.port, extra=extra)
+        admin.add_fault(Fault(kind=FaultKind.TIMEOUT_BEFORE, table=f"{place.keyspace}.{place.table}"))
+        # As many tries as ever, in less time.
+        defaults = Backoff.__init__.__kwdefaults__
+        assert defaults is not None
+        monkeypatch.setitem(defaults, "first_s", 0.005)
+        with pytest.raises(StoreTimeoutError):
+            run(OVER_CQL[kind](place))
+
+    def test_a_wrong_password(
+        self, kind: type[BaseOperator], place: Place, monkeypatch: pytest.MonkeyPatch, secure_cassandra_node: SecureNode
+    ) -> None:
+        node = secure_cassandra_node
+        extra = {"tls": True, "ca_certificate_file": str(node.ca_file), "local_data_center": "datacenter1"}
+        where = {"host": node.host, "port": node.port, "login": node.user, "password": "wrong"}
+        self.store(monkeypatch, kind, extra=extra, **where)
+        with pytest.raises(AuthenticationRefusedError, match="refuses user") as caught:
+            run(OVER_CQL[kind](place))
+        assert "wrong" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", OVER_AWS, ids=lambda kind: kind.__name__)
+class TestOverTheAwsApi:
+    @pytest.fixture(autouse=True)
+    def once(self, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+        """The connection of the others, without boto's own retries: they are not the subject."""
+        self.aws(monkeypatch, environment[f"AIRFLOW_CONN_{AWS.upper()}"])
+
+    def aws(self, monkeypatch: pytest.MonkeyPatch, known: str, *, url: str | None = None) -> None:
+        fields = json.loads(known)
+        fields["extra"]["config_kwargs"] = {"retries": {"total_max_attempts": 1}}
+        if url:
+            fields["extra"]["service_config"]["keyspaces"]["endpoint_url"] = url
+        monkeypatch.setenv(*connection(BAD_AWS, **fields))
+
+    def test_an_api_that_is_not_there(
+        self, kind: type[BaseOperator], place: Place, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        known, url = environment[f"AIRFLOW_CONN_{AWS.upper()}"], f"http://127.0.0.1:{free_ports(1)[0]}"
+        self.aws(monkeypatch, known, url=url)
+        with pytest.raises(AwsUnreachableError):
+            run(OVER_AWS[kind](place))
+
+    @pytest.mark.parametrize(
+        ("code", "error"),
+        [
+            ("ThrottlingException", AwsUnreachableError),
+            ("AccessDeniedException", AwsAccessRefusedError),
+            ("ExpiredTokenException", AwsAccessRefusedError),
+        ],
+    )
+    def test_what_aws_says_is_told_apart(
+        self, kind: type[BaseOperator], place: Place, faulty: KeyspacesControlPlane, code: str, error: type[Exception]
+    ) -> None:
+        faulty.fail(ApiFault(operation="*", error=code, message="not today"))
+        with pytest.raises(error, match="not today"):
+            run(OVER_AWS[kind](place))
