@@ -23,7 +23,12 @@ def object_path(path: str, *, conn_id: str | None) -> "ObjectStoragePath":
 
 def store_connection(address: str, conn_id: str) -> str | None:
     """Return the connection for object storage, and None for a path on the worker's own disk."""
-    return conn_id if "://" in address and not address.startswith("file://") else None
+    return None if is_local(address) else conn_id
+
+
+def is_local(address: str) -> bool:
+    """Whether a path is on the worker's own disk."""
+    return "://" not in address or address.startswith("file://")
 
 
 @contextmanager
@@ -34,7 +39,9 @@ def new_file(path: "ObjectStoragePath") -> Iterator[BinaryIO]:
         OutputNotWrittenError: It can't be written; the message has the path and the reason.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if is_local(str(path)):
+            # Elsewhere a folder is a part of a name, and making one could make a bucket that somebody mistyped.
+            path.parent.mkdir(parents=True, exist_ok=True)
         opening: Any = path.open  # universal_pathlib does not type it
         file = cast("BinaryIO", opening("wb"))
     except OSError as error:

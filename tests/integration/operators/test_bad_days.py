@@ -96,10 +96,7 @@ OVER_CQL: dict[type[BaseOperator], Callable[[Place], Any]] = {
         sql="SELECT 1 AS K, 'v' AS V",
     ),
 }
-TYPES: dict[type[BaseOperator], str] = {
-    CassandraOperator: "apache_cassandra",
-    SnowflakeToCassandraOperator: "apache_cassandra",
-}
+TO_CASSANDRA: set[type[BaseOperator]] = {CassandraOperator, SnowflakeToCassandraOperator}
 
 
 def named(place: Place) -> dict[str, Any]:
@@ -189,9 +186,8 @@ def test_every_operator_and_sensor_of_general_use_has_its_bad_days() -> None:
 @pytest.mark.parametrize("kind", OVER_CQL, ids=lambda kind: kind.__name__)
 class TestOverCql:
     def store(self, monkeypatch: pytest.MonkeyPatch, kind: type[BaseOperator], **fields: Any) -> None:
-        monkeypatch.setenv(
-            *connection(STORE, conn_type="apache_cassandra" if kind in TO_CASSANDRA else "amazon_keyspaces", **fields)
-        )
+        conn_type = "apache_cassandra" if kind in TO_CASSANDRA else "amazon_keyspaces"
+        monkeypatch.setenv(*connection(STORE, conn_type=conn_type, **fields))
 
     def test_a_stopped_node(self, kind: type[BaseOperator], place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
         extra = {"tls": False, "local_data_center": DATA_CENTER, "connect_timeout_s": 2}
