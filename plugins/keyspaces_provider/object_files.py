@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class OutputNotWrittenError(MigrationError):
-    """The object store or the disk refused the file. Nothing is left of it that looks whole."""
+    """The object store or the disk refused the file, or can't be reached. Nothing is left of it that looks whole."""
 
 
 def object_path(path: str, *, conn_id: str | None) -> "ObjectStoragePath":
@@ -38,23 +38,32 @@ def new_file(path: "ObjectStoragePath") -> Iterator[BinaryIO]:
     Raises:
         OutputNotWrittenError: It can't be written; the message has the path and the reason.
     """
+    from botocore.exceptions import BotoCoreError
+
+    # s3fs tells as OSError what S3 answers, and leaves as botocore's own what kept it from asking.
+    refusals = (OSError, BotoCoreError)
     try:
         if is_local(str(path)):
             # Elsewhere a folder is a part of a name, and making one could make a bucket that somebody mistyped.
             path.parent.mkdir(parents=True, exist_ok=True)
         opening: Any = path.open  # universal_pathlib does not type it
         file = cast("BinaryIO", opening("wb"))
-    except OSError as error:
+    except refusals as error:
         raise _refused(path, error) from error
     try:
         with file:
             yield file
     except BaseException as error:
-        path.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise _refused(path, error) from error
-        raise
+        raised = _refused(path, error) if isinstance(error, refusals) else error
+        try:
+            path.unlink(missing_ok=True)
+        except refusals as left:
+            # The first error is the one to act on.
+            raised.add_note(f"What there is of {path} could not be removed: {left}")
+        if raised is error:
+            raise
+        raise raised from error
 
 
-def _refused(path: "ObjectStoragePath", error: OSError) -> OutputNotWrittenError:
+def _refused(path: "ObjectStoragePath", error: Exception) -> OutputNotWrittenError:
     return OutputNotWrittenError(f"{path} can't be written: {error}. Check the path and the rights of its connection.")

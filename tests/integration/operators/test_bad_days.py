@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import importlib
 import inspect
 import json
 import pkgutil
+import signal
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.sdk import BaseOperator, BaseSensorOperator
+from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import TaskDeferred
 from airflow.triggers.base import TriggerEvent
 
 from keyspaces_migration.clients import AuthenticationRefusedError, StoreTimeoutError, StoreUnreachableError
 from keyspaces_migration.cql_access import Backoff
-from keyspaces_migration.keyspaces_api import AwsAccessRefusedError, AwsUnreachableError
+from keyspaces_migration.keyspaces_api import (
+    AwsAccessRefusedError,
+    AwsQuotaError,
+    AwsUnreachableError,
+    TablesNotActiveError,
+)
 from keyspaces_provider.operators.cql import CassandraOperator, KeyspacesOperator
 from keyspaces_provider.operators.export_table import ExportTableOperator
 from keyspaces_provider.operators.keyspaces_table import (
@@ -49,13 +56,8 @@ if TYPE_CHECKING:
 
 STORE = "bad_day_store"
 BAD_AWS = "bad_day_aws"
-MODULES = (
-    "keyspaces_provider.operators.cql",
-    "keyspaces_provider.operators.export_table",
-    "keyspaces_provider.operators.keyspaces_table",
-    "keyspaces_provider.sensors.cql",
-)
-"""Beside all of `keyspaces_provider.transfers`; `sensors.keyspaces` has one for everybody, and one for migrations."""
+CHANGES = ("CreateTable", "UpdateTable")
+PACKAGES = ("operators", "sensors", "transfers")
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ OVER_CQL: dict[type[BaseOperator], Callable[[Place], Any]] = {
     ExportTableOperator: lambda place: ExportTableOperator(
         task_id="t", conn_id=STORE, keyspace=place.keyspace, table=place.table, output_path=f"file://{place.folder}"
     ),
-    CqlRowsSensor: lambda place: CqlRowsSensor(task_id="t", conn_id=STORE, cql=select(place)),
+    CqlRowsSensor: lambda place: CqlRowsSensor(task_id="t", mode="poke", conn_id=STORE, cql=select(place)),
     SnowflakeToCassandraOperator: lambda place: SnowflakeToCassandraOperator(
         task_id="t",
         snowflake_conn_id=SNOWFLAKE,
@@ -112,10 +114,10 @@ OVER_AWS: dict[type[BaseOperator], Callable[[Place], Any]] = {
         task_id="t", columns={"w": "text"}, **named(place)
     ),
     KeyspacesCapacityOperator: lambda place: KeyspacesCapacityOperator(
-        task_id="t", mode="PAY_PER_REQUEST", **named(place)
+        task_id="t", mode="PROVISIONED", read_units=2, write_units=1, **named(place)
     ),
     KeyspacesWarmThroughputOperator: lambda place: KeyspacesWarmThroughputOperator(
-        task_id="t", read_units_per_s=1, **named(place)
+        task_id="t", read_units_per_s=20_000, **named(place)
     ),
     KeyspacesTableActiveSensor: lambda place: KeyspacesTableActiveSensor(
         task_id="t", keyspace=place.keyspace, tables=[place.table], aws_conn_id=BAD_AWS, region="us-east-1"
@@ -124,30 +126,40 @@ OVER_AWS: dict[type[BaseOperator], Callable[[Place], Any]] = {
 
 
 def of_general_use() -> set[type[BaseOperator]]:
-    """The operators and sensors that the modules define for DAG authors."""
-    transfers = importlib.import_module("keyspaces_provider.transfers")
-    modules = [*MODULES, *(f"{transfers.__name__}.{each.name}" for each in pkgutil.iter_modules(transfers.__path__))]
-    classes = [
-        found
-        for name in modules
-        for _, found in inspect.getmembers(importlib.import_module(name), inspect.isclass)
-        if found.__module__ == name and issubclass(found, BaseOperator)
+    """All that is no base of others and takes no ledger: what has one is of a stage, and has its own tests."""
+    packages = [importlib.import_module(f"keyspaces_provider.{name}") for name in PACKAGES]
+    modules = [
+        importlib.import_module(each.name)
+        for package in packages
+        for each in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
     ]
-    # What another one is made from is no operator for a DAG.
-    bases = {base for found in classes for base in found.__mro__[1:]}
-    return {found for found in classes if found not in bases}
+    return {
+        found
+        for module in modules
+        for _, found in inspect.getmembers(module, inspect.isclass)
+        if issubclass(found, BaseOperator)
+        and found.__module__ == module.__name__
+        and not inspect.isabstract(found)
+        and not takes_ledger(found)
+    }
+
+
+def takes_ledger(kind: type[BaseOperator]) -> bool:
+    made = [vars(each)["__init__"] for each in kind.__mro__ if "__init__" in vars(each)]
+    return any("ledger_conn_id" in inspect.signature(each).parameters for each in made)
 
 
 def run(task: Any) -> None:
-    """Do what Airflow does with a task: poke a sensor, execute an operator, and its trigger where it defers."""
-    if isinstance(task, BaseSensorOperator) and not isinstance(task, KeyspacesTableActiveSensor):
-        task.poke({})
-        return
+    """Do what Airflow does with a task: execute it, and its trigger where it defers."""
     try:
         task.execute({})
     except TaskDeferred as deferred:
-        event = first_event(deferred.trigger)
-        getattr(task, deferred.method_name)({}, event=event.payload)
+        resume(task, deferred)
+
+
+def resume(task: Any, deferred: TaskDeferred) -> None:
+    event = first_event(deferred.trigger)
+    getattr(task, deferred.method_name)({}, event=event.payload)
 
 
 def first_event(trigger: Any) -> TriggerEvent:
@@ -174,13 +186,22 @@ def place(session: Session, keyspace: str, tmp_path: Path) -> Place:
 
 
 @pytest.fixture
+def frozen(local_keyspaces: LocalKeyspacesNode, place: Place) -> Iterator[LocalKeyspacesNode]:
+    """The node, taking connections and answering nothing, once the table is there."""
+    assert place
+    local_keyspaces.signal(signal.SIGSTOP)
+    yield local_keyspaces
+    local_keyspaces.signal(signal.SIGCONT)
+
+
+@pytest.fixture
 def faulty(control_plane: KeyspacesControlPlane) -> Iterator[KeyspacesControlPlane]:
     yield control_plane
     control_plane.fail()
 
 
 def test_every_operator_and_sensor_of_general_use_has_its_bad_days() -> None:
-    assert {*OVER_CQL, *OVER_AWS} == {*of_general_use(), KeyspacesTableActiveSensor}
+    assert {*OVER_CQL, *OVER_AWS} == of_general_use()
 
 
 @pytest.mark.parametrize("kind", OVER_CQL, ids=lambda kind: kind.__name__)
@@ -189,10 +210,20 @@ class TestOverCql:
         conn_type = "apache_cassandra" if kind in TO_CASSANDRA else "amazon_keyspaces"
         monkeypatch.setenv(*connection(STORE, conn_type=conn_type, **fields))
 
-    def test_a_stopped_node(self, kind: type[BaseOperator], place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_node_that_has_ended(
+        self, kind: type[BaseOperator], place: Place, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         extra = {"tls": False, "local_data_center": DATA_CENTER, "connect_timeout_s": 2}
         self.store(monkeypatch, kind, host="127.0.0.1", port=free_ports(1)[0], extra=extra)
         with pytest.raises(StoreUnreachableError, match="nothing listens"):
+            run(OVER_CQL[kind](place))
+
+    def test_a_node_that_is_stopped(
+        self, kind: type[BaseOperator], place: Place, monkeypatch: pytest.MonkeyPatch, frozen: LocalKeyspacesNode
+    ) -> None:
+        extra = {"tls": False, "local_data_center": DATA_CENTER, "connect_timeout_s": 1, "request_timeout_s": 1}
+        self.store(monkeypatch, kind, host=frozen.host, port=frozen.port, extra=extra)
+        with pytest.raises(StoreUnreachableError):
             run(OVER_CQL[kind](place))
 
     def test_a_throttled_table(
@@ -261,3 +292,40 @@ class TestOverTheAwsApi:
         faulty.fail(ApiFault(operation="*", error=code, message="not today"))
         with pytest.raises(error, match="not today"):
             run(OVER_AWS[kind](place))
+
+    @pytest.mark.parametrize(
+        ("code", "error"),
+        [
+            ("ThrottlingException", AwsUnreachableError),
+            ("AccessDeniedException", AwsAccessRefusedError),
+            ("ServiceQuotaExceededException", AwsQuotaError),
+        ],
+    )
+    def test_what_aws_says_of_the_change_itself(
+        self, kind: type[BaseOperator], place: Place, faulty: KeyspacesControlPlane, code: str, error: type[Exception]
+    ) -> None:
+        if kind is KeyspacesTableActiveSensor:
+            pytest.skip("it changes nothing")
+        if kind is KeyspacesCreateTableOperator:
+            place = dataclasses.replace(place, table=f"new_{place.table}")
+        faulty.fail(*(ApiFault(operation=name, error=code, message="not today") for name in CHANGES))
+        with pytest.raises(error, match="not today"):
+            run(OVER_AWS[kind](place))
+
+    def test_an_api_that_throttles_while_the_task_waits(
+        self,
+        kind: type[BaseOperator],
+        place: Place,
+        client: Any,
+        admin: LocalKeyspacesAdmin,
+        faulty: KeyspacesControlPlane,
+    ) -> None:
+        admin.change_settings(ddl_delay_ms=1_500)
+        column = [{"name": "underway", "type": "int"}]
+        client.update_table(keyspaceName=place.keyspace, tableName=place.table, addColumns=column)
+        task = OVER_AWS[kind](place)
+        with pytest.raises(TaskDeferred) as deferred:
+            task.execute({})
+        faulty.fail(ApiFault(operation="GetTable", error="ThrottlingException", message="not today"))
+        with pytest.raises(TablesNotActiveError, match=r"could not be looked at: .*not today"):
+            resume(task, deferred.value)
