@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cassandra import AuthenticationFailed
 from cassandra.cluster import NoHostAvailable
 
 from keyspaces_migration.clients import (
@@ -151,7 +150,7 @@ def test_connections_of_bulk_writes_sign_too(node: LocalKeyspacesNode) -> None:
     opened.close()
     assert opened.ids[ASK]
     let_in(node)
-    with pytest.raises(AuthenticationFailed):
+    with pytest.raises(AuthenticationRefusedError):
         connect(signed, host=node.host, statements=[ASK])
 
 

@@ -12,11 +12,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from cassandra import AuthenticationFailed, ConsistencyLevel, InvalidRequest
+from cassandra import ConsistencyLevel, InvalidRequest
 from cassandra.util import Date, SortedSet, Time
 from pydantic import SecretStr
 
-from keyspaces_migration.clients import PasswordAuth, SessionSettings, TlsSettings, open_session
+from keyspaces_migration.clients import (
+    AuthenticationRefusedError,
+    PasswordAuth,
+    SessionSettings,
+    TlsRefusedError,
+    TlsSettings,
+    UnknownKeyspaceError,
+    open_session,
+)
 from keyspaces_migration.cql.types import parse_type
 from keyspaces_migration.wire import Pump, PumpSettings, Requests, connect, encode_column
 
@@ -165,21 +173,21 @@ def test_tls_and_password(secure_cassandra_node: SecureNode) -> None:
         assert session.execute("SELECT COUNT(*) FROM wire.t").one()[0] == rows
         session.execute("DROP KEYSPACE wire")
     wrong = replace(settings, auth=PasswordAuth(username=secure.user, password=SecretStr("wrong")))
-    with pytest.raises(AuthenticationFailed, match="incorrect"):
+    with pytest.raises(AuthenticationRefusedError, match="incorrect"):
         connect(wrong, host=secure.host, statements=[])
     untrusted = replace(settings, tls=TlsSettings())
-    with pytest.raises(OSError, match="certificate verify failed"):
+    with pytest.raises(TlsRefusedError, match="certificate verify failed"):
         connect(untrusted, host=secure.host, statements=[])
 
 
 def test_a_node_that_wants_a_login_refuses_who_has_none(secure_cassandra_node: SecureNode) -> None:
     secure = secure_cassandra_node
     settings = SessionSettings(hosts=(secure.host,), port=secure.port, tls=TlsSettings(ca_file=secure.ca_file))
-    with pytest.raises(AuthenticationFailed, match="the settings have none"):
+    with pytest.raises(AuthenticationRefusedError, match="the settings name none"):
         connect(settings, host=secure.host, statements=[])
 
 
 def test_a_statement_that_can_not_be_prepared_is_refused_in_the_stores_words(cassandra_node: CassandraNode) -> None:
     settings = SessionSettings(hosts=(cassandra_node.host,), port=cassandra_node.port)
-    with pytest.raises(InvalidRequest, match="no_such"):
+    with pytest.raises(UnknownKeyspaceError, match="no_such"):
         connect(settings, host=cassandra_node.host, statements=["INSERT INTO no_such.t (k) VALUES (?)"])

@@ -143,7 +143,7 @@ class _Writing:
         """Return what writes to the table go through, its statements prepared.
 
         Raises:
-            OSError, cassandra's errors: As `wire.connect`.
+            StoreError: As `wire.connect`.
         """
         if self._pump is None or self._table != target.name:
             self._stack.close()

@@ -4,6 +4,7 @@ The driver's own classes say what goes over it; what they are not used for is th
 """
 
 import socket
+import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,9 +25,11 @@ from cassandra.protocol import (
     StartupMessage,
 )
 
+from keyspaces_migration.clients.errors import StoreError, StoreUnreachableError, TlsRefusedError
 from keyspaces_migration.clients.session import auth_provider
-from keyspaces_migration.clients.settings import PROTOCOL_VERSION, SessionSettings
+from keyspaces_migration.clients.settings import PROTOCOL_VERSION, SessionSettings, host_and_port
 from keyspaces_migration.clients.tls import ssl_context
+from keyspaces_migration.clients.translation import DRIVER_ERRORS, translate
 from keyspaces_migration.wire.frames import HEADER_BYTES, STREAMS
 
 _CQL_VERSION = "3.0.0"
@@ -56,10 +59,18 @@ def connect(settings: SessionSettings, *, host: str, statements: Iterable[str]) 
     """Open a connection with a node, log in, and prepare the statements.
 
     Raises:
-        OSError: The node is not to be reached, its certificate is not trusted, or it closed the connection.
-        cassandra.DriverException, cassandra.protocol.ErrorMessage: It refused the login or a statement.
-        CredentialsError: There is nothing to sign the login with.
+        StoreUnreachableError, TlsRefusedError: The node is not to be reached, or its certificate is not trusted.
+        StoreError: It refused the login or a statement; one of its subclasses, as `clients.translate` chooses it.
     """
+    try:
+        return _connect(settings, host, statements)
+    except DRIVER_ERRORS as error:
+        raise translate(error, settings=settings) from error
+    except OSError as error:
+        raise _unreachable(error, host_and_port(host, settings.port)) from error
+
+
+def _connect(settings: SessionSettings, host: str, statements: Iterable[str]) -> Connection:
     opened = socket.create_connection((host, settings.port), timeout=settings.connect_timeout_s)
     try:
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -70,7 +81,16 @@ def connect(settings: SessionSettings, *, host: str, statements: Iterable[str]) 
     except BaseException:
         opened.close()
         raise
-    return Connection(socket=wrapped, address=f"{host}:{settings.port}", ids=ids)
+    return Connection(socket=wrapped, address=host_and_port(host, settings.port), ids=ids)
+
+
+def _unreachable(error: OSError, address: str) -> StoreError:
+    kind = TlsRefusedError if isinstance(error, ssl.SSLError) else StoreUnreachableError
+    return kind(
+        host=address,
+        found=f"no connection ({error or type(error).__name__})",
+        hint="Check that the node is up, that this machine may reach it, and the connection's TLS settings.",
+    )
 
 
 def prepare_frame(statement: str) -> bytes:

@@ -6,9 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from cassandra.cluster import NoHostAvailable
-
-from keyspaces_migration.clients.translation import DRIVER_ERRORS
+from keyspaces_migration.clients.errors import StoreError
 from keyspaces_migration.wire.connection import Connection
 from keyspaces_migration.wire.link import Budget, Finished, Link, Unlimited
 from keyspaces_migration.wire.requests import Requests
@@ -73,7 +71,7 @@ class Pump:
         """Open the connections.
 
         Raises:
-            OSError, cassandra's errors: As `connection.connect`.
+            StoreError: As `connection.connect`.
         """
         try:
             for host in self._settings.hosts:
@@ -108,7 +106,7 @@ class Pump:
         """Send and receive what can be, wait for more for so long at most, and return what is finished.
 
         Raises:
-            NoHostAvailable: Every connection is lost, and none could be opened anew.
+            StoreError: Every connection is lost, and none could be opened anew; why is that of the last attempt.
         """
         self._reopen()
         self._feed()
@@ -175,13 +173,13 @@ class Pump:
             self._lost.remove(lost)
             try:
                 self._open(lost.host)
-            except (OSError, *DRIVER_ERRORS) as error:
+            except StoreError as error:
                 self._defer(lost, error)
 
-    def _defer(self, lost: _Lost, error: Exception) -> None:
+    def _defer(self, lost: _Lost, error: StoreError) -> None:
         attempt = lost.attempt + 1
         if attempt >= self._settings.attempts and not self._links:
-            raise NoHostAvailable(f"no connection in {attempt} attempts", {lost.host: error})
+            raise error
         wait = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2.0**lost.attempt)
         self._lost.append(_Lost(lost.host, attempt, self._clock() + wait, error))
 

@@ -10,10 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from cassandra import InvalidRequest, WriteTimeout
-from cassandra.cluster import NoHostAvailable
 from cassandra.protocol import PreparedQueryNotFound
 
-from keyspaces_migration.clients import SessionSettings
+from keyspaces_migration.clients import SessionSettings, StoreUnreachableError
 from keyspaces_migration.cql.types import parse_type
 from keyspaces_migration.wire import ConnectionLostError, Finished, Pump, PumpSettings, Requests, connect, encode_column
 from keyspaces_migration.wire.frames import STREAMS
@@ -172,6 +171,6 @@ def test_a_node_that_does_not_come_back_is_an_error() -> None:
     with ScriptedNode() as node, pump(node, connections=1, attempts=2) as working:
         run(working, [requests(0, 10)])
         node.__exit__(None, None, None)
-        with pytest.raises(NoHostAvailable):
+        with pytest.raises(StoreUnreachableError, match="Check that the node is up"):
             run(working, [requests(0, 10)] * 5)
         node.__enter__()
