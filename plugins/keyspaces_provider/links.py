@@ -9,7 +9,7 @@ console itself shows; where it no longer knows it, it opens the service's own pa
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from airflow.sdk import BaseOperatorLink
 
@@ -26,6 +26,8 @@ NAMESPACE = "AWS/Cassandra"
 
 _DOMAINS = {"cn-": "amazonaws.cn", "us-gov-": "amazonaws-us-gov.com"}
 _DOMAIN = "aws.amazon.com"
+_ENDPOINTS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
+"""What the names of AWS's endpoints end with, those in a VPC too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,13 +100,30 @@ LINKS = (KeyspacesTableLink(), KeyspacesMetricsLink())
 
 
 def place_of(operator: Any) -> ConsolePlace | None:  # noqa: ANN401 - any operator that has these links
-    """Return what an operator works on: by its own Region, or by that of its connection."""
+    """Return what an operator works on: by its own Region, or by that of its connection.
+
+    None where that is not in AWS: a link to an account's console would then show somebody else's table, or none.
+    """
     keyspace, table = getattr(operator, "keyspace", None), getattr(operator, "table", None)
     tables: Sequence[str] = getattr(operator, "tables", None) or ()
-    region = getattr(operator, "region", None) or _region_of(operator)
+    own = getattr(operator, "region", None)
+    region = own if own and _calls_aws(operator.aws_conn_id) else None if own else _region_of(operator)
     if not region:
         return None
     return ConsolePlace(region=region, keyspace=keyspace, table=table or (tables[0] if len(tables) == 1 else None))
+
+
+def _calls_aws(aws_conn_id: str) -> bool:
+    """Whether the connection leaves Amazon Keyspaces' endpoint to AWS, or names one of AWS's."""
+    from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
+
+    hook: AwsGenericHook[Any] = AwsGenericHook(aws_conn_id=aws_conn_id, client_type="keyspaces")
+    endpoint = hook.conn_config.get_service_endpoint_url("keyspaces")
+    return not endpoint or _is_of_aws(urlsplit(endpoint).hostname or "")
+
+
+def _is_of_aws(host: str) -> bool:
+    return host.endswith(_ENDPOINTS)
 
 
 def _region_of(operator: Any) -> str | None:  # noqa: ANN401 - as above
@@ -115,7 +134,10 @@ def _region_of(operator: Any) -> str | None:  # noqa: ANN401 - as above
 
     try:
         hook = store_hook(str(getattr(operator, "keyspaces_conn_id", None) or getattr(operator, "conn_id", "")))
-        return hook.region() if isinstance(hook, KeyspacesHook) else None
+        if not isinstance(hook, KeyspacesHook):
+            return None
+        hosts = hook.settings().hosts
+        return hook.region() if all(map(_is_of_aws, hosts)) else None
     except (AirflowNotFoundException, MigrationError):
         # The task itself has failed of it, and said so.
         return None

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import importlib
-import inspect
 import json
-import pkgutil
 import signal
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import TaskDeferred
 from airflow.triggers.base import TriggerEvent
 
@@ -41,12 +37,14 @@ from rehearsal.keyspaces_control_plane.faults import ApiFault
 from rehearsal.local_keyspaces.admin import Fault, FaultKind
 from rehearsal.local_keyspaces.contact import DATA_CENTER
 from rehearsal.ports import free_ports
+from tests.general_use import of_general_use
 from tests.integration.operators.conftest import AWS, SNOWFLAKE, connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from airflow.sdk import BaseOperator
     from cassandra.cluster import Session
 
     from rehearsal.keyspaces_control_plane.process import KeyspacesControlPlane
@@ -57,7 +55,6 @@ if TYPE_CHECKING:
 STORE = "bad_day_store"
 BAD_AWS = "bad_day_aws"
 CHANGES = ("CreateTable", "UpdateTable")
-PACKAGES = ("operators", "sensors", "transfers")
 
 
 @dataclass(frozen=True)
@@ -123,30 +120,6 @@ OVER_AWS: dict[type[BaseOperator], Callable[[Place], Any]] = {
         task_id="t", keyspace=place.keyspace, tables=[place.table], aws_conn_id=BAD_AWS, region="us-east-1"
     ),
 }
-
-
-def of_general_use() -> set[type[BaseOperator]]:
-    """All that is no base of others and takes no ledger: what has one is of a stage, and has its own tests."""
-    packages = [importlib.import_module(f"keyspaces_provider.{name}") for name in PACKAGES]
-    modules = [
-        importlib.import_module(each.name)
-        for package in packages
-        for each in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
-    ]
-    return {
-        found
-        for module in modules
-        for _, found in inspect.getmembers(module, inspect.isclass)
-        if issubclass(found, BaseOperator)
-        and found.__module__ == module.__name__
-        and not inspect.isabstract(found)
-        and not takes_ledger(found)
-    }
-
-
-def takes_ledger(kind: type[BaseOperator]) -> bool:
-    made = [vars(each)["__init__"] for each in kind.__mro__ if "__init__" in vars(each)]
-    return any("ledger_conn_id" in inspect.signature(each).parameters for each in made)
 
 
 def run(task: Any) -> None:

@@ -78,6 +78,28 @@ def test_a_store_that_is_not_in_aws_or_a_connection_that_is_not_there_has_no_lin
     assert not CassandraOperator.operator_extra_links
 
 
+@pytest.mark.parametrize("named", [{"endpoint_url": "http://127.0.0.1:1"}, {"service_config": {"keyspaces": {}}}])
+def test_a_local_world_has_no_console(monkeypatch: pytest.MonkeyPatch, named: dict[str, Any]) -> None:
+    if "service_config" in named:
+        named["service_config"]["keyspaces"]["endpoint_url"] = "http://localhost:1"
+    monkeypatch.setenv("AIRFLOW_CONN_AWS", json.dumps({"conn_type": "aws", "extra": named}))
+    local = {"conn_type": "amazon_keyspaces", "host": "127.0.0.1", "extra": {"region": "us-east-1", "tls": False}}
+    monkeypatch.setenv("AIRFLOW_CONN_TARGET", json.dumps(local))
+    operators = (
+        KeyspacesAddColumnsOperator(task_id="t", table="orders", columns={}, **AWS),
+        KeyspacesOperator(task_id="t", keyspaces_conn_id="target", cql=""),
+    )
+    for operator in operators:
+        assert address(KeyspacesTableLink(), operator) == ""
+
+
+def test_an_endpoint_of_aws_in_a_vpc_has_its_console(monkeypatch: pytest.MonkeyPatch) -> None:
+    extra = {"endpoint_url": "https://vpce-1.cassandra.eu-west-1.vpce.amazonaws.com"}
+    monkeypatch.setenv("AIRFLOW_CONN_AWS", json.dumps({"conn_type": "aws", "extra": extra}))
+    operator = KeyspacesAddColumnsOperator(task_id="t", table="orders", columns={}, **AWS)
+    assert place_of(operator) == ConsolePlace(region="eu-west-1", keyspace="shop", table="orders")
+
+
 def test_airflows_provider_manager_registers_them() -> None:
     manager: Any = ProvidersManager
     assert {
