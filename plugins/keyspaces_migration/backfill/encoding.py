@@ -1,6 +1,6 @@
 """A split's rows as values of the target's statements, or as dead letters."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -60,6 +60,11 @@ class Writes:
             source=self.source.take(pa.array(rows)),
             expires_at_ms=None if self.expires_at_ms is None else self.expires_at_ms[rows],
         )
+
+    def parts(self, rows: int) -> Iterator["Writes"]:
+        """Yield them in parts of so many rows."""
+        for start in range(0, len(self), rows):
+            yield self.take(np.arange(start, min(start + rows, len(self))))
 
     def letters(self, reasons: Mapping[int, str], key: Sequence[str]) -> list[DeadLetter]:
         """Return a dead letter for each of these rows."""

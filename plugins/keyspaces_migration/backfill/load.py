@@ -18,8 +18,9 @@ from keyspaces_migration.backfill.rate import AdaptiveRate
 from keyspaces_migration.backfill.rows import SplitReader
 from keyspaces_migration.backfill.statements import Target
 from keyspaces_migration.backfill.write import Pacing, Writer, statement_texts
-from keyspaces_migration.clients import SessionSettings
+from keyspaces_migration.clients import SessionSettings, StoreUnreachableError
 from keyspaces_migration.config import Migration
+from keyspaces_migration.errors import MigrationError
 from keyspaces_migration.ledger.backfill_records import ClaimedSplit, DeadLetter, LoadMode, SplitCounts
 from keyspaces_migration.ledger.backfills import BackfillLedger
 from keyspaces_migration.wire import NULL, UNSET, Pump, PumpSettings, connect, nodes_of
@@ -118,7 +119,11 @@ def _load_or_give_back(loading: Loading, claimed: ClaimedSplit, writing: "_Writi
     except Exception as error:
         # Whatever it was: free for another try at once, with the reason where people look. A kill skips this, and
         # then the lease ends.
-        loading.ledger.fail(claimed, reason=f"{type(error).__name__}: {error}"[:2_000])
+        try:
+            loading.ledger.fail(claimed, reason=f"{type(error).__name__}: {error}"[:2_000])
+        except MigrationError as second:
+            # The first one is the one to act on; the lease ends by itself.
+            error.add_note(f"The split could not be given back: {second}")
         raise
 
 
@@ -159,6 +164,11 @@ class _Writing:
             self._pump, self._table = self._stack.enter_context(pump), target.name
         return self._pump
 
+    @property
+    def rows_at_once(self) -> int:
+        """How many rows are sent in about a second: their time to live is that of the moment when they are framed."""
+        return max(1, int(self._rate.units_per_s)) if self._rate is not None else 1
+
     def divide(self) -> None:
         """Take as much of the budget as falls to each of the workers that are alive now."""
         if self._rate is not None:
@@ -171,6 +181,12 @@ class _Writing:
     def _hosts(self) -> list[str]:
         """Name each node as often as it gets a connection."""
         nodes = nodes_of(self._loading.session)
+        if not nodes:
+            raise StoreUnreachableError(
+                host=self._loading.settings.address,
+                found="no node is up, as far as the driver knows",
+                hint="Check that the cluster is up and that this machine may reach it, and run again.",
+            )
         budget = self._loading.migration.backfill.budget.max_write_units_per_s
         wanted = min(_MOST_CONNECTIONS, max(_FEWEST_CONNECTIONS, ceil(budget / _REQUESTS_PER_CONNECTION)))
         return [node for node, _ in zip(cycle(nodes), range(max(wanted, len(nodes))), strict=False)]
@@ -223,7 +239,8 @@ class _SplitLoad:
         for part in encoded:
             self._keep(part.letters)
             self._count(dead=len(part.letters))
-            yield from part.writes
+            for writes in part.writes:
+                yield from writes.parts(self.writing.rows_at_once) if writes.expires_at_ms is not None else (writes,)
 
     def _count(self, *, written: int = 0, expired: int = 0, dead: int = 0) -> None:
         more = SplitCounts(rows_read=written + expired + dead, written=written, expired=expired, dead=dead)

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 CHUNK_ROWS = 4_096
-"""Rows that are encoded at a time."""
+CHUNK_BYTES = 4 * 1024 * 1024
+"""What is encoded at a time, in rows and in Arrow's bytes: large rows must not make memory grow."""
 _LETTER_CHARACTERS = 1024
 _TIMESTAMP = Scalar(ScalarName.TIMESTAMP)
 
@@ -63,8 +64,9 @@ class SplitReader:
             f'WHERE "{BUCKET}" >= %s AND "{BUCKET}" < %s {living} {qualify}'
         )
         for batch in self._history.batches(statement, (split.first_bucket, split.end_bucket)):
-            for start in range(0, batch.num_rows, CHUNK_ROWS):
-                yield batch.slice(start, CHUNK_ROWS).rename_columns(list(names))
+            rows = rows_at_once(batch)
+            for start in range(0, batch.num_rows, rows):
+                yield batch.slice(start, rows).rename_columns(list(names))
 
     def _selected(self, name: str) -> str:
         """Return the expression for a column; moments as whole milliseconds since 1970.
@@ -73,6 +75,12 @@ class SplitReader:
         """
         is_moment = name == EXPIRES_AT or self._target.table.schema_.column_types.get(name) == _TIMESTAMP
         return f'DATE_PART(EPOCH_MILLISECOND, "{name}") AS "{name}"' if is_moment else f'"{name}"'
+
+
+def rows_at_once(batch: "pa.Table") -> int:
+    """Return how many of a batch's rows make a chunk, by their mean size; at least one."""
+    mean: int = max(1, batch.nbytes // max(1, batch.num_rows))
+    return max(1, min(CHUNK_ROWS, CHUNK_BYTES // mean))
 
 
 def dead_letter(source: Mapping[str, Any], key: Sequence[str], reason: str) -> DeadLetter:

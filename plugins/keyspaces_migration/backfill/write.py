@@ -41,8 +41,8 @@ _WORTH_A_BATCH = 2
 """Rows of a partition, on average, from which batches are sent rather than rows."""
 _LONGEST_WAIT_S = 60.0
 _TURN_S = 1.0
-_MOST_WAITING = 20_000
-"""Rows that wait to be sent again, from which on no others are read: memory stays flat under a target that is busy."""
+_MOST_WAITING_BYTES = 32 * 1024 * 1024
+"""Of rows that wait to be sent again, from which on no others are read: memory stays flat under a busy target."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,7 +177,7 @@ class Writer:
             if due is not None:
                 self._submit(due, tally)
                 continue
-            if sum(len(each.writes) for each in self._again) > _MOST_WAITING:
+            if sum(each.writes.source.nbytes for each in self._again) > _MOST_WAITING_BYTES:
                 return True
             fresh = next(source, None)
             if fresh is None:

@@ -41,11 +41,12 @@ class SharedSessions:
     def get(self, key: Hashable, settings: SessionSettings) -> Session:
         """Return the session of a key, opened if there is none that works. It stays ours: don't close it.
 
+        It is open as long as the process: nobody says when its user is done.
+
         Raises:
             SessionSettingsError, StoreError: as `open_session`.
         """
-        shared, session = self._taken(key, settings)
-        self._give_back(shared)
+        _, session = self._taken(key, settings)
         return session
 
     @contextmanager

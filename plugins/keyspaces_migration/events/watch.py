@@ -21,6 +21,7 @@ EARLY, LATE = timedelta(hours=12), timedelta(hours=4)
 RECENT = timedelta(hours=24)
 """Letters that were recorded since are growing; older ones are known."""
 
+_QUEUE = "queue "
 OLD_LETTER = timedelta(hours=24)
 """Age of a letter in the queue at which its alarm goes off too."""
 
@@ -47,6 +48,7 @@ class Facts:
         check_due_at: The newest scheduled time by now whose grace is over; None where there is none.
         recent_letters: Rows that loads could not write, recorded within `RECENT`.
         queue: The queue; None where it is not there, or could not be looked at.
+        queue_is_known: Whether it could be looked at, where there is one.
     """
 
     held: frozenset[Milestone]
@@ -57,6 +59,7 @@ class Facts:
     check_due_at: datetime | None
     recent_letters: int
     queue: Queue | None
+    queue_is_known: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,10 +128,16 @@ def told(alert: Alert | None, condition: Condition, *, migration: str, now: date
     )
 
 
-def over(alerts: Iterable[Alert], lasting: Iterable[Condition]) -> tuple[Alert, ...]:
-    """Open alerts whose condition is not there any more."""
+def over(alerts: Iterable[Alert], lasting: Iterable[Condition], *, queue_is_known: bool) -> tuple[Alert, ...]:
+    """Open alerts whose condition is not there any more; of a queue that could not be looked at, nobody knows."""
     still = {(condition.kind, condition.subject) for condition in lasting}
-    return tuple(each for each in alerts if each.closed_at is None and (each.kind, each.subject) not in still)
+    return tuple(
+        each
+        for each in alerts
+        if each.closed_at is None
+        and (each.kind, each.subject) not in still
+        and (queue_is_known or not each.subject.startswith(_QUEUE))
+    )
 
 
 def _check_missed(facts: Facts, migration: Migration) -> Condition | None:
@@ -203,7 +212,7 @@ def _queue(facts: Facts) -> Condition | None:
     age = f"; the oldest is {queue.oldest_age} old" if queue.oldest_age is not None else ""
     return Condition(
         kind=EventKind.LETTERS_GROWING,
-        subject=f"queue {queue.name}",
+        subject=f"{_QUEUE}{queue.name}",
         # An old letter is worse than any number of new ones.
         level=queue.letters.bit_length() + (64 if is_old else 0),
         severity=Severity.CRITICAL if is_old else Severity.WARNING,

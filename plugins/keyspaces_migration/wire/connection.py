@@ -74,14 +74,14 @@ def _connect(settings: SessionSettings, host: str, statements: Iterable[str]) ->
     opened = socket.create_connection((host, settings.port), timeout=settings.connect_timeout_s)
     try:
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        wrapped = _encrypted(opened, settings, host)
-        _log_in(wrapped, settings, host)
-        ids = {statement: _prepare(wrapped, statement) for statement in statements}
-        wrapped.setblocking(False)
+        opened = _encrypted(opened, settings, host)
+        _log_in(opened, settings, host)
+        ids = {statement: _prepare(opened, statement) for statement in statements}
+        opened.setblocking(False)
     except BaseException:
         opened.close()
         raise
-    return Connection(socket=wrapped, address=host_and_port(host, settings.port), ids=ids)
+    return Connection(socket=opened, address=host_and_port(host, settings.port), ids=ids)
 
 
 def _unreachable(error: OSError, address: str) -> StoreError:

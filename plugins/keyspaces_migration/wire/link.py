@@ -106,6 +106,7 @@ class Link:
         self._out = memoryview(b"")
         self._unread = b""
         self._ids = dict(connection.ids)
+        self._preparing: str | None = None
 
     @property
     def wants_requests(self) -> bool:
@@ -183,7 +184,9 @@ class Link:
         """Close the connection, and yield all requests; those without an answer failed with `error`."""
         self.connection.close()
         for flight in self._flights:
-            flight.failures += [Failure(int(each), error) for each in np.flatnonzero(~flight.answered)]
+            lost = np.flatnonzero(~flight.answered)
+            flight.failures += [Failure(int(each), error) for each in lost]
+            self._budget.answered(succeeded=0.0, throttled=float((flight.costs[lost + 1] - flight.costs[lost]).sum()))
             yield flight.finished()
         self._flights.clear()
 
@@ -213,8 +216,7 @@ class Link:
         return next((flight for flight in self._flights if flight.sent < len(flight.answered)), None)
 
     def _streams_left(self) -> int:
-        oldest = self._flights[0].first if self._flights else self._next
-        return STREAMS - (self._next - oldest)
+        return STREAMS - (self._next - self._oldest())
 
     def _read(self, data: bytes) -> None:
         answers = read_answers(data)
@@ -234,44 +236,65 @@ class Link:
 
     def _succeeded(self, streams: Streams) -> float:
         """Take note of requests that are done; return their units."""
-        units = 0.0
-        oldest = self._flights[0].first
+        units, known = 0.0, 0
+        oldest = self._oldest()
         numbers = oldest + (streams.astype(np.int64) - oldest) % STREAMS
         for flight in self._flights:
-            mine = numbers[(numbers >= flight.first) & (numbers < flight.end)] - flight.first
+            mine = numbers[(numbers >= flight.first) & (numbers < flight.first + flight.sent)] - flight.first
+            before = np.count_nonzero(flight.answered)
             flight.answered[mine] = True
+            known += int(np.count_nonzero(flight.answered) - before)
             flight.remaining -= len(mine)
             units += float((flight.costs[mine + 1] - flight.costs[mine]).sum())
+        if known != len(streams):
+            raise self._unasked()
         self.waiting -= len(streams)
         return units
 
     def _told(self, stream: int, message: Any) -> float:  # noqa: ANN401 # the driver ships no types
         """Take note of an answer that is more than "done"; return the request's units."""
-        oldest = self._flights[0].first
+        oldest = self._oldest()
         number = oldest + (stream - oldest) % STREAMS
-        flight = next(each for each in self._flights if each.first <= number < each.end)
-        request = number - flight.first
+        flight = next((each for each in self._flights if each.first <= number < each.first + each.sent), None)
+        request = number - flight.first if flight else 0
+        if flight is None or flight.answered[request]:
+            raise self._unasked()
         flight.answered[request] = True
         flight.remaining -= 1
         self.waiting -= 1
         if isinstance(message, ErrorMessage):
+            flight.failures.append(Failure(request, _exception(message)))
             if isinstance(message, PreparedQueryNotFound):
                 self._prepare_again(message)
-            flight.failures.append(Failure(request, _exception(message)))
         else:
             flight.told.append((request, message))
         return float(flight.costs[request + 1] - flight.costs[request])
 
+    def _oldest(self) -> int:
+        return self._flights[0].first if self._flights else self._next
+
+    def _unasked(self) -> ConnectionResetError:
+        # An answer that can't be told from others' would let a row count as written that was not.
+        return ConnectionResetError(f"{self.connection.address} answered what nobody asked")
+
     def _prepare_again(self, message: PreparedQueryNotFound) -> None:
-        for statement, known in self._ids.items():
-            if known == message.info:
-                # Between two frames: what is being sent goes out whole first.
-                self._out = memoryview(bytes(self._out) + prepare_frame(statement))
+        if self._preparing is not None:
+            return
+        statement = next((text for text, known in self._ids.items() if known == message.info), None)
+        if statement is None:
+            raise ConnectionResetError(f"{self.connection.address} asks for a statement that is not known")
+        self._preparing = statement
+        # Between two frames: what is being sent goes out whole first.
+        self._out = memoryview(bytes(self._out) + prepare_frame(statement))
 
     def _heard_of_statement(self, message: Any) -> None:  # noqa: ANN401 # as above
         if isinstance(message, ErrorMessage):
             raise ConnectionResetError(f"{self.connection.address} does not prepare a statement any more: {message}")
+        statement, self._preparing = self._preparing, None
         assert isinstance(message, ResultMessage)  # noqa: S101 # the answer to PREPARE
+        if statement is None or message.query_id != self._ids[statement]:
+            # Frames that are made already have the old id; a new connection begins with the new one.
+            raise ConnectionResetError(f"{self.connection.address} gives a statement another id than before")
 
 
 def _says_busy(message: Any) -> bool:  # noqa: ANN401 # as above

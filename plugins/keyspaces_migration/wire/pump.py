@@ -8,11 +8,13 @@ from typing import Self
 
 from keyspaces_migration.clients.errors import StoreError
 from keyspaces_migration.wire.connection import Connection
+from keyspaces_migration.wire.frames import STREAMS
 from keyspaces_migration.wire.link import Budget, Finished, Link, Unlimited
 from keyspaces_migration.wire.requests import Requests
 
 _WAKE_S = 0.005
 """How soon a budget that is used up is looked at again."""
+_MOST_IN_FLIGHT = STREAMS // 4
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.2, 10.0
 
 
@@ -35,6 +37,12 @@ class PumpSettings:
     in_flight: int = 1024
     silence_s: float = 15.0
     attempts: int = 8
+
+    def __post_init__(self) -> None:
+        if not self.hosts:
+            raise ValueError("no host to open a connection with")
+        if not 0 < self.in_flight <= _MOST_IN_FLIGHT:
+            raise ValueError(f"in_flight is {self.in_flight}. Allowed: 1 to {_MOST_IN_FLIGHT}")
 
 
 @dataclass
@@ -169,19 +177,27 @@ class Pump:
         self._lost.append(_Lost(host, 0, self._clock(), lost))
 
     def _reopen(self) -> None:
-        for lost in [each for each in self._lost if each.due <= self._clock()]:
-            self._lost.remove(lost)
-            try:
-                self._open(lost.host)
-            except StoreError as error:
-                self._defer(lost, error)
+        """Open one lost connection anew: it may take seconds, in which no answer is read."""
+        lost = next((each for each in self._lost if each.due <= self._clock()), None)
+        if lost is None:
+            return
+        self._lost.remove(lost)
+        try:
+            self._open(lost.host)
+        except StoreError as error:
+            self._defer(lost, error)
 
     def _defer(self, lost: _Lost, error: StoreError) -> None:
         attempt = lost.attempt + 1
         if attempt >= self._settings.attempts and not self._links:
             raise error
         wait = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2.0**lost.attempt)
-        self._lost.append(_Lost(lost.host, attempt, self._clock() + wait, error))
+        due = self._clock() + wait
+        self._lost.append(_Lost(lost.host, attempt, due, error))
+        for other in self._lost:
+            # They are of the same node, and one look at it was enough for now.
+            if other.host == lost.host:
+                other.due = max(other.due, due)
 
     def _open(self, host: str) -> None:
         link = Link(self._connect(host), in_flight=self._settings.in_flight, budget=self._budget, now=self._clock())

@@ -64,7 +64,15 @@ class WatchOperator(BaseOperator):
         failures = unusable_channels(migration)
         facts = self._facts(ledger, migration, now=now, failures=failures)
         lasting = conditions(facts, migration, now=now)
-        told = self._tell(lasting, ledger, migration, now=now, context=context, failures=failures)
+        told = self._tell(
+            lasting,
+            ledger,
+            migration,
+            now=now,
+            context=context,
+            failures=failures,
+            queue_is_known=facts.queue_is_known,
+        )
         if failures:
             raise WatchIncompleteError("; ".join(failures))
         return {"lasting": [_name(each) for each in lasting], "told": told}
@@ -81,7 +89,7 @@ class WatchOperator(BaseOperator):
         except Exception as error:  # said at the end: what the ledger knows is told first
             self.log.exception("The dead letter queue could not be looked at")
             failures.append(f"the dead letter queue could not be looked at: {error}")
-            return facts
+            return replace(facts, queue_is_known=False)
 
     def _tell(  # noqa: PLR0913 - of one call
         self,
@@ -92,13 +100,14 @@ class WatchOperator(BaseOperator):
         now: datetime,
         context: "Context",
         failures: list[str],
+        queue_is_known: bool,
     ) -> list[str]:
         from keyspaces_migration.events.watch import is_due, over, told
         from keyspaces_migration.ledger.alerts import AlertLedger
 
         alerts = AlertLedger(ledger)
         known = {(alert.kind, alert.subject): alert for alert in alerts.alerts(migration.name)}
-        for alert in over(known.values(), lasting):
+        for alert in over(known.values(), lasting, queue_is_known=queue_is_known):
             self.log.info("Over: %s %s", alert.kind, alert.subject)
             alerts.close(alert, now=now)
         names = []
@@ -119,6 +128,7 @@ class WatchOperator(BaseOperator):
                 # Not recorded as told: the next run tries again.
                 failures.append(f"nobody could be told of {_name(condition)}: {condition.happened}")
                 continue
+            failures.extend(f"channel {name} could not be told of {_name(condition)}" for name in sent.failed)
             alerts.told(told(before, condition, migration=migration.name, now=now))
             names.append(_name(condition))
         return names

@@ -15,6 +15,7 @@ from cassandra import Unauthorized
 
 from keyspaces_migration.backfill.encoding import Encoder
 from keyspaces_migration.backfill.errors import TargetOverloadedError
+from keyspaces_migration.backfill.rows import CHUNK_ROWS, rows_at_once
 from keyspaces_migration.backfill.snapshot import DELETED, EXPIRES_AT
 from keyspaces_migration.backfill.statements import Target
 from keyspaces_migration.backfill.write import Outcome, Pacing, Writer, statement_texts
@@ -186,3 +187,11 @@ def test_without_a_barrier_each_write_is_stamped_when_it_is_sent() -> None:
 def test_an_error_that_says_something_about_all_writes_is_raised() -> None:
     with pytest.raises(Unauthorized, match="may not modify"):
         write(lambda _: error(0x2100, "may not modify"), readings("abcdef"))
+
+
+def test_large_rows_are_encoded_few_at_a_time() -> None:
+    small, large = readings("a" * 5_000), readings("a" * 100)
+    assert rows_at_once(small) == CHUNK_ROWS
+    large = large.append_column("page", pa.array(["x" * 1_000_000] * 100))
+    assert 1 <= rows_at_once(large) <= 4
+    assert rows_at_once(large.slice(0, 0)) == CHUNK_ROWS

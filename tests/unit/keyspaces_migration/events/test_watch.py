@@ -9,7 +9,7 @@ import pytest
 
 from keyspaces_migration.config import EventKind, Migration, Severity, load_migration
 from keyspaces_migration.events.watch import Condition, Facts, Queue, conditions, forecast, is_due, over, told
-from keyspaces_migration.ledger.alerts import RoughLoad
+from keyspaces_migration.ledger.alerts import Alert, RoughLoad
 from keyspaces_migration.lifecycle import Milestone
 
 HOUR = timedelta(hours=1)
@@ -185,4 +185,11 @@ def test_what_is_not_seen_any_more_is_over() -> None:
     condition = Condition(kind=EventKind.DRIFT, subject="x", level=1, severity=Severity.INFO, happened="")
     lasts = told(None, condition, migration="flights", now=NOW)
     gone = replace(lasts, subject="y")
-    assert over([lasts, gone, replace(gone, subject="z", closed_at=NOW)], [condition]) == (gone,)
+    known = [lasts, gone, replace(gone, subject="z", closed_at=NOW)]
+    assert over(known, [condition], queue_is_known=True) == (gone,)
+
+
+def test_a_queue_that_could_not_be_looked_at_is_not_over() -> None:
+    alert = Alert(migration="m", kind=EventKind.LETTERS_GROWING, subject="queue q", level=1, opened_at=NOW, told_at=NOW)
+    assert over([alert], [], queue_is_known=False) == ()
+    assert over([alert], [], queue_is_known=True) == (alert,)

@@ -75,6 +75,7 @@ def test_each_file_has_its_section_and_one_that_must_change_is_enough(
         (gzip.compress(FINE.encode() * 1000)[:-20], "ended before"),
         (gzip.compress(FINE.encode())[:10] + b"\xff" * 60, "decompressing"),
     ],
+    ids=["not statements", "cut off", "damaged"],
 )
 def test_a_file_that_can_t_be_used_is_said_with_another_code(
     write: Callable[..., str], capsys: pytest.CaptureFixture[str], content: bytes, words: str

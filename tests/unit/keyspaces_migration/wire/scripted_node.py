@@ -56,15 +56,20 @@ class ScriptedNode:
 
     Attributes:
         backwards: Answer what came together from its end.
+        twice: Answer the first of what came together once more, and the last not at all.
+        new_ids: Give a statement another id when it is prepared again.
         prepared: The statements in the order in which they were prepared, on any connection.
     """
 
     answer: Callable[[Request], bytes] = lambda _: VOID
     backwards: bool = False
+    twice: bool = False
+    new_ids: bool = False
     host: str = "127.0.0.1"
     requests: list[Request] = field(default_factory=list)
     prepared: list[str] = field(default_factory=list)
     forgotten: bool = False
+    ids: list[bytes] = field(default_factory=list)
 
     def __enter__(self) -> Self:
         self._listener = socket.create_server((self.host, 0))
@@ -102,6 +107,8 @@ class ScriptedNode:
             if not part:
                 return
             answers, unread = self._answers(unread + part)
+            if self.twice and len(answers) > 1:
+                answers[-1] = answers[0]
             if self.backwards:
                 answers.reverse()
             try:
@@ -128,12 +135,13 @@ class ScriptedNode:
         if opcode == PREPARE:
             self.prepared.append(body[4:].decode())
             self.forgotten = False
-            query_id = statement_id(body[4:])
+            query_id = statement_id(body[4:]) + (bytes([len(self.prepared)]) if self.new_ids else b"")
+            self.ids.append(query_id)
             nothing = struct.pack(">iii", 0, 0, 0) + struct.pack(">ii", 4, 0)
             return _frame(stream, RESULT, struct.pack(">iH", 4, len(query_id)) + query_id + nothing)
         request = read_execute(body) if opcode == EXECUTE else read_batch(body)
         if self.forgotten:
-            known = statement_id(self.prepared[0].encode())
+            known = self.ids[-1]
             return _frame(stream, ERROR, error(0x2500, "who?", struct.pack(">H", len(known)) + known)[1:])
         self.requests.append(request)
         found = self.answer(request)

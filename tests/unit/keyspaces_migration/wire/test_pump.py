@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -165,6 +165,38 @@ def test_a_forgotten_statement_is_prepared_again() -> None:
     assert second.failures == ()
     assert node.prepared[:2] == [STATEMENT, STATEMENT]
     assert len(node.requests) >= 10
+
+
+def test_an_answer_that_nobody_asked_for_is_no_acknowledgement() -> None:
+    with ScriptedNode() as node, pump(node, connections=1, silence_s=5.0) as working:
+        node.twice = True
+        (finished,) = run(working, [requests(0, 10)])
+    assert 9 in {each.request for each in finished.failures}
+    assert "answered what nobody asked" in str(finished.failures[0].error)
+
+
+def test_a_statement_that_gets_another_id_is_taken_up_on_a_new_connection() -> None:
+    with ScriptedNode(new_ids=True) as node, pump(node, connections=1) as working:
+        node.forgotten = True
+        (first,) = run(working, [requests(0, 10)])
+        (second,) = run(working, [requests(0, 10)])
+    assert len(first.failures) == 10
+    assert second.failures == ()
+
+
+def test_many_that_were_forgotten_ask_once() -> None:
+    with ScriptedNode() as node, pump(node, connections=1, in_flight=500) as working:
+        node.forgotten = True
+        run(working, [requests(0, 500)])
+    assert len(node.prepared) <= 3
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"hosts": []}, {"hosts": ["h"], "in_flight": 0}, {"hosts": ["h"], "in_flight": 9_000}]
+)
+def test_settings_that_would_never_end_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"no host|Allowed: 1 to 8000"):
+        PumpSettings(**wrong)
 
 
 def test_a_node_that_does_not_come_back_is_an_error() -> None:
