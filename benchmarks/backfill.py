@@ -17,6 +17,7 @@ rows a second and of the client's processor time for a million rows, and medians
 
 import json
 import os
+import random
 import resource
 import selectors
 import shutil
@@ -46,7 +47,7 @@ from keyspaces_migration.backfill.statements import Target
 from keyspaces_migration.backfill.write import Pacing, Writer, statement_texts
 from keyspaces_migration.clients import SessionSettings
 from keyspaces_migration.config import Migration, load_migration
-from keyspaces_migration.wire import UNSET, Connection, Pump, PumpSettings, Requests, connect, encode_column
+from keyspaces_migration.wire import UNSET, Budget, Connection, Pump, PumpSettings, Requests, connect, encode_column
 from rehearsal.cassandra.jvm import Compiler
 from rehearsal.cassandra.node import CassandraNode, NodeSettings
 from rehearsal.ports import free_ports
@@ -82,18 +83,18 @@ INSERT = f"INSERT INTO bench.events ({', '.join(COLUMNS)}) VALUES ({', '.join('?
 
 def data(rows: int) -> pa.Table:
     """Rows of about 250 bytes in partitions of ten, from a fixed seed."""
-    random = np.random.default_rng(42)
+    drawn = np.random.default_rng(42)
     partition = np.arange(rows) // ROWS_A_PARTITION
-    digits = [f"{value:016x}" for value in random.integers(0, 2**62, rows)]
+    digits = [f"{value:016x}" for value in drawn.integers(0, 2**62, rows)]
     return pa.table(
         {
             "customer_id": pa.array([f"customer-{each:08d}" for each in partition % CUSTOMERS]),
             "event_date": pa.array((19_700 + partition // CUSTOMERS).astype(np.int32)).cast(pa.date32()),
             "event_id": pa.array(10**9 + np.arange(rows)),
             "c1": pa.array([digit * 6 + digit[:8] for digit in digits]),
-            "c2": pa.array(random.integers(-(10**9), 10**9, rows)),
-            "c3": pa.array(random.uniform(-1e6, 1e6, rows)),
-            "c4": pa.array(1_704_067_200_000 + random.integers(0, 10**10, rows)).cast(pa.timestamp("ms", tz="UTC")),
+            "c2": pa.array(drawn.integers(-(10**9), 10**9, rows)),
+            "c3": pa.array(drawn.uniform(-1e6, 1e6, rows)),
+            "c4": pa.array(1_704_067_200_000 + drawn.integers(0, 10**10, rows)).cast(pa.timestamp("ms", tz="UTC")),
             "c5": pa.array([digit * 3 for digit in digits]),
         }
     )
@@ -113,6 +114,30 @@ def target() -> Target:
     content["tables"] = {"events": table}
     migration = Migration.from_canonical_json(json.dumps(content))
     return Target(keyspace="bench", name="events", table=migration.tables["events"])
+
+
+@contextmanager
+def writing(
+    port: int, *, connections: int = CONNECTIONS, batches: bool = True, budget: Budget | None = None
+) -> Iterator[Writer]:
+    """The backfill's writer to the table, over connections of its own."""
+    to, settings = target(), SessionSettings(hosts=("127.0.0.1",), port=port)
+    texts = tuple(statement_texts(to).values())
+    pump = Pump(
+        PumpSettings(hosts=["127.0.0.1"] * connections),
+        connect=lambda host: connect(settings, host=host, statements=texts),
+        clock=time.monotonic,
+        budget=budget,
+    )
+    with pump:
+        yield Writer(
+            pump=pump,
+            target=to,
+            barrier_us=None,
+            clock=lambda: datetime.now(UTC),
+            pacing=Pacing(wait=time.sleep, chance=random.SystemRandom().random),
+            batches=batches,
+        )
 
 
 @dataclass(frozen=True)
@@ -150,27 +175,11 @@ def run_ours(files: Files, port: int, *, batched: bool) -> None:
     """Ours, as the backfill uses it; rows as singles where `batched` is off."""
     table = feather.read_table(str(files.arrow))
     table = table.append_column(DELETED, pa.array(np.zeros(table.num_rows, np.bool_)))
-    to, settings = target(), SessionSettings(hosts=("127.0.0.1",), port=port)
-    encoder = Encoder(to, null=UNSET)
-    texts = tuple(statement_texts(to).values())
-    with timed(table.num_rows):
-        pump = Pump(
-            PumpSettings(hosts=["127.0.0.1"] * CONNECTIONS),
-            connect=lambda host: connect(settings, host=host, statements=texts),
-            clock=time.monotonic,
-        )
-        with pump:
-            writer = Writer(
-                pump=pump,
-                target=to,
-                barrier_us=None,
-                clock=lambda: datetime.now(UTC),
-                pacing=Pacing(wait=time.sleep, chance=lambda: 0.5),
-                batches=batched,
-            )
-            parts = (table.slice(start, CHUNK_ROWS) for start in range(0, table.num_rows, CHUNK_ROWS))
-            encoded = (writes for part in parts for writes in encoder.rows(part).writes)
-            written = sum(outcome.written for outcome in writer.write(encoded))
+    encoder = Encoder(target(), null=UNSET)
+    with timed(table.num_rows), writing(port, batches=batched) as writer:
+        parts = (table.slice(start, CHUNK_ROWS) for start in range(0, table.num_rows, CHUNK_ROWS))
+        encoded = (writes for part in parts for writes in encoder.rows(part).writes)
+        written = sum(outcome.written for outcome in writer.write(encoded))
     if written != table.num_rows:
         raise RuntimeError(f"{written} rows of {table.num_rows} were written")
 

@@ -15,26 +15,21 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from cassandra.cluster import Cluster
 
-from benchmarks.backfill import KEYSPACE, TABLE, data, target
+from benchmarks.backfill import CHUNK_ROWS, KEYSPACE, TABLE, data, target, writing
 from keyspaces_migration.backfill.encoding import Encoder, Writes
 from keyspaces_migration.backfill.snapshot import DELETED
-from keyspaces_migration.backfill.write import Pacing, Writer, statement_texts
-from keyspaces_migration.clients import SessionSettings
-from keyspaces_migration.wire import UNSET, Pump, PumpSettings, connect
+from keyspaces_migration.wire import UNSET
 from rehearsal.cassandra.jvm import Compiler
 from rehearsal.cassandra.node import CassandraNode, NodeSettings
 from rehearsal.ports import free_ports
 
 ROWS = int(os.environ.get("ROWS", "1000000"))
-CHUNK_ROWS = 4_096
-CONNECTIONS = 4
 KIB_A_MIB = 1024
 
 
@@ -51,20 +46,7 @@ def chunks(rows: int) -> Iterator[Writes]:
 
 def write(rows: int, port: int) -> None:
     """Write, and print the peak of this process' memory."""
-    settings, texts = SessionSettings(hosts=("127.0.0.1",), port=port), tuple(statement_texts(target()).values())
-    pump = Pump(
-        PumpSettings(hosts=["127.0.0.1"] * CONNECTIONS),
-        connect=lambda host: connect(settings, host=host, statements=texts),
-        clock=time.monotonic,
-    )
-    with pump:
-        writer = Writer(
-            pump=pump,
-            target=target(),
-            barrier_us=None,
-            clock=lambda: datetime.now(UTC),
-            pacing=Pacing(wait=time.sleep, chance=lambda: 0.5),
-        )
+    with writing(port) as writer:
         written = sum(outcome.written for outcome in writer.write(chunks(rows)))
     if written != rows:
         raise RuntimeError(f"{written} rows of {rows} were written")

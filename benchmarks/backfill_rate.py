@@ -11,25 +11,22 @@ CloudWatch would have them. The last line is one JSON object; `used_of_allowed` 
 
 import json
 import os
-import random
 import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from cassandra.cluster import Session
 
-from benchmarks.backfill import data, target
+from benchmarks.backfill import data, target, writing
 from keyspaces_migration.backfill.encoding import Encoder, Writes
 from keyspaces_migration.backfill.rate import AdaptiveRate
 from keyspaces_migration.backfill.snapshot import DELETED
-from keyspaces_migration.backfill.write import Pacing, Writer, statement_texts
 from keyspaces_migration.clients import SessionSettings, open_session
-from keyspaces_migration.wire import UNSET, Pump, PumpSettings, connect
+from keyspaces_migration.wire import UNSET
 from rehearsal.local_keyspaces.admin import LocalKeyspacesAdmin
 from rehearsal.local_keyspaces.node import LocalKeyspacesNode, LocalKeyspacesSettings
 from rehearsal.ports import free_ports
@@ -128,22 +125,8 @@ def main() -> None:
                 session.execute("CREATE KEYSPACE bench WITH replication = {'class': 'SingleRegionStrategy'}")
                 session.execute(CREATE)
                 steps = Steps(session, admin)
-                texts = tuple(statement_texts(target()).values())
                 rate = AdaptiveRate(units_per_s=BUDGET, clock=time.monotonic)
-                pump = Pump(
-                    PumpSettings(hosts=[node.host] * CONNECTIONS),
-                    connect=lambda host: connect(settings, host=host, statements=texts),
-                    clock=time.monotonic,
-                    budget=rate,
-                )
-                with pump:
-                    writer = Writer(
-                        pump=pump,
-                        target=target(),
-                        barrier_us=None,
-                        clock=lambda: datetime.now(UTC),
-                        pacing=Pacing(wait=time.sleep, chance=random.SystemRandom().random),
-                    )
+                with writing(node.port, connections=CONNECTIONS, budget=rate) as writer:
                     for _ in writer.write(rows(steps)):
                         pass
     result = {

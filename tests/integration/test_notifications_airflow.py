@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +10,7 @@ from rehearsal.notifications import Message, read_messages
 from rehearsal.ports import free_ports
 from rehearsal.servers.airflow import AirflowServer
 from rehearsal.servers.connections import AirflowConnection
+from tests.integration.airflow_alone import running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,16 +29,8 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowServer]
     )
     (port,) = free_ports(1)
     server = AirflowServer(home=home, port=port, ca_file=None, connections=[ledger])
-    try:
-        server.launch()
-        deadline = time.monotonic() + server.start_timeout_s
-        while why := server.why_not_healthy():
-            assert time.monotonic() < deadline, why
-            time.sleep(0.5)
-        server.after_start()
-        yield server
-    finally:
-        server.stop()
+    with running(server) as started:
+        yield started
 
 
 def test_a_failed_task_is_told_of(airflow: AirflowServer) -> None:

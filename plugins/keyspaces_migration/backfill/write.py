@@ -2,7 +2,7 @@
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -95,21 +95,12 @@ def statement_texts(target: Target) -> dict[WriteKind, str]:
 
 @dataclass(frozen=True, kw_only=True)
 class _Try:
-    """Writes that are to be sent at `due`, for the attempt's time."""
+    """Writes that are to be sent at `due`, or were sent and are under way: then in the order in which they went."""
 
     writes: Writes
     attempt: int = 0
     due: float = 0.0
     alone: bool = False
-
-
-@dataclass
-class _Sent:
-    """A try that is under way; its rows are in the order in which they were sent."""
-
-    writes: Writes
-    attempt: int
-    alone: bool
 
 
 @dataclass
@@ -147,7 +138,7 @@ class Writer:
         self._pacing = pacing
         self._batches = batches
         self._consistency: int = ConsistencyLevel.name_to_value[consistency]
-        self._sent: dict[Requests, _Sent] = {}
+        self._sent: dict[Requests, _Try] = {}
         self._again: deque[_Try] = deque()
 
     def write(self, writes: Iterable[Writes]) -> Iterator[Outcome]:
@@ -234,10 +225,10 @@ class Writer:
             starts=groups.starts if batched else None,
             units=_units(row_bytes[groups.order]),
         )
-        self._sent[requests] = _Sent(writes=writes.take(groups.order), attempt=due.attempt, alone=due.alone)
+        self._sent[requests] = replace(due, writes=writes.take(groups.order))
         self._pump.submit(requests)
 
-    def _settle(self, sent: _Sent, finished: Finished, tally: _Tally) -> None:
+    def _settle(self, sent: _Try, finished: Finished, tally: _Tally) -> None:
         busy: list[int] = []
         alone: list[int] = []
         refused: dict[int, str] = {}
@@ -256,11 +247,11 @@ class Writer:
         if refused:
             tally.refused.append((sent.writes, refused))
         if alone:
-            self._again.append(_Try(writes=sent.writes.take(np.array(alone)), attempt=sent.attempt, alone=True))
+            self._again.append(replace(sent, writes=sent.writes.take(np.array(alone)), alone=True))
         if busy:
             self._try_again(sent, busy, finished.failures)
 
-    def _try_again(self, sent: _Sent, rows: Sequence[int], failures: Sequence[Failure]) -> None:
+    def _try_again(self, sent: _Try, rows: Sequence[int], failures: Sequence[Failure]) -> None:
         attempt = sent.attempt + 1
         errors = [failure.error for failure in failures if isinstance(failure.error, BUSY)]
         if attempt >= self._pacing.attempts:
@@ -271,7 +262,7 @@ class Writer:
                 "done twice"
             ) from errors[-1]
         due = self._seconds() + self._pacing.before(attempt)
-        self._again.append(_Try(writes=sent.writes.take(np.array(rows)), attempt=attempt, due=due, alone=sent.alone))
+        self._again.append(replace(sent, writes=sent.writes.take(np.array(rows)), attempt=attempt, due=due))
 
     def _seconds(self) -> float:
         return self._clock().timestamp()

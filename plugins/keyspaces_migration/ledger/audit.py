@@ -64,9 +64,7 @@ def sign_again(connection: sa.Connection, chains: Chains) -> int:
     # Workers may be finishing splits meanwhile: none may be signed as it was before.
     for row in connection.execute(select_splits().with_for_update(of=schema.backfill_splits)).mappings():
         require_split(chains.seals, row)
-        _update(
-            connection, schema.backfill_splits, row["id"], sign_split(chains.seals, row, migration=row["migration"])
-        )
+        _sign_split(connection, chains, row)
         signed += 1
     return signed
 
@@ -102,9 +100,7 @@ def sign_first(connection: sa.Connection, chains: Chains) -> int:
         _sign_row(connection, chains, chain, completed, migration)
         signed += 1
     for row in connection.execute(select_splits().where(_runs.migration.in_(numbers))).mappings():
-        _update(
-            connection, schema.backfill_splits, row["id"], sign_split(chains.seals, row, migration=row["migration"])
-        )
+        _sign_split(connection, chains, row)
         signed += 1
     for migration, counts in numbers.items():
         chains.write_first_counts(connection, migration, counts)

@@ -31,7 +31,7 @@ def group_by_partition(partition: Sequence[Cells], row_bytes: Lengths, *, max_ro
     """Put rows of a partition together, up to the limits, and groups of one partition apart from one another.
 
     First comes a group of each partition, then a second one of those that have more, and so on: so that many
-    partitions take the writes of any short time, and not one. A row larger than `max_bytes` is a group of its own.
+    partitions take the writes of any short time, and not one.
 
     Args:
         partition: The columns of the partition key.

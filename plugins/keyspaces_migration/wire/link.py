@@ -79,10 +79,6 @@ class _Flight:
     failures: list[Failure] = field(default_factory=list)
     told: list[tuple[int, Any]] = field(default_factory=list)
 
-    @property
-    def end(self) -> int:
-        return self.first + len(self.answered)
-
     def finished(self) -> Finished:
         return Finished(requests=self.requests, failures=tuple(self.failures), told=tuple(self.told))
 

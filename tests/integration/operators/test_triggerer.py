@@ -11,6 +11,7 @@ import pytest
 from rehearsal.ports import free_ports
 from rehearsal.servers.airflow import AirflowServer
 from rehearsal.servers.connections import AirflowConnection
+from tests.integration.airflow_alone import running
 from tests.integration.operators.conftest import AWS
 
 if TYPE_CHECKING:
@@ -41,16 +42,8 @@ def airflow(control_plane: KeyspacesControlPlane, tmp_path_factory: pytest.TempP
         connections=[aws],
         environment={"AIRFLOW__CORE__DAGS_FOLDER": str(EXAMPLES)},
     )
-    try:
-        server.launch()
-        deadline = time.monotonic() + server.start_timeout_s
-        while why := server.why_not_healthy():
-            assert time.monotonic() < deadline, why
-            time.sleep(0.5)
-        server.after_start()
-        yield server
-    finally:
-        server.stop()
+    with running(server) as started:
+        yield started
 
 
 @pytest.fixture
