@@ -19,7 +19,6 @@ import tempfile
 import time
 from contextlib import closing
 from datetime import UTC, date, datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -87,15 +86,15 @@ def work(setting: dict[str, Any]) -> None:
 def plan(setting: dict[str, Any], cursor: SnowflakeCursor) -> None:
     """Plan a run in a ledger of its own."""
     ledger, migration = open_ledger(setting["ledger"], keyring=KEYRING), load_migration(MIGRATION_FILE)
-    text, now = migration.canonical_json(), datetime.now(UTC)
+    now = datetime.now(UTC)
     ledger.record_run(
         RunConfiguration(
             migration=migration.name,
             stage=Stage.HISTORICAL_BACKFILL,
             dag_id=DAG,
             run_id=setting["run_id"],
-            digest=sha256(text.encode()).hexdigest(),
-            canonical_json=text,
+            digest=migration.digest,
+            canonical_json=migration.canonical_json(),
             recorded_at=now,
         )
     )
