@@ -37,6 +37,9 @@ USERS = {"admin": "admin", "alice": "user", "bob": "user", GATE_READER: "viewer"
 NOTIFICATIONS = "notifications"
 """Folder under Airflow's home; the sample's migration file names it."""
 
+LOCK_TIMEOUT_S = 20
+"""How long a statement waits for SQLite's lock; shorter than the API client's own time-out."""
+
 COMMANDS = {
     "api-server": ("api-server",),
     "scheduler": ("scheduler", "--skip-serve-logs"),
@@ -297,7 +300,11 @@ class AirflowServer:
                 "execution_api_server_url": f"{self.url}/execution/",
                 "dags_are_paused_at_creation": "True",
             },
-            "database": {"sql_alchemy_conn": f"sqlite:///{home}/airflow.db", "load_default_connections": "False"},
+            "database": {
+                # SQLite has one writer at a time. The driver's own five seconds are too few while the DAGs are parsed.
+                "sql_alchemy_conn": f"sqlite:///{home}/airflow.db?timeout={LOCK_TIMEOUT_S}",
+                "load_default_connections": "False",
+            },
             "logging": {
                 "base_log_folder": str(logs / "airflow"),
                 "dag_processor_child_process_log_directory": str(logs / "airflow-dag-files"),

@@ -107,7 +107,14 @@ class Link:
     @property
     def wants_requests(self) -> bool:
         """Whether all that it has was sent, and its answers will soon be fewer than it may wait for."""
-        return not self._unsent() and self.waiting <= self.in_flight // 2 and self._streams_left() >= self.in_flight
+        if self._preparing is not None or self._unsent():
+            return False
+        return self.waiting <= self.in_flight // 2 and self._streams_left() >= self.in_flight
+
+    @property
+    def expects_answer(self) -> bool:
+        """Whether it is the node's turn."""
+        return bool(self.waiting) or self._preparing is not None
 
     @property
     def wants_to_write(self) -> bool:
@@ -189,7 +196,7 @@ class Link:
     def _fill(self, now: float) -> bool:
         flight = self._unsent()
         room = self.in_flight - self.waiting
-        if flight is None or room <= 0:
+        if flight is None or room <= 0 or self._preparing is not None:
             return False
         count = min(room, len(flight.answered) - flight.sent)
         available = self._budget.available()

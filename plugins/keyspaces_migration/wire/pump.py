@@ -130,7 +130,7 @@ class Pump:
             return 0.0
         if any(link.held_back for link in self._links):
             return min(timeout_s, _WAKE_S)
-        silent = [link.heard_at + self._settings.silence_s for link in self._links if link.waiting]
+        silent = [link.heard_at + self._settings.silence_s for link in self._links if link.expects_answer]
         due = [*silent, *(lost.due for lost in self._lost)]
         return max(0.0, min([timeout_s, *(each - self._clock() for each in due)]))
 
@@ -166,7 +166,7 @@ class Pump:
     def _find_silent(self) -> None:
         now = self._clock()
         for link in list(self._links):
-            if link.waiting and now - link.heard_at > self._settings.silence_s:
+            if link.expects_answer and now - link.heard_at > self._settings.silence_s:
                 self._lose(link, TimeoutError(f"nothing came for {self._settings.silence_s:g} s"))
 
     def _lose(self, link: Link, error: OSError) -> None:
