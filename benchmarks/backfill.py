@@ -42,6 +42,7 @@ from cassandra.query import BatchStatement, BatchType, PreparedStatement
 from pyarrow import feather
 
 from keyspaces_migration.backfill.encoding import Encoder
+from keyspaces_migration.backfill.rows import CHUNK_ROWS
 from keyspaces_migration.backfill.snapshot import DELETED
 from keyspaces_migration.backfill.statements import Target
 from keyspaces_migration.backfill.write import Pacing, Writer, statement_texts
@@ -57,7 +58,6 @@ ROUNDS = int(os.environ.get("ROUNDS", "3"))
 WARM_UP_ROUNDS = 3
 ROWS_A_PARTITION = 10
 CUSTOMERS = 2_000
-CHUNK_ROWS = 4_096
 CONNECTIONS = 4
 CEILING_IN_FLIGHT = {"ceiling": 256, "ceiling_batched": 64}
 VOID_BYTES = 13
@@ -123,8 +123,9 @@ def writing(
     """The backfill's writer to the table, over connections of its own."""
     to, settings = target(), SessionSettings(hosts=("127.0.0.1",), port=port)
     texts = tuple(statement_texts(to).values())
+    pacing = Pacing(wait=time.sleep, chance=random.SystemRandom().random)
     pump = Pump(
-        PumpSettings(hosts=["127.0.0.1"] * connections),
+        PumpSettings(hosts=["127.0.0.1"] * connections, in_flight=pacing.in_flight),
         connect=lambda host: connect(settings, host=host, statements=texts),
         clock=time.monotonic,
         budget=budget,
@@ -135,7 +136,7 @@ def writing(
             target=to,
             barrier_us=None,
             clock=lambda: datetime.now(UTC),
-            pacing=Pacing(wait=time.sleep, chance=random.SystemRandom().random),
+            pacing=pacing,
             batches=batches,
         )
 
