@@ -112,4 +112,5 @@ def _places(numbers: _Numbers) -> _Numbers:
 
 
 def _changes(values: _Numbers) -> "npt.NDArray[np.bool_]":
-    return values[1:] != values[:-1]
+    changed: npt.NDArray[np.bool_] = values[1:] != values[:-1]
+    return changed
