@@ -23,6 +23,7 @@ from keyspaces_migration.backfill import (
     History,
     Loading,
     Pacing,
+    PlanChangedError,
     PlanRefusedError,
     RefusalReason,
     SnapshotChangedError,
@@ -263,6 +264,14 @@ def test_a_plan_is_recorded_with_what_approvers_are_shown(world: World, migratio
     (table,) = recorded.tables
     assert (table.rows, table.splits) == (plan.rows, len(plan.tables[0].splits))
     assert table.write_units == plan.rows  # each row takes less than 1 KB
+
+
+def test_a_plan_made_again_over_a_snapshot_that_somebody_changed_is_refused(world: World, migration: Migration) -> None:
+    run, weather = unique("replan"), only(migration, "weather")
+    snapshot = world.plan(weather, run).tables[0].snapshot.address
+    world.cursor.execute(f"DELETE FROM {snapshot} WHERE \"origin\" = 'EWR'")  # ours
+    with pytest.raises(PlanChangedError, match="another plan for weather"):
+        world.plan(weather, run)
 
 
 @dataclass

@@ -134,6 +134,7 @@ def plan_backfill(  # noqa: PLR0913 # what a plan depends on, all by keyword
         PlanRefusedError: Some table can't be loaded safely; nothing was recorded.
         HistoryUnusableError: The history can't be read, or no table be created in it.
         StampChangedError: The run was planned with another barrier.
+        PlanChangedError: The run recorded another plan: somebody changed a snapshot.
         RunNotRecordedError: The run's first task has recorded no configuration.
     """
     chosen = {name: migration.tables[name] for name in tables or migration.tables}

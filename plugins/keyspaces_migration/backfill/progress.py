@@ -4,6 +4,7 @@ from collections import deque
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from keyspaces_migration.backfill.deadline import end_by
 from keyspaces_migration.backfill.money import spent_usd, usd
 from keyspaces_migration.capacity.wording import hours_text
 from keyspaces_migration.ledger.plan_records import PlannedTable
@@ -91,11 +92,22 @@ class Progress:
         left = max(0, self._planned_rows - seen.rows)
         if rows_per_s <= 0 and left:
             return "no end in sight: no row in the last minute"
-        seconds = left / rows_per_s if left else 0.0
-        return f"ends in {hours_text(seconds / 3600) if seconds else '0 s'}"
+        remaining = timedelta(seconds=left / rows_per_s if left else 0.0)
+        return f"ends in {_text(remaining)}{self._margin(seen.at + remaining)}"
+
+    def _margin(self, end: datetime) -> str:
+        """Return how long before the barrier's stamps are too old it ends; empty without a barrier."""
+        if self._planned is None or self._planned.barrier_us is None:
+            return ""
+        margin = end_by(self._planned.barrier_us) - end
+        return f", {_text(margin)} before it must" if margin > timedelta() else f", {_text(-margin)} TOO LATE"
 
     def _money(self, seen: Seen) -> list[str]:
         if self._planned is None:
             return []
         spent = spent_usd(self._planned, units=seen.units, took=seen.took)
         return [f"{usd(spent)} of {usd(self._planned.cost_usd)} expected"]
+
+
+def _text(duration: timedelta) -> str:
+    return hours_text(duration / timedelta(hours=1)) if duration else "0 s"

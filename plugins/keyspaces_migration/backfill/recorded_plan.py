@@ -44,7 +44,19 @@ def load_plan_of(plan: "BackfillPlan", *, configuration: str) -> LoadPlan:
 
 
 def as_recorded(plan: "BackfillPlan", recorded: LoadPlan) -> "BackfillPlan":
-    """Return the plan with the recorded figures: a plan made again sizes other rows, and people have read the first."""
+    """Return the plan with the recorded figures: a plan made again sizes other rows, and people have read the first.
+
+    Raises:
+        PlanChangedError: More than estimates differ: somebody changed a snapshot.
+    """
+    changed = [
+        each.table for each in plan.tables if _counted(_planned_table(each)) != _counted(recorded.table(each.table))
+    ]
+    if changed:
+        raise PlanChangedError(
+            f"run {plan.run_id} of {plan.dag_id} recorded another plan for {', '.join(changed)}: a snapshot, or what was "
+            "loaded before, has changed since. Start a new run"
+        )
     tables = tuple(_with_figures(each, recorded.table(each.table)) for each in plan.tables)
     return replace(plan, tables=tables, planned_at=recorded.planned_at)
 
@@ -88,6 +100,11 @@ def _planned_table(table: "TablePlan") -> PlannedTable:
         is_on_demand=table.is_on_demand,
         cost_usd=round(table.cost_usd, _CENTS_DIGITS),
     )
+
+
+def _counted(table: PlannedTable) -> PlannedTable:
+    """Without what is estimated from a sample."""
+    return replace(table, row_bytes=0, write_units=0, cost_usd=0.0)
 
 
 def _with_figures(table: "TablePlan", recorded: PlannedTable) -> "TablePlan":

@@ -153,7 +153,7 @@ class LoadTableOperator(ActsInRun):
             done = load_splits(
                 loading, dag_id=run.dag_id, run_id=run.run_id, barrier_us=barrier_us(run), table=self.table
             )
-        return {"table": self.table, **done.summary()}
+        return {"table": self.table, "slot": self.slot, **done.summary()}
 
 
 class VerifyBackfillOperator(_BackfillOperator):

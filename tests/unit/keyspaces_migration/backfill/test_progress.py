@@ -1,6 +1,7 @@
 """Lines of a load's log, in a time of its own: the numbers are worked out by hand."""
 
 import datetime as dt
+from dataclasses import replace
 
 import pytest
 
@@ -74,6 +75,18 @@ def test_a_load_that_stands_still_has_no_end_in_sight() -> None:
     assert "ends in 0 s" in log.line(seen(75, rows=1_000_000))
 
 
+@pytest.mark.parametrize(
+    ("barrier_hours_ago", "says"),
+    [(40, "ends in 60 min, 3.0 h before it must"), (44, "ends in 60 min, 60 min TOO LATE")],
+    ids=["in time", "late"],
+)
+def test_beside_a_barrier_the_end_is_held_against_the_deadline(barrier_hours_ago: int, says: str) -> None:
+    moment = BEGAN + 60 * SECOND - barrier_hours_ago * dt.timedelta(hours=1)
+    log = progress(replace(ON_DEMAND, barrier_us=int(moment.timestamp()) * 1_000_000))
+    log.line(seen(0, rows=100_000))
+    assert says in log.line(seen(60, rows=100_000 + 900_000 // 61))
+
+
 def test_the_first_line_has_no_rate_and_a_load_without_a_plan_no_money() -> None:
     assert progress(planned=None).line(seen(15, rows=10)) == "flights: 10 of 1,000,000 rows (0%)"
 
@@ -92,7 +105,7 @@ def test_a_line_is_due_every_fifteen_seconds_and_no_sooner() -> None:
 def test_provisioned_capacity_costs_by_the_hour_and_writes_on_demand_by_the_unit() -> None:
     hour = dt.timedelta(hours=1)
     assert spent_usd(ON_DEMAND, units=2_000_000, took=hour) == pytest.approx(1.25)
-    provisioned = PlannedTable(**{**vars(ON_DEMAND), "is_on_demand": False})
+    provisioned = replace(ON_DEMAND, is_on_demand=False)
     assert spent_usd(provisioned, units=2_000_000, took=hour) == pytest.approx(4_000 * 0.00065)
 
 
