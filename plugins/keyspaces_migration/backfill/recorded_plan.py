@@ -49,13 +49,12 @@ def as_recorded(plan: "BackfillPlan", recorded: LoadPlan) -> "BackfillPlan":
     Raises:
         PlanChangedError: More than estimates differ: somebody changed a snapshot.
     """
-    changed = [
-        each.table for each in plan.tables if _counted(_planned_table(each)) != _counted(recorded.table(each.table))
-    ]
+    made = {each.table: _counted(_planned_table(each)) for each in plan.tables}
+    changed = [name for name, table in made.items() if table != _counted(recorded.table(name))]
     if changed:
         raise PlanChangedError(
-            f"run {plan.run_id} of {plan.dag_id} recorded another plan for {', '.join(changed)}: a snapshot, or what was "
-            "loaded before, has changed since. Start a new run"
+            f"run {plan.run_id} of {plan.dag_id} recorded another plan for {', '.join(changed)}: a snapshot, or what "
+            "was loaded before, has changed since. Start a new run"
         )
     tables = tuple(_with_figures(each, recorded.table(each.table)) for each in plan.tables)
     return replace(plan, tables=tables, planned_at=recorded.planned_at)
