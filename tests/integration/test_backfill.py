@@ -286,14 +286,14 @@ class Ticking:
 
 
 def test_the_log_says_how_it_goes_and_the_ledger_what_each_split_consumed(world: World, migration: Migration) -> None:
-    run, weather, lines = unique("log"), only(migration, "weather"), list[str]()
-    rows = world.plan(weather, run, rows_a_split=100).rows
-    loading = world.loading(weather, clock=Ticking(NOW), progress=lines.append, plan=world.recorded(run))
+    run, flights, lines = unique("log"), only(migration, "flights_unarchived"), list[str]()
+    rows = world.plan(flights, run, rows_a_split=100).rows
+    loading = world.loading(flights, clock=Ticking(NOW), progress=lines.append, plan=world.recorded(run))
     done = load_splits(loading, dag_id=DAG, run_id=run, barrier_us=None)
     splits = [line for line in lines if "done in" in line]
     looks = [line for line in lines if "USD expected" in line]
     assert len(splits) == done.splits > 1
-    assert f"weather: {rows:,} of {rows:,} rows (100%)" in looks[-1]
+    assert f"flights_unarchived: {rows:,} of {rows:,} rows (100%)" in looks[-1]
     assert all("of 4,000 write units/s allowed; 0.00% throttled; ends in" in line for line in looks[1:])
     (progress,) = world.ledger.progress(dag_id=DAG, run_id=run)
     assert (progress.usage.write_units, progress.usage.throttled_units) == (rows, 0)

@@ -26,6 +26,9 @@ from keyspaces_migration.ledger.backfills import BackfillLedger
 ROWS_A_SPLIT = 20_000
 """Some seconds to a minute of work: little to repeat after a kill, and few reads of the snapshot."""
 
+_USD_DIGITS = 6
+"""A digest is over the plan's figures, and people compare them."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TablePlan:
@@ -324,6 +327,8 @@ def _table_plan(
     capacity = table.throughput.wcu or NEW_ON_DEMAND_WRITE_UNITS_PER_S
     units_per_s = min(capacity, migration.backfill.budget.max_write_units_per_s)
     on_demand = table.throughput.mode is ThroughputMode.PAY_PER_REQUEST
+    took = timedelta(seconds=units / units_per_s)
+    cost_usd = write_cost_usd(is_on_demand=on_demand, units=units, capacity_units_per_s=capacity, took=took)
     return TablePlan(
         table=snapshot.table,
         order=migration.load_order(snapshot.table),
@@ -338,12 +343,7 @@ def _table_plan(
         capacity_units_per_s=capacity,
         is_on_demand=on_demand,
         has_unfrozen_lists=bool(_unfrozen_lists(table)),
-        cost_usd=write_cost_usd(
-            is_on_demand=on_demand,
-            units=units,
-            capacity_units_per_s=capacity,
-            took=timedelta(seconds=units / units_per_s),
-        ),
+        cost_usd=round(cost_usd, _USD_DIGITS),
     )
 
 

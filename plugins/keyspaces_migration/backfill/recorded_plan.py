@@ -11,9 +11,6 @@ from keyspaces_migration.ledger.plan_records import LoadPlan, PlannedTable
 if TYPE_CHECKING:
     from keyspaces_migration.backfill.plan import BackfillPlan, TablePlan
 
-_CENTS_DIGITS = 6
-"""Of a dollar: what is shown and compared is then what is recorded."""
-
 
 APPROVAL_COUNTS_FOR = timedelta(days=2)
 """Until the load begins, and beside the time that the load takes."""
@@ -97,7 +94,7 @@ def _planned_table(table: "TablePlan") -> PlannedTable:
         units_per_s=table.units_per_s,
         capacity_units_per_s=table.capacity_units_per_s,
         is_on_demand=table.is_on_demand,
-        cost_usd=round(table.cost_usd, _CENTS_DIGITS),
+        cost_usd=table.cost_usd,
     )
 
 
