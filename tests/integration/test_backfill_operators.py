@@ -1,4 +1,4 @@
-"""The backfill's tasks over a real node, the sample of one day, and fakesnow as the history.
+"""The backfill's tasks over a real node, the sample of one day, and the Snowflake stand-in as the history.
 
 The operators run as Airflow calls them, with its own accessors for asset events; the rest of the context is the few
 attributes that they read. What an approval takes is in `tests/unit/keyspaces_provider/operators/test_backfill_cost.py`,
@@ -13,7 +13,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-import fakesnow
 import pytest
 import snowflake.connector
 import yaml
@@ -37,6 +36,10 @@ from keyspaces_provider.operators.run import RecordRunOperator
 from rehearsal.data import history as sample_history
 from rehearsal.data.schema import MIGRATED
 from rehearsal.data.tables import Sample
+from rehearsal.ports import free_ports
+from rehearsal.processes import wait_until
+from rehearsal.servers import connections as of_the_rehearsal
+from rehearsal.servers.snowflake import SnowflakeStandIn
 from tests.keyring import KEYRING
 from tests.unit.keyspaces_provider.recorded import a_recorded_run
 
@@ -66,15 +69,31 @@ def session(cassandra_node: CassandraNode) -> Iterator[Session]:
 
 
 @pytest.fixture(scope="module")
-def history() -> Iterator[Any]:
-    """A cursor on the sample's history, behind whatever connects to Snowflake."""
-    with (
-        fakesnow.patch(),
-        snowflake.connector.connect(database="ANALYTICS", schema="PUBLIC") as connection,
-        connection.cursor() as cursor,
-    ):
-        sample_history.load(cursor, SAMPLE, progress=lambda _line: None)
-        yield cursor
+def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SnowflakeStandIn]:
+    home = tmp_path_factory.mktemp("snowflake")
+    made = SnowflakeStandIn(home=home, port=free_ports(1)[0], log=home / "log")
+    made.launch()
+    try:
+        wait_until(made.why_not_healthy, name=made.name, log=made.log, timeout_s=made.start_timeout_s)
+        yield made
+    finally:
+        made.stop()
+
+
+@pytest.fixture(scope="module")
+def history(stand_in: SnowflakeStandIn) -> Iterator[Any]:
+    """A cursor on the sample's history, in the server that the Airflow connection names."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("REQUESTS_CA_BUNDLE", str(stand_in.ca_file))
+        with snowflake.connector.connect(**stand_in.connection()) as connection, connection.cursor() as cursor:
+            sample_history.load(cursor, SAMPLE, progress=lambda _line: None)
+            yield cursor
+
+
+@pytest.fixture(scope="module")
+def loaded_history(stand_in: SnowflakeStandIn, history: Any) -> SnowflakeStandIn:
+    assert history
+    return stand_in
 
 
 class Backfill:
@@ -129,10 +148,16 @@ class Backfill:
 
 @pytest.fixture
 def backfill(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cassandra_node: CassandraNode, session: Session, history: Any
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    cassandra_node: CassandraNode,
+    session: Session,
+    loaded_history: SnowflakeStandIn,
 ) -> Backfill:
-    assert history
+    stand_in = loaded_history
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(stand_in.ca_file))
     extra = {"tls": False, "local_data_center": "datacenter1", "region": "us-east-1"}
+    snowflake_connection = of_the_rehearsal.history(stand_in)
     connections: dict[str, dict[str, Any]] = {
         "FLIGHTS_KEYSPACES": {
             "conn_type": "amazon_keyspaces",
@@ -140,13 +165,7 @@ def backfill(
             "port": cassandra_node.port,
             "extra": extra,
         },
-        "FLIGHTS_SNOWFLAKE": {
-            "conn_type": "snowflake",
-            "login": "reader",
-            "password": "reader",
-            "schema": "PUBLIC",
-            "extra": {"account": "rehearsal", "database": "ANALYTICS"},
-        },
+        "FLIGHTS_SNOWFLAKE": snowflake_connection.body() | {"extra": snowflake_connection.extra},
     }
     for name, connection in connections.items():
         monkeypatch.setenv(f"AIRFLOW_CONN_{name}", json.dumps(connection))
