@@ -1,10 +1,14 @@
 """Loads the past of every table from its history in Snowflake into Amazon Keyspaces.
 
 `plan` takes one immutable snapshot a table, with exactly one row per primary key, cuts it into splits, and reports
-rows, order, strategy, hours and money before anything is written; a plan that is not safe, or costs more than the
-migration file allows, ends here with the reason. `load` runs once for each table and claims splits by lease: killed at
-any moment and run again, it loses no row and repeats no finished split. `verify` counts target, plan and ledger against
-each other. Rows that can't be written are counted and kept with their reason, never dropped.
+rows, order, strategy, hours and money before anything is written; a plan that is not safe ends here with the reason.
+So does a dry run, which every run is unless you switch **dry_run** off. A plan that costs more than
+`backfill.budget.max_cost_usd` is shown to the approvers at `approve_1` …, who type the migration's name.
+
+`load` runs for each table in as many slots as `backfill.workers_per_table`, and claims splits by lease: killed at any
+moment and run again, it loses no row and repeats no finished split. Each task verifies by itself that this very plan is
+allowed or was approved. `verify` counts target, plan and ledger against each other. Rows that can't be written are
+counted and kept with their reason, never dropped.
 
 Run before dual writes, it loads everything, each row stamped when it is written. It leaves the splits and dead letters
 in the ledger, two reports, and the milestone that the next stages stand on.
@@ -12,22 +16,40 @@ in the ledger, two reports, and the milestone that the next stages stand on.
 
 from pathlib import Path
 
-from airflow.sdk import DAG
+from airflow.sdk import DAG, Param
 
-from keyspaces_provider.operators.backfill import LoadTableOperator, PlanBackfillOperator, VerifyBackfillOperator
+from keyspaces_provider.operators.approval import approval_gates
+from keyspaces_provider.operators.backfill import (
+    DRY_RUN,
+    LoadTableOperator,
+    PlanBackfillOperator,
+    VerifyBackfillOperator,
+    load_subject,
+)
+from keyspaces_provider.operators.backfill_cost import CostApprovalNeededOperator
 from keyspaces_provider.operators.run import RecordRunOperator
 from keyspaces_provider.stages import READ_ONLY_RETRIES, LoadedMigration, Stage, stage_dag, valid_migrations
+
+FEWEST_AT_A_TIME = 2
 
 
 def historical_backfill(loaded: LoadedMigration) -> DAG:
     """The DAG `<migration>.historical_backfill`."""
     migration = loaded.migration
-    ledger = migration.connections.ledger
+    ledger, slots = migration.connections.ledger, migration.backfill.workers_per_table
     with stage_dag(
         migration,
         stage=Stage.HISTORICAL_BACKFILL,
         summary="Snapshot of the history, loaded into the target by splits, resumable, counted",
         doc_md=__doc__ or "",
+        params={
+            DRY_RUN: Param(
+                default=True,
+                type="boolean",
+                title="Dry run",
+                description="Stop after the plan and its report: nothing is written. Switch it off to load.",
+            )
+        },
     ) as dag:
         record = RecordRunOperator(
             task_id="record_run",
@@ -36,16 +58,23 @@ def historical_backfill(loaded: LoadedMigration) -> DAG:
             ledger_conn_id=ledger,
         )
         plan = PlanBackfillOperator(task_id="plan", ledger_conn_id=ledger)
+        needed = CostApprovalNeededOperator(task_id="approval_needed", ledger_conn_id=ledger, otherwise="load")
+        gates = approval_gates(migration, ledger_conn_id=ledger, subject=load_subject(migration))
+        # Gates that were skipped because the plan is cheap enough do not hold it up; each task looks for itself.
         load = LoadTableOperator.partial(
             task_id="load",
             migration_file=str(loaded.path),
             ledger_conn_id=ledger,
-            map_index_template="{{ task.table }}",
-            max_active_tis_per_dagrun=2,
+            map_index_template="{{ task.table }}, worker {{ task.slot }}",
+            max_active_tis_per_dagrun=max(FEWEST_AT_A_TIME, slots),
+            trigger_rule="none_failed",
             **READ_ONLY_RETRIES,
-        ).expand(table=list(migration.tables))
-        verify = VerifyBackfillOperator(task_id="verify", ledger_conn_id=ledger, **READ_ONLY_RETRIES)
-        record >> plan >> load >> verify
+        ).expand_kwargs([{"table": table, "slot": slot + 1} for table in migration.tables for slot in range(slots)])
+        verify = VerifyBackfillOperator(
+            task_id="verify", ledger_conn_id=ledger, migration=migration.name, **READ_ONLY_RETRIES
+        )
+        record >> plan >> needed >> gates >> load >> verify
+        needed >> load
     return dag
 
 

@@ -14,6 +14,7 @@ from keyspaces_migration.backfill.errors import (
     BackfillError,
     DeadlineError,
     HistoryUnusableError,
+    PlanChangedError,
     PlanRefusedError,
     Refusal,
     RefusalReason,
@@ -25,7 +26,9 @@ from keyspaces_migration.backfill.errors import (
 from keyspaces_migration.backfill.history import ArrowCursor, History
 from keyspaces_migration.backfill.load import Loading, LoadSummary, load_splits
 from keyspaces_migration.backfill.plan import BackfillPlan, TablePlan, plan_backfill
-from keyspaces_migration.backfill.report import load_report, plan_report
+from keyspaces_migration.backfill.plan_page import plan_report, refusal_report
+from keyspaces_migration.backfill.recorded_plan import approval_counts_for, require_planned
+from keyspaces_migration.backfill.report import load_facts, load_report
 from keyspaces_migration.backfill.snapshot import Snapshot, drop_snapshot, take_snapshot
 from keyspaces_migration.backfill.statements import Target
 from keyspaces_migration.backfill.verify import TableCounts, Verification, count_rows, verify_counts
@@ -43,6 +46,7 @@ __all__ = [
     "LoadSummary",
     "Loading",
     "Pacing",
+    "PlanChangedError",
     "PlanRefusedError",
     "RecordedDelete",
     "Refusal",
@@ -57,12 +61,16 @@ __all__ = [
     "TooManyDeadLettersError",
     "Verification",
     "apply_deletes",
+    "approval_counts_for",
     "count_rows",
     "drop_snapshot",
+    "load_facts",
     "load_report",
     "load_splits",
     "plan_backfill",
     "plan_report",
+    "refusal_report",
+    "require_planned",
     "take_snapshot",
     "verify_counts",
 ]
