@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import random
+import uuid
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -20,6 +21,7 @@ from keyspaces_migration.backfill import (
     DeadlineError,
     History,
     Loading,
+    LoggedDeletes,
     Pacing,
     PlanRefusedError,
     RefusalReason,
@@ -36,6 +38,9 @@ from keyspaces_migration.backfill import (
 )
 from keyspaces_migration.clients import SessionSettings, open_session
 from keyspaces_migration.config import Migration, load_migration
+from keyspaces_migration.dual_write.control_tables import create_control_tables
+from keyspaces_migration.dual_write.flag import WriteMode
+from keyspaces_migration.dual_write.recorded import RecordedKey, RecordKind
 from keyspaces_migration.ledger import RunConfiguration, open_ledger
 from keyspaces_migration.ledger.backfill_records import LoadMode
 from keyspaces_migration.ledger.backfills import BackfillLedger
@@ -82,8 +87,10 @@ def session(cassandra_node: CassandraNode) -> Iterator[Session]:
         opened.execute(f"CREATE KEYSPACE flights WITH {ONE_REPLICA}")
         for statement in MIGRATED:
             opened.execute(statement)
+        create_control_tables(opened, replication={"class": "SimpleStrategy", "replication_factor": 1})
         yield opened
         opened.execute("DROP KEYSPACE flights")
+        opened.execute("DROP KEYSPACE keyspaces_migration")
 
 
 @pytest.fixture
@@ -138,6 +145,16 @@ class World:
             clock=lambda: dt.datetime.now(dt.UTC),
             pacing=PACING,
             **changes,
+        )
+
+    def logged_deletes(self, migration: Migration, *, barrier_us: int = BARRIER_US) -> LoggedDeletes:
+        return LoggedDeletes(
+            source=self.session,
+            target=self.session,
+            migration=migration,
+            barrier_us=barrier_us,
+            pacing=PACING,
+            clock=lambda: dt.datetime.now(dt.UTC),
         )
 
     def load(self, migration: Migration, run_id: str, *, barrier_us: int | None = None) -> Any:
@@ -253,7 +270,10 @@ def test_a_load_killed_in_a_split_goes_on_there_and_repeats_no_finished_one(worl
     assert found(world.session, table) == {row[: len(table.key)]: row for row in table.rows}
     stamps = {row[0] for row in world.session.execute("SELECT WRITETIME(origin) FROM flights.flights_unarchived")}
     assert stamps == {BARRIER_US}
-    assert verify_counts(world.session, world.ledger, flights, dag_id=DAG, run_id=run).agrees
+    unproven = verify_counts(world.session, world.ledger, flights, dag_id=DAG, run_id=run)
+    assert "were not applied after its last split" in unproven.summary()["problems"][0]
+    deletes = world.logged_deletes(flights)
+    assert verify_counts(world.session, world.ledger, flights, dag_id=DAG, run_id=run, deletes=deletes).agrees
 
 
 def test_a_plan_made_again_changes_nothing_and_another_barrier_is_refused(world: World, migration: Migration) -> None:
@@ -269,17 +289,16 @@ def test_a_plan_made_again_changes_nothing_and_another_barrier_is_refused(world:
     assert world.session.execute("SELECT origin FROM flights.weather LIMIT 1").one() is None
 
 
-@dataclass(frozen=True)
-class LoggedDelete:
-    """As `dual_write.recorded.RecordedKey`."""
-
-    key: Mapping[str, Any]
-    timestamp_us: int
-    deleted_columns: tuple[str, ...] = ()
-    is_delete: bool = True
-
-    def target_timestamp_us(self, barrier_us: int, /) -> int:
-        return max(self.timestamp_us, barrier_us + 1)
+def logged_delete(key: Mapping[str, Any], timestamp_us: int, *columns: str, kind: str = "DELETE_ROW") -> RecordedKey:
+    return RecordedKey(
+        table="flights_unarchived",
+        kind=RecordKind("UPDATE" if columns else kind),
+        mode=WriteMode.DUAL_SOURCE_LEADS,
+        key=key,
+        deleted_columns=columns,
+        timestamp_us=timestamp_us,
+        seq=uuid.uuid1(),
+    )
 
 
 def test_what_was_dual_written_wins_and_what_was_deleted_stays_deleted(world: World, migration: Migration) -> None:
@@ -294,9 +313,9 @@ def test_what_was_dual_written_wins_and_what_was_deleted_stays_deleted(world: Wo
     world.plan(flights, run, barrier_us=BARRIER_US)
     world.load(flights, run, barrier_us=BARRIER_US)
     logged = [
-        LoggedDelete(dict(zip(table.key, deleted, strict=True)), later),
-        LoggedDelete(dict(zip(table.key, cleared, strict=True)), BARRIER_US - 5, deleted_columns=("tailnum",)),
-        LoggedDelete(dict(zip(table.key, kept, strict=True)), later, is_delete=False),
+        logged_delete(dict(zip(table.key, deleted, strict=True)), later),
+        logged_delete(dict(zip(table.key, cleared, strict=True)), BARRIER_US - 5, "tailnum"),
+        logged_delete(dict(zip(table.key, kept, strict=True)), later, kind="INSERT"),
     ]
     target = Target(keyspace="flights", name=table.name, table=flights.tables[table.name])
     applied = apply_deletes(world.session, target, logged, barrier_us=BARRIER_US, pacing=PACING)
@@ -369,7 +388,8 @@ def test_a_second_load_brings_what_changed_and_takes_away_what_is_gone(
     del expected[gone]
     expected[changed] = (*changed, 99.5, *(None for _ in table.columns[1:]))
     assert found(world.session, table) == expected
-    verified = verify_counts(world.session, world.ledger, weather, dag_id=DAG, run_id=second)
+    deletes = None if barrier_us is None else world.logged_deletes(weather, barrier_us=barrier_us)
+    verified = verify_counts(world.session, world.ledger, weather, dag_id=DAG, run_id=second, deletes=deletes)
     assert verified.agrees
     assert verified.tables[0].target_rows is None
 

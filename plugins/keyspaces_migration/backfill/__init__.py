@@ -1,13 +1,12 @@
 """The historical backfill: snapshot, plan, load by splits, logged deletes, counts.
 
-The order of calls is `plan_backfill`, `load_splits` in as many workers as one likes, `apply_deletes` for each table
-where there is a barrier, `verify_counts`. Importing this package imports the driver.
+The order of calls is `plan_backfill`, `load_splits` in as many workers as one likes, `verify_counts`; the latter two
+with `LoggedDeletes` where there is a barrier. Importing this package imports the driver.
 """
 
 from keyspaces_migration.backfill.deletes import (
     DeletesApplied,
     DeletesNotAppliedError,
-    RecordedDelete,
     apply_deletes,
 )
 from keyspaces_migration.backfill.errors import (
@@ -24,6 +23,7 @@ from keyspaces_migration.backfill.errors import (
 )
 from keyspaces_migration.backfill.history import ArrowCursor, History
 from keyspaces_migration.backfill.load import Loading, LoadSummary, load_splits
+from keyspaces_migration.backfill.logged import LoggedDeletes
 from keyspaces_migration.backfill.plan import BackfillPlan, TablePlan, plan_backfill
 from keyspaces_migration.backfill.report import load_report, plan_report
 from keyspaces_migration.backfill.snapshot import Snapshot, drop_snapshot, take_snapshot
@@ -42,9 +42,9 @@ __all__ = [
     "HistoryUnusableError",
     "LoadSummary",
     "Loading",
+    "LoggedDeletes",
     "Pacing",
     "PlanRefusedError",
-    "RecordedDelete",
     "Refusal",
     "RefusalReason",
     "Snapshot",

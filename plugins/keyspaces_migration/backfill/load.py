@@ -13,6 +13,7 @@ from keyspaces_migration.backfill.deadline import check_deadline
 from keyspaces_migration.backfill.encoding import Encoded, Encoder, Writes
 from keyspaces_migration.backfill.errors import SnapshotChangedError, TooManyDeadLettersError
 from keyspaces_migration.backfill.history import History
+from keyspaces_migration.backfill.logged import LoggedDeletes
 from keyspaces_migration.backfill.plan import require_stamp
 from keyspaces_migration.backfill.rate import AdaptiveRate
 from keyspaces_migration.backfill.rows import SplitReader
@@ -24,6 +25,7 @@ from keyspaces_migration.errors import MigrationError
 from keyspaces_migration.ledger.backfill_records import ClaimedSplit, DeadLetter, LoadMode, SplitCounts
 from keyspaces_migration.ledger.backfills import BackfillLedger
 from keyspaces_migration.wire import NULL, UNSET, Pump, PumpSettings, connect, nodes_of
+from keyspaces_migration.wire.grouping import partition_keys
 
 if TYPE_CHECKING:
     from cassandra.cluster import Session
@@ -46,7 +48,9 @@ class Loading:
         session: Of the target; says which nodes there are.
         worker: The worker's name, the same when its task is tried again, and of no other that runs beside it.
         clock: The time now, with a time zone.
-        after_split: Called with each split that was written, before it is done: applies logged deletes.
+        deletes: The deletes that applications log, applied to each split that was written, before it is done; None
+            where they log none, as before dual writes.
+        after_split: Called with each split that was written, before it is done.
         progress: Called with a line for the log.
     """
 
@@ -60,6 +64,7 @@ class Loading:
     pacing: Pacing
     lease: timedelta = LEASE
     max_dead_letters: int = MAX_DEAD_LETTERS
+    deletes: LoggedDeletes | None = None
     after_split: Callable[[ClaimedSplit], None] = lambda _: None
     progress: Callable[[str], None] = lambda _: None
 
@@ -86,7 +91,8 @@ def load_splits(
     Raises:
         StampChangedError: Dual writes began, or began anew, since the plan: plan a new run.
         DeadlineError: The load would not end in time; nothing more was written.
-        TargetOverloadedError, TooManyDeadLettersError: The split is given back; run again after it is put right.
+        TargetOverloadedError, TooManyDeadLettersError, DeletesNotAppliedError: The split is given back; run again after
+            it is put right.
         SnapshotChangedError: Somebody changed the snapshot: plan a new run.
         HistoryUnusableError: The history refused or stopped answering; run again.
         LeaseLostError: This worker was too slow, and another took its split.
@@ -201,6 +207,7 @@ class _SplitLoad:
     writing: _Writing
     letters: list[DeadLetter] = field(default_factory=list)
     counts: SplitCounts = field(default_factory=SplitCounts)
+    partitions: set[bytes] = field(default_factory=set)
     renewed_at: datetime = field(init=False)
     target: Target = field(init=False)
 
@@ -221,6 +228,7 @@ class _SplitLoad:
         rows = (encoder.rows(part) for part in reader.rows(self.claimed.split))
         self._write(rows, writer, key=self.target.table.schema_.primary_key)
         self._require_planned(self.counts.rows_read)
+        self._apply_deletes()
         self.loading.after_split(self.claimed)
         now = self.loading.clock()
         self.loading.ledger.finish(self.claimed, self.counts, dead_letters=self.letters, now=now)
@@ -240,7 +248,16 @@ class _SplitLoad:
             self._keep(part.letters)
             self._count(dead=len(part.letters))
             for writes in part.writes:
+                self._note_partitions(writes)
                 yield from writes.parts(self.writing.rows_at_once) if writes.expires_at_ms is not None else (writes,)
+
+    def _note_partitions(self, writes: Writes) -> None:
+        if self.loading.deletes is not None:
+            self.partitions.update(partition_keys(writes.cells[: len(self.target.table.schema_.partition_keys)]))
+
+    def _apply_deletes(self) -> None:
+        if self.loading.deletes is not None:
+            self.loading.deletes.after_split(self.target.name, self.partitions, each_chunk=self._renew)
 
     def _count(self, *, written: int = 0, expired: int = 0, dead: int = 0) -> None:
         more = SplitCounts(rows_read=written + expired + dead, written=written, expired=expired, dead=dead)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from keyspaces_migration.wire.cells import Cells, Lengths
@@ -57,7 +58,16 @@ def group_by_partition(partition: Sequence[Cells], row_bytes: Lengths, *, max_ro
     return Groups(order=order[spread], starts=np.append(starts, len(order)))
 
 
+def partition_keys(partition: Sequence[Cells]) -> list[bytes]:
+    """Return each different key once: of its values the lengths, in four bytes, and the bytes."""
+    keys: list[bytes] = pc.unique(_joined(partition)).to_pylist()
+    return keys
+
+
 def _codes(partition: Sequence[Cells]) -> _Numbers:
     """Return a number for each row's partition, the same for the same key."""
-    keys = join_rows(np.empty((len(partition[0]), 0), np.uint8), partition)
-    return np.asarray(pc.dictionary_encode(keys).indices).astype(np.int64)
+    return np.asarray(pc.dictionary_encode(_joined(partition)).indices).astype(np.int64)
+
+
+def _joined(partition: Sequence[Cells]) -> "pa.BinaryArray":
+    return join_rows(np.empty((len(partition[0]), 0), np.uint8), partition)

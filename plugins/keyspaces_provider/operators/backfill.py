@@ -11,6 +11,7 @@ from airflow.sdk import BaseOperator
 from keyspaces_migration.errors import MigrationError
 from keyspaces_migration.lifecycle import Milestone, standing
 from keyspaces_provider.history import snowflake_connection
+from keyspaces_provider.hooks.cassandra import CassandraHook
 from keyspaces_provider.hooks.keyspaces import KeyspacesHook
 from keyspaces_provider.operators.run import ActsInRun
 from keyspaces_provider.run import MigrationRun, recorded_run
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow.sdk import Context
+    from cassandra.cluster import Session
 
-    from keyspaces_migration.backfill import History, Verification
+    from keyspaces_migration.backfill import History, LoggedDeletes, Verification
 
 
 class CostNotAllowedError(MigrationError):
@@ -111,7 +113,7 @@ class LoadTableOperator(ActsInRun):
 
         run = self.unchanged_run(context)
         hook = KeyspacesHook(run.migration.connections.target)
-        with _history(run) as history, hook.session() as session:
+        with _history(run) as history, hook.session() as session, _logged_deletes(run, session) as deletes:
             loading = Loading(
                 history=history,
                 settings=hook.settings(),
@@ -121,6 +123,7 @@ class LoadTableOperator(ActsInRun):
                 worker=f"{run.dag_id}/{run.run_id}/{self.task_id}/{context['task_instance'].map_index}",
                 clock=lambda: datetime.now(UTC),
                 pacing=Pacing(wait=time.sleep, chance=random.random),
+                deletes=deletes,
                 progress=self.log.info,
             )
             done = load_splits(
@@ -130,7 +133,7 @@ class LoadTableOperator(ActsInRun):
 
 
 class VerifyBackfillOperator(_BackfillOperator):
-    """Counts the target against the plan and the ledger, keeps the report, and reaches the milestone."""
+    """Applies what applications deleted meanwhile, counts, keeps the report, and reaches the milestone."""
 
     def execute(self, context: "Context") -> dict[str, Any]:
         """Count and report.
@@ -140,6 +143,7 @@ class VerifyBackfillOperator(_BackfillOperator):
 
         Raises:
             CountsDifferError: the counts do not add up; the report is kept all the same.
+            DeletesNotAppliedError: the target did not take what applications deleted meanwhile.
         """
         from keyspaces_migration.backfill import load_report, verify_counts
         from keyspaces_migration.ledger import ReportKind
@@ -147,8 +151,11 @@ class VerifyBackfillOperator(_BackfillOperator):
 
         run = recorded_run(context, ledger_conn_id=self.ledger_conn_id)
         ledger = BackfillLedger(run.ledger)
-        with KeyspacesHook(run.migration.connections.target).session() as session:
-            found = verify_counts(session, ledger, run.migration, dag_id=run.dag_id, run_id=run.run_id)
+        with (
+            KeyspacesHook(run.migration.connections.target).session() as session,
+            _logged_deletes(run, session) as deletes,
+        ):
+            found = verify_counts(session, ledger, run.migration, dag_id=run.dag_id, run_id=run.run_id, deletes=deletes)
         page = load_report(
             found,
             ledger.dead_letters(dag_id=run.dag_id, run_id=run.run_id),
@@ -186,6 +193,26 @@ def barrier_us(run: MigrationRun) -> int | None:
             f"otherwise could overwrite what was dual-written. Nothing was loaded."
         )
     return recorded
+
+
+@contextmanager
+def _logged_deletes(run: MigrationRun, target: "Session") -> "Iterator[LoggedDeletes | None]":
+    """Yield the deletes that applications log on the source; None before dual writes, when they log none."""
+    from keyspaces_migration.backfill import LoggedDeletes, Pacing
+
+    barrier = barrier_us(run)
+    if barrier is None:
+        yield None
+        return
+    with CassandraHook(run.migration.connections.source).session() as source:
+        yield LoggedDeletes(
+            source=source,
+            target=target,
+            migration=run.migration,
+            barrier_us=barrier,
+            pacing=Pacing(wait=time.sleep, chance=random.random),
+            clock=lambda: datetime.now(UTC),
+        )
 
 
 @contextmanager
