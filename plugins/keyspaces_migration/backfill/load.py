@@ -18,9 +18,10 @@ from keyspaces_migration.backfill.plan import require_stamp
 from keyspaces_migration.backfill.rate import AdaptiveRate
 from keyspaces_migration.backfill.rows import SplitReader
 from keyspaces_migration.backfill.statements import Target
-from keyspaces_migration.backfill.write import Pacing, Writer, statement_texts
+from keyspaces_migration.backfill.write import Pacing, Writer, microseconds, statement_texts
 from keyspaces_migration.clients import SessionSettings, StoreUnreachableError
 from keyspaces_migration.config import Migration
+from keyspaces_migration.dual_write.barrier import ALLOWED_SKEW
 from keyspaces_migration.errors import MigrationError
 from keyspaces_migration.ledger.backfill_records import ClaimedSplit, DeadLetter, LoadMode, SplitCounts
 from keyspaces_migration.ledger.backfills import BackfillLedger
@@ -35,6 +36,9 @@ MAX_DEAD_LETTERS = 1_000
 """Of one split. More say that a column's type or the target is wrong, not a row."""
 _LONGEST_WAIT_S = 5.0
 _FEWEST_CONNECTIONS, _MOST_CONNECTIONS = 4, 64
+_BELOW_BARRIER = 2 * ALLOWED_SKEW
+"""How far below its time a load without a barrier stamps. There was none just before the split began; one that is fixed
+while it is written lies a minute below its own time, by another machine's clock, and every dual write lies above it."""
 _REQUESTS_PER_CONNECTION = 2_000
 """Of the 3,000 a second that Keyspaces takes over one connection."""
 
@@ -50,6 +54,7 @@ class Loading:
         clock: The time now, with a time zone.
         deletes: The deletes that applications log, applied to each split that was written, before it is done; None
             where they log none, as before dual writes.
+        barrier_now: The barrier as it is now, asked before each split of a load that was planned without one.
         after_split: Called with each split that was written, before it is done.
         progress: Called with a line for the log.
     """
@@ -65,6 +70,7 @@ class Loading:
     lease: timedelta = LEASE
     max_dead_letters: int = MAX_DEAD_LETTERS
     deletes: LoggedDeletes | None = None
+    barrier_now: Callable[[], int | None] = lambda: None
     after_split: Callable[[ClaimedSplit], None] = lambda _: None
     progress: Callable[[str], None] = lambda _: None
 
@@ -106,6 +112,10 @@ def load_splits(
         while True:
             if barrier_us is not None and forecast is not None:
                 check_deadline(barrier_us=barrier_us, now=loading.clock(), remaining=forecast.remaining())
+            before = loading.clock()
+            if barrier_us is None and (begun_us := loading.barrier_now()) is not None:
+                for planned in loading.ledger.tables(**run):
+                    require_stamp(planned, barrier_us=begun_us)
             claimed = loading.ledger.claim(
                 **run, worker=loading.worker, now=loading.clock(), lease=loading.lease, table=table
             )
@@ -115,13 +125,15 @@ def load_splits(
                 # Others still hold splits. One of them may die, and then its lease ends.
                 loading.pacing.wait(_LONGEST_WAIT_S)
                 continue
-            counts = _add(counts, _load_or_give_back(loading, claimed, writing))
+            counts = _add(counts, _load_or_give_back(loading, claimed, writing, before=before))
             splits += 1
 
 
-def _load_or_give_back(loading: Loading, claimed: ClaimedSplit, writing: "_Writing") -> SplitCounts:
+def _load_or_give_back(
+    loading: Loading, claimed: ClaimedSplit, writing: "_Writing", *, before: datetime
+) -> SplitCounts:
     try:
-        return _SplitLoad(loading, claimed, writing).run()
+        return _SplitLoad(loading, claimed, writing, before).run()
     except Exception as error:
         # Whatever it was: free for another try at once, with the reason where people look. A kill skips this, and
         # then the lease ends.
@@ -205,6 +217,7 @@ class _SplitLoad:
     loading: Loading
     claimed: ClaimedSplit
     writing: _Writing
+    before: datetime
     letters: list[DeadLetter] = field(default_factory=list)
     counts: SplitCounts = field(default_factory=SplitCounts)
     partitions: set[bytes] = field(default_factory=set)
@@ -303,6 +316,7 @@ class _SplitLoad:
             clock=self.loading.clock,
             pacing=self.loading.pacing,
             consistency=self.loading.settings.consistency.value,
+            stamp_from_us=microseconds(self.before - _BELOW_BARRIER),
         )
 
     def _report(self, counts: SplitCounts, *, took: timedelta) -> None:

@@ -128,6 +128,7 @@ class DualWriter:
             place=place,
             report=self.report,
             refresh_flag=flag.refresh,
+            now_us=now_us,
             lease_s=settings.lease_s,
         )
         self._clock = TimestampClock(now_us=now_us)

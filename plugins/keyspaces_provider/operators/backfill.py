@@ -33,6 +33,10 @@ class CountsDifferError(MigrationError):
     """The load has ended, and its counts do not add up; the report says where."""
 
 
+class DualWritesStartingError(MigrationError):
+    """Dual writes are being started: nothing may be loaded until they are on."""
+
+
 class _BackfillOperator(BaseOperator):
     def __init__(self, *, ledger_conn_id: str, **kwargs: Any) -> None:  # noqa: ANN401 - BaseOperator's own
         super().__init__(**kwargs)
@@ -124,6 +128,7 @@ class LoadTableOperator(ActsInRun):
                 clock=lambda: datetime.now(UTC),
                 pacing=Pacing(wait=time.sleep, chance=random.random),
                 deletes=deletes,
+                barrier_now=lambda: barrier_us(run),
                 progress=self.log.info,
             )
             done = load_splits(
@@ -178,15 +183,22 @@ def barrier_us(run: MigrationRun) -> int | None:
     """The barrier of dual writes in microseconds since 1970; None before they have begun.
 
     Raises:
+        DualWritesStartingError: a barrier is fixed, and start_dual_writes has not ended.
         MigrationError: dual writes have begun, and their barrier is not in the ledger.
     """
     from keyspaces_migration.ledger.flags import FlagLedger
 
     with run.ledger.one_state():
-        reached = standing(record.milestone for record in run.ledger.milestones(run.migration.name))
+        milestones = [record.milestone for record in run.ledger.milestones(run.migration.name)]
         recorded = FlagLedger(run.ledger).barrier_us(run.migration.name)
-    if Milestone.DUAL_WRITES_STARTED not in reached:
-        return None
+    if Milestone.DUAL_WRITES_STARTED not in standing(milestones):
+        # A barrier of before the target was destroyed says nothing any more.
+        if recorded is None or Milestone.DESTROYED in milestones:
+            return None
+        raise DualWritesStartingError(
+            f"start_dual_writes of {run.migration.name} has fixed barrier {recorded} and has not ended: a load stamped "
+            "otherwise could overwrite what is dual-written. Let it end, then start a new run of historical_backfill."
+        )
     if recorded is None:
         raise MigrationError(
             f"Dual writes of {run.migration.name} have begun, and their barrier is not in the ledger: a load stamped "
