@@ -4,9 +4,9 @@
 
 A real Cassandra node, a local Keyspaces that forgets deletes of rows which it has not got yet, and a Snowflake
 stand-in. Four dual writers, clocks up to 30 s apart, insert, change and null cells, and delete rows, ranges and
-partitions, before RECORD, in RECORD, at the barrier, in DUAL, during the load and after it; once with the history loaded
-first and the delta at the barrier, once with all at the barrier. Afterwards both stores are read whole and compared cell
-by cell. The last line is one JSON object.
+partitions, before RECORD, in RECORD, at the barrier, in DUAL, during the load and after it; once with the history
+loaded first and the delta at the barrier, once with all at the barrier. Afterwards both stores are read whole and
+compared cell by cell. The last line is one JSON object.
 """
 
 import json

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from keyspaces_migration.backfill.confirmed import confirmed
 from keyspaces_migration.backfill.deadline import barrier_moment
 from keyspaces_migration.backfill.deletes import DeletesApplied, DeletesNotAppliedError, apply_deletes
 from keyspaces_migration.backfill.statements import Target
@@ -24,6 +25,7 @@ from keyspaces_migration.dual_write.clock import TARGET_WINDOW_US
 from keyspaces_migration.dual_write.control_tables import CONTROL_KEYSPACE
 from keyspaces_migration.dual_write.recorded import RecordedKey, StoredRecord, iterate_recorded, iterate_stored
 from keyspaces_migration.dual_write.shape import TableShape
+from keyspaces_migration.dual_write.store import Store, StoreName
 from keyspaces_migration.wire.driver_types import driver_type, serialise
 
 if TYPE_CHECKING:
@@ -82,6 +84,8 @@ class LoggedDeletes:
     def _apply(self, table: str, recorded: Iterator[RecordedKey], *, each_chunk: Callable[[], None]) -> DeletesApplied:
         target = Target(keyspace=self.migration.target.keyspace, name=table, table=self.migration.tables[table])
         self._refuse_too_late(target)
+        source = Store(name=StoreName.SOURCE, session=self.source, keyspace=self.migration.source.keyspace)
+        recorded = confirmed(source, self._shape(table), recorded)
         return apply_deletes(
             self.target, target, recorded, barrier_us=self.barrier_us, pacing=self.pacing, each_chunk=each_chunk
         )
