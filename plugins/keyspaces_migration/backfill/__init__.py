@@ -1,13 +1,12 @@
 """The historical backfill: snapshot, plan, load by splits, logged deletes, counts.
 
-The order of calls is `plan_backfill`, `load_splits` in as many workers as one likes, `apply_deletes` for each table
-where there is a barrier, `verify_counts`. Importing this package imports the driver.
+The order of calls is `plan_backfill`, `load_splits` in as many workers as one likes, `verify_counts`; the latter two
+with `LoggedDeletes` where there is a barrier. Importing this package imports the driver.
 """
 
 from keyspaces_migration.backfill.deletes import (
     DeletesApplied,
     DeletesNotAppliedError,
-    RecordedDelete,
     apply_deletes,
 )
 from keyspaces_migration.backfill.errors import (
@@ -25,6 +24,7 @@ from keyspaces_migration.backfill.errors import (
 )
 from keyspaces_migration.backfill.history import ArrowCursor, History
 from keyspaces_migration.backfill.load import Loading, LoadSummary, load_splits
+from keyspaces_migration.backfill.logged import LoggedDeletes
 from keyspaces_migration.backfill.plan import BackfillPlan, TablePlan, plan_backfill
 from keyspaces_migration.backfill.plan_page import plan_report, refusal_report
 from keyspaces_migration.backfill.recorded_plan import approval_counts_for, require_planned
@@ -45,10 +45,10 @@ __all__ = [
     "HistoryUnusableError",
     "LoadSummary",
     "Loading",
+    "LoggedDeletes",
     "Pacing",
     "PlanChangedError",
     "PlanRefusedError",
-    "RecordedDelete",
     "Refusal",
     "RefusalReason",
     "Snapshot",
