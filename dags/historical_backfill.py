@@ -16,6 +16,7 @@ from airflow.sdk import DAG
 
 from keyspaces_provider.operators.backfill import LoadTableOperator, PlanBackfillOperator, VerifyBackfillOperator
 from keyspaces_provider.operators.run import RecordRunOperator
+from keyspaces_provider.operators.unload import UnloadTableOperator
 from keyspaces_provider.stages import READ_ONLY_RETRIES, LoadedMigration, Stage, stage_dag, valid_migrations
 
 
@@ -46,6 +47,15 @@ def historical_backfill(loaded: LoadedMigration) -> DAG:
         ).expand(table=list(migration.tables))
         verify = VerifyBackfillOperator(task_id="verify", ledger_conn_id=ledger, **READ_ONLY_RETRIES)
         record >> plan >> load >> verify
+        if migration.backfill.unload is not None:
+            unload = UnloadTableOperator.partial(
+                task_id="unload",
+                migration_file=str(loaded.path),
+                ledger_conn_id=ledger,
+                map_index_template="{{ task.table }}",
+                **READ_ONLY_RETRIES,
+            ).expand(table=list(migration.tables))
+            plan >> unload >> load
     return dag
 
 

@@ -13,7 +13,10 @@ from keyspaces_migration.backfill.deletes import (
 from keyspaces_migration.backfill.errors import (
     BackfillError,
     DeadlineError,
+    FilesChangedError,
+    FilesUnusableError,
     HistoryUnusableError,
+    NotUnloadedError,
     PlanRefusedError,
     Refusal,
     RefusalReason,
@@ -21,6 +24,7 @@ from keyspaces_migration.backfill.errors import (
     StampChangedError,
     TargetOverloadedError,
     TooManyDeadLettersError,
+    UnloadDiffersError,
 )
 from keyspaces_migration.backfill.history import ArrowCursor, History
 from keyspaces_migration.backfill.load import Loading, LoadSummary, load_splits
@@ -28,6 +32,8 @@ from keyspaces_migration.backfill.plan import BackfillPlan, TablePlan, plan_back
 from keyspaces_migration.backfill.report import load_report, plan_report
 from keyspaces_migration.backfill.snapshot import Snapshot, drop_snapshot, take_snapshot
 from keyspaces_migration.backfill.statements import Target
+from keyspaces_migration.backfill.unload import unload_folder, unload_table
+from keyspaces_migration.backfill.unloaded import FileSystem, Manifest, Storage
 from keyspaces_migration.backfill.verify import TableCounts, Verification, count_rows, verify_counts
 from keyspaces_migration.backfill.write import Pacing
 
@@ -38,10 +44,15 @@ __all__ = [
     "DeadlineError",
     "DeletesApplied",
     "DeletesNotAppliedError",
+    "FileSystem",
+    "FilesChangedError",
+    "FilesUnusableError",
     "History",
     "HistoryUnusableError",
     "LoadSummary",
     "Loading",
+    "Manifest",
+    "NotUnloadedError",
     "Pacing",
     "PlanRefusedError",
     "RecordedDelete",
@@ -50,11 +61,13 @@ __all__ = [
     "Snapshot",
     "SnapshotChangedError",
     "StampChangedError",
+    "Storage",
     "TableCounts",
     "TablePlan",
     "Target",
     "TargetOverloadedError",
     "TooManyDeadLettersError",
+    "UnloadDiffersError",
     "Verification",
     "apply_deletes",
     "count_rows",
@@ -64,5 +77,7 @@ __all__ = [
     "plan_backfill",
     "plan_report",
     "take_snapshot",
+    "unload_folder",
+    "unload_table",
     "verify_counts",
 ]

@@ -17,6 +17,8 @@ from keyspaces_migration.backfill.plan import require_stamp
 from keyspaces_migration.backfill.rate import AdaptiveRate
 from keyspaces_migration.backfill.rows import SplitReader
 from keyspaces_migration.backfill.statements import Target
+from keyspaces_migration.backfill.unload import unload_folder
+from keyspaces_migration.backfill.unloaded import Storage, UnloadedReader, no_storage
 from keyspaces_migration.backfill.write import Pacing, Writer, statement_texts
 from keyspaces_migration.clients import SessionSettings, StoreUnreachableError
 from keyspaces_migration.config import Migration
@@ -48,6 +50,7 @@ class Loading:
         clock: The time now, with a time zone.
         after_split: Called with each split that was written, before it is done: applies logged deletes.
         progress: Called with a line for the log.
+        unloaded: Where unloaded snapshots are; needed where the migration file has backfill.unload.
     """
 
     history: History
@@ -62,6 +65,7 @@ class Loading:
     max_dead_letters: int = MAX_DEAD_LETTERS
     after_split: Callable[[ClaimedSplit], None] = lambda _: None
     progress: Callable[[str], None] = lambda _: None
+    unloaded: Storage | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +91,8 @@ def load_splits(
         StampChangedError: Dual writes began, or began anew, since the plan: plan a new run.
         DeadlineError: The load would not end in time; nothing more was written.
         TargetOverloadedError, TooManyDeadLettersError: The split is given back; run again after it is put right.
-        SnapshotChangedError: Somebody changed the snapshot: plan a new run.
+        SnapshotChangedError, FilesChangedError: Somebody changed the snapshot, or its files: plan a new run.
+        NotUnloadedError, FilesUnusableError: The snapshot's files are not there, or can't be read; run again.
         HistoryUnusableError: The history refused or stopped answering; run again.
         LeaseLostError: This worker was too slow, and another took its split.
     """
@@ -270,8 +275,12 @@ class _SplitLoad:
                 f"was planned with {split.planned_rows}: it was changed. Start a new run of historical_backfill"
             )
 
-    def _reader(self) -> SplitReader:
+    def _reader(self) -> SplitReader | UnloadedReader:
         table = self.claimed.table
+        unload = self.loading.migration.backfill.unload
+        if (folder := unload_folder(unload, snapshot=table.snapshot, rows=table.rows)) is not None:
+            storage = self.loading.unloaded or no_storage(table.table_name)
+            return UnloadedReader(storage=storage, target=self.target, snapshot=table.snapshot, folder=folder)
         return SplitReader(history=self.loading.history, target=self.target, snapshot=table.snapshot, mode=table.mode)
 
     def _encoder(self) -> Encoder:

@@ -12,6 +12,7 @@ from keyspaces_migration.backfill.history import History
 from keyspaces_migration.backfill.sizing import write_sizes
 from keyspaces_migration.backfill.snapshot import BUCKETS, Snapshot, drop_snapshot, take_snapshot
 from keyspaces_migration.backfill.statements import Target
+from keyspaces_migration.backfill.unload import unload_folder
 from keyspaces_migration.capacity.prices import US_EAST_1
 from keyspaces_migration.capacity.units import NEW_ON_DEMAND_WRITE_UNITS_PER_S
 from keyspaces_migration.config import Migration
@@ -37,6 +38,7 @@ class TablePlan:
         write_units: What all its writes consume.
         units_per_s: The capacity that it can use, within the budget.
         cost_usd: Of the writes alone, at us-east-1's prices.
+        unloaded_to: The folder of the stage that its snapshot is unloaded to; None where it is read by queries.
     """
 
     table: str
@@ -50,6 +52,7 @@ class TablePlan:
     write_units: int
     units_per_s: int
     cost_usd: float
+    unloaded_to: str | None = None
 
     @property
     def duration(self) -> timedelta:
@@ -320,6 +323,7 @@ def _table_plan(
         cost_usd=units / 1e6 * US_EAST_1.write_usd_per_million
         if on_demand
         else capacity * hours * US_EAST_1.wcu_usd_per_hour,
+        unloaded_to=unload_folder(migration.backfill.unload, snapshot=snapshot.address, rows=snapshot.rows),
     )
 
 

@@ -116,7 +116,14 @@ def _how(plan: TablePlan) -> str:
     return (
         f"- {code(plan.table)}: order {plan.order}, {_STRATEGY[plan.mode]}, {stamp}. Snapshot "
         f"{code(plan.snapshot.address)} of {plan.snapshot.taken_at:%Y-%m-%d %H:%M:%S} UTC{watermark}."
+        f"{_reading(plan)}"
     )
+
+
+def _reading(plan: TablePlan) -> str:
+    if plan.unloaded_to is None:
+        return " Read from it by queries."
+    return f" Unloaded once to {code(plan.unloaded_to)} of the stage in backfill.unload, and read from there."
 
 
 def _no_deletion_column(plan: TablePlan) -> str:

@@ -108,9 +108,11 @@ class LoadTableOperator(ActsInRun):
         """
         from keyspaces_migration.backfill import Loading, Pacing, load_splits
         from keyspaces_migration.ledger.backfills import BackfillLedger
+        from keyspaces_provider.object_files import unloaded_storage
 
         run = self.unchanged_run(context)
         hook = KeyspacesHook(run.migration.connections.target)
+        unload = run.migration.backfill.unload
         with _history(run) as history, hook.session() as session:
             loading = Loading(
                 history=history,
@@ -122,6 +124,7 @@ class LoadTableOperator(ActsInRun):
                 clock=lambda: datetime.now(UTC),
                 pacing=Pacing(wait=time.sleep, chance=random.random),
                 progress=self.log.info,
+                unloaded=None if unload is None else unloaded_storage(unload.path),
             )
             done = load_splits(
                 loading, dag_id=run.dag_id, run_id=run.run_id, barrier_us=barrier_us(run), table=self.table
