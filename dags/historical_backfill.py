@@ -28,9 +28,11 @@ from keyspaces_provider.operators.backfill import (
 )
 from keyspaces_provider.operators.backfill_cost import CostApprovalNeededOperator
 from keyspaces_provider.operators.run import RecordRunOperator
+from keyspaces_provider.operators.unload import UnloadTableOperator
 from keyspaces_provider.stages import READ_ONLY_RETRIES, LoadedMigration, Stage, stage_dag, valid_migrations
 
 FEWEST_AT_A_TIME = 2
+LOAD, UNLOAD = "load", "unload"
 
 
 def historical_backfill(loaded: LoadedMigration) -> DAG:
@@ -58,11 +60,15 @@ def historical_backfill(loaded: LoadedMigration) -> DAG:
             ledger_conn_id=ledger,
         )
         plan = PlanBackfillOperator(task_id="plan", ledger_conn_id=ledger)
-        needed = CostApprovalNeededOperator(task_id="approval_needed", ledger_conn_id=ledger, otherwise="load")
+        needed = CostApprovalNeededOperator(
+            task_id="approval_needed",
+            ledger_conn_id=ledger,
+            otherwise=LOAD if migration.backfill.unload is None else UNLOAD,
+        )
         gates = approval_gates(migration, ledger_conn_id=ledger, subject=load_subject(migration))
         # Gates that were skipped because the plan is cheap enough do not hold it up; each task looks for itself.
         load = LoadTableOperator.partial(
-            task_id="load",
+            task_id=LOAD,
             migration_file=str(loaded.path),
             ledger_conn_id=ledger,
             map_index_template="{{ task.table }}, worker {{ task.slot }}",
@@ -75,6 +81,17 @@ def historical_backfill(loaded: LoadedMigration) -> DAG:
         )
         record >> plan >> needed >> gates >> load >> verify
         needed >> load
+        if migration.backfill.unload is not None:
+            unload = UnloadTableOperator.partial(
+                task_id=UNLOAD,
+                migration_file=str(loaded.path),
+                ledger_conn_id=ledger,
+                map_index_template="{{ task.table }}",
+                trigger_rule="none_failed",
+                **READ_ONLY_RETRIES,
+            ).expand(table=list(migration.tables))
+            gates >> unload >> load
+            needed >> unload
     return dag
 
 

@@ -12,7 +12,10 @@ from keyspaces_migration.backfill.deletes import (
 from keyspaces_migration.backfill.errors import (
     BackfillError,
     DeadlineError,
+    FilesChangedError,
+    FilesUnusableError,
     HistoryUnusableError,
+    NotUnloadedError,
     PlanChangedError,
     PlanRefusedError,
     Refusal,
@@ -21,6 +24,7 @@ from keyspaces_migration.backfill.errors import (
     StampChangedError,
     TargetOverloadedError,
     TooManyDeadLettersError,
+    UnloadDiffersError,
 )
 from keyspaces_migration.backfill.history import ArrowCursor, History
 from keyspaces_migration.backfill.load import Loading, LoadSummary, load_splits
@@ -31,6 +35,8 @@ from keyspaces_migration.backfill.recorded_plan import approval_counts_for, requ
 from keyspaces_migration.backfill.report import load_facts, load_report
 from keyspaces_migration.backfill.snapshot import Snapshot, drop_snapshot, take_snapshot
 from keyspaces_migration.backfill.statements import Target
+from keyspaces_migration.backfill.unload import unload_folder, unload_table
+from keyspaces_migration.backfill.unloaded import FileSystem, Manifest, Storage
 from keyspaces_migration.backfill.verify import TableCounts, Verification, count_rows, verify_counts
 from keyspaces_migration.backfill.write import Pacing
 
@@ -41,11 +47,16 @@ __all__ = [
     "DeadlineError",
     "DeletesApplied",
     "DeletesNotAppliedError",
+    "FileSystem",
+    "FilesChangedError",
+    "FilesUnusableError",
     "History",
     "HistoryUnusableError",
     "LoadSummary",
     "Loading",
     "LoggedDeletes",
+    "Manifest",
+    "NotUnloadedError",
     "Pacing",
     "PlanChangedError",
     "PlanRefusedError",
@@ -54,11 +65,13 @@ __all__ = [
     "Snapshot",
     "SnapshotChangedError",
     "StampChangedError",
+    "Storage",
     "TableCounts",
     "TablePlan",
     "Target",
     "TargetOverloadedError",
     "TooManyDeadLettersError",
+    "UnloadDiffersError",
     "Verification",
     "apply_deletes",
     "approval_counts_for",
@@ -72,5 +85,7 @@ __all__ = [
     "refusal_report",
     "require_planned",
     "take_snapshot",
+    "unload_folder",
+    "unload_table",
     "verify_counts",
 ]

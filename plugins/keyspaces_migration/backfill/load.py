@@ -20,6 +20,8 @@ from keyspaces_migration.backfill.rate import AdaptiveRate
 from keyspaces_migration.backfill.rows import SplitReader
 from keyspaces_migration.backfill.statements import Target
 from keyspaces_migration.backfill.table_log import TableLog
+from keyspaces_migration.backfill.unload import unload_folder
+from keyspaces_migration.backfill.unloaded import Storage, UnloadedReader, no_storage
 from keyspaces_migration.backfill.write import Pacing, Writer, microseconds, statement_texts
 from keyspaces_migration.clients import SessionSettings, StoreUnreachableError
 from keyspaces_migration.config import Migration
@@ -61,6 +63,7 @@ class Loading:
         after_split: Called with each split that was written, before it is done.
         progress: Called with a line for the log.
         plan: What was planned; without it, the log says nothing of money.
+        unloaded: Where unloaded snapshots are; needed where the migration file has backfill.unload.
     """
 
     history: History
@@ -78,6 +81,7 @@ class Loading:
     after_split: Callable[[ClaimedSplit], None] = lambda _: None
     progress: Callable[[str], None] = lambda _: None
     plan: LoadPlan | None = None
+    unloaded: Storage | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +108,8 @@ def load_splits(
         DeadlineError: The load would not end in time; nothing more was written.
         TargetOverloadedError, TooManyDeadLettersError, DeletesNotAppliedError: The split is given back; run again after
             it is put right.
-        SnapshotChangedError: Somebody changed the snapshot: plan a new run.
+        SnapshotChangedError, FilesChangedError: Somebody changed the snapshot, or its files: plan a new run.
+        NotUnloadedError, FilesUnusableError: The snapshot's files are not there, or can't be read; run again.
         HistoryUnusableError: The history refused or stopped answering; run again.
         LeaseLostError: This worker was too slow, and another took its split.
     """
@@ -327,8 +332,12 @@ class _SplitLoad:
                 f"was planned with {split.planned_rows}: it was changed. Start a new run of historical_backfill"
             )
 
-    def _reader(self) -> SplitReader:
+    def _reader(self) -> SplitReader | UnloadedReader:
         table = self.claimed.table
+        unload = self.loading.migration.backfill.unload
+        if (folder := unload_folder(unload, snapshot=table.snapshot, rows=table.rows)) is not None:
+            storage = self.loading.unloaded or no_storage(table.table_name)
+            return UnloadedReader(storage=storage, target=self.target, snapshot=table.snapshot, folder=folder)
         return SplitReader(history=self.loading.history, target=self.target, snapshot=table.snapshot, mode=table.mode)
 
     def _encoder(self) -> Encoder:

@@ -139,10 +139,12 @@ class LoadTableOperator(ActsInRun):
         """
         from keyspaces_migration.backfill import Loading, Pacing, load_splits
         from keyspaces_migration.ledger.backfills import BackfillLedger
+        from keyspaces_provider.object_files import unloaded_storage
 
         run = self.unchanged_run(context)
         plan = require_allowed_load(run, task_id=self.task_id)
         hook = KeyspacesHook(run.migration.connections.target)
+        unload = run.migration.backfill.unload
         with _history(run) as history, hook.session() as session, _logged_deletes(run, session) as deletes:
             loading = Loading(
                 history=history,
@@ -157,6 +159,7 @@ class LoadTableOperator(ActsInRun):
                 barrier_now=lambda: barrier_us(run),
                 progress=lambda line: self.log.info("%s", line),
                 plan=plan,
+                unloaded=None if unload is None else unloaded_storage(unload.path),
             )
             done = load_splits(
                 loading, dag_id=run.dag_id, run_id=run.run_id, barrier_us=barrier_us(run), table=self.table

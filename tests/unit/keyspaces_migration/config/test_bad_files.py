@@ -34,6 +34,7 @@ NULLABLE = {
     "comment",
     "access",
     "runbooks",
+    "unload",
 }
 OPTIONAL = NULLABLE | {
     "description",
@@ -80,6 +81,7 @@ OPTIONAL = NULLABLE | {
     "least_severity",
     "repeat_after",
     "check_grace",
+    "above_rows",
 }
 FREE_TEXT = {"description", "comment", "zip_version"}
 # Maps whose keys are the file's own names, so that another key is no unknown key but another name.
