@@ -138,7 +138,8 @@ class HistoryTable:
         staging = f"{self._name}_STAGING"
         chosen = ", ".join("PARSE_JSON(TAGS)::ARRAY" if name == "tags" else name.upper() for name in self._columns)
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / f"{self._name.lower()}.parquet"
+            # COPY INTO passes over a file that it has loaded before, by its name.
+            path = Path(folder) / f"{self._name.lower()}_{self._version}.parquet"
             pq.write_table(pa.Table.from_pylist(upper, schema), path)
             self._cursor.execute(f"CREATE OR REPLACE STAGE {self._name}_STAGE")
             self._cursor.execute(f"PUT file://{path} @{self._name}_STAGE AUTO_COMPRESS=FALSE OVERWRITE=TRUE")

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 ONLY_DELETED_EVERY = 3
 """Of so many partitions one is only ever deleted from."""
 _HOT = 60
+_PAUSE_S = 0.012
 _DRAIN_S = 60.0
 
 
@@ -141,7 +142,7 @@ class Writers:
 
     def _work(self, writer: DualWriter, chance: random.Random) -> None:
         try:
-            while not self._stop.is_set():
+            while not self._stop.wait(_PAUSE_S):
                 name = self._act(writer, chance)
                 with self._lock:
                     self.done[name] = self.done.get(name, 0) + 1

@@ -152,7 +152,7 @@ class _Spool:
         """Yield the deletes of some partitions."""
         self._connection.execute("DELETE FROM wanted")
         self._connection.executemany("INSERT INTO wanted VALUES (?)", ((each,) for each in partitions))
-        found = "SELECT seq, record FROM wanted JOIN deletes USING (partition)"
+        found = "SELECT seq, record FROM wanted JOIN deletes USING (partition) ORDER BY partition"
         with closing(self._connection.execute(found)) as rows:
             for seq, record in rows:
                 yield _from_text(seq, record).decoded(self._shape)

@@ -125,9 +125,8 @@ class Delivery:
             return
         mutation, shape = write.mutation, self._tables[write.mutation.table]
         if mutation.kind.deletes_many:
-            recopy_range(
-                self._stores, shape, recorded_of(mutation, mode=write.state.mode), barrier_us=current.barrier_us
-            )
+            recorded = recorded_of(mutation, mode=write.state.mode)
+            recopy_range(self._stores, shape, recorded, barrier_us=current.barrier_us, copied=set())
             return
         history = KeyHistory(key=mutation.key, touched_us=mutation.timestamp_us, copy=True)
         if mutation.kind is MutationKind.DELETE_ROW:

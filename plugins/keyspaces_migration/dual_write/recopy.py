@@ -124,8 +124,10 @@ def recopy_table(  # noqa: PLR0913 -- what, where, and the two times it depends 
     ranges = _ranges(stores.source.session, migration, shape, keyspace)
     total = RecopyCounts(records=sum(map(len, ranges.values())))
     for many in ranges.values():
-        for record in many:
-            total += recopy_range(stores, shape, record, barrier_us=barrier_us)
+        # Newest first: what outlived it outlived the others, and is copied once.
+        copied: set[str] = set()
+        for record in sorted(many, key=lambda each: each.timestamp_us, reverse=True):
+            total += recopy_range(stores, shape, record, barrier_us=barrier_us, copied=copied)
     stored = iterate_recorded(stores.source.session, migration, shape, keyspace=keyspace)
     records = (record for record in stored if not record.kind.deletes_many)
     # Records of one key lie in one bucket: memory holds the keys of one bucket at a time.
@@ -157,8 +159,13 @@ def recopy_key(stores: Stores, shape: TableShape, history: KeyHistory, *, barrie
     return counts if row is None else counts + _copy(stores.target, shape, history, row, barrier_us)
 
 
-def recopy_range(stores: Stores, shape: TableShape, record: RecordedKey, *, barrier_us: int) -> RecopyCounts:
-    """Bring a delete of a range or a partition to the target, and what the source still holds there."""
+def recopy_range(
+    stores: Stores, shape: TableShape, record: RecordedKey, *, barrier_us: int, copied: set[str]
+) -> RecopyCounts:
+    """Bring a delete of a range or a partition to the target, and what the source still holds there.
+
+    Rows whose key's text is in `copied` are left out, and those that are copied are added.
+    """
     at_us = delete_timestamp_us(record.timestamp_us, barrier_us=barrier_us)
     stores.target.apply_to(
         shape,
@@ -180,7 +187,9 @@ def recopy_range(stores: Stores, shape: TableShape, record: RecordedKey, *, barr
     for row in stores.source.execute(statement):
         if row[len(shape.primary_key) - 1] is not None:
             key = dict(zip(shape.primary_key, row, strict=False))
-            counts += _copy(stores.target, shape, _survivor(record, key), row, barrier_us)
+            if (text := key_text(shape, key)) not in copied:
+                copied.add(text)
+                counts += _copy(stores.target, shape, _survivor(record, key), row, barrier_us)
     if record.kind is RecordKind.DELETE_PARTITION and shape.static_columns:
         statics = stores.source.execute(select_cells(stores.source.keyspace, shape, record.key)).one()
         if statics is not None:

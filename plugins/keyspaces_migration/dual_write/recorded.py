@@ -158,6 +158,7 @@ class StoredRecord:
         )
 
 
+_PAGE_ROWS = 200
 _STORED = ("seq", "kind", "mode", "key_json", "bounds_json", "deleted_columns", "timestamp_us")
 
 
@@ -187,6 +188,8 @@ def iterate_stored(
     from cassandra.util import min_uuid_from_time  # noqa: PLC0415
 
     statement = session.prepare(_select(keyspace) if since is None else f"{_select(keyspace)} AND seq >= ?")
+    # All buckets' first pages are here at once.
+    statement.fetch_size = _PAGE_ROWS
     after = () if since is None else (min_uuid_from_time(since.timestamp()),)
     places = [(migration, table, bucket, *after) for bucket in range(BUCKETS)]
     for _, rows in execute_concurrent_with_args(session, statement, places, results_generator=True):
