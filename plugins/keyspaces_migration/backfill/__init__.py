@@ -12,6 +12,7 @@ from keyspaces_migration.backfill.deletes import (
 )
 from keyspaces_migration.backfill.errors import (
     BackfillError,
+    BarrierUnknownError,
     DeadlineError,
     HistoryUnusableError,
     PlanRefusedError,
@@ -23,10 +24,11 @@ from keyspaces_migration.backfill.errors import (
     TooManyDeadLettersError,
 )
 from keyspaces_migration.backfill.history import ArrowCursor, History
-from keyspaces_migration.backfill.load import Loading, LoadSummary, load_splits
+from keyspaces_migration.backfill.load import LoadedSplit, Loading, LoadSummary, each_split, load_splits
 from keyspaces_migration.backfill.plan import BackfillPlan, TablePlan, plan_backfill
 from keyspaces_migration.backfill.report import load_report, plan_report
 from keyspaces_migration.backfill.snapshot import Snapshot, drop_snapshot, take_snapshot
+from keyspaces_migration.backfill.stamp import current_barrier_us
 from keyspaces_migration.backfill.statements import Target
 from keyspaces_migration.backfill.verify import TableCounts, Verification, count_rows, verify_counts
 from keyspaces_migration.backfill.write import Pacing
@@ -35,12 +37,14 @@ __all__ = [
     "ArrowCursor",
     "BackfillError",
     "BackfillPlan",
+    "BarrierUnknownError",
     "DeadlineError",
     "DeletesApplied",
     "DeletesNotAppliedError",
     "History",
     "HistoryUnusableError",
     "LoadSummary",
+    "LoadedSplit",
     "Loading",
     "Pacing",
     "PlanRefusedError",
@@ -58,7 +62,9 @@ __all__ = [
     "Verification",
     "apply_deletes",
     "count_rows",
+    "current_barrier_us",
     "drop_snapshot",
+    "each_split",
     "load_report",
     "load_splits",
     "plan_backfill",

@@ -28,7 +28,6 @@ class RefusalReason(StrEnum):
     BEYOND_DEADLINE = "beyond_deadline"
     LIST_STAMPED_ALIKE = "list_stamped_alike"
     STATIC_WITH_TTL = "static_with_ttl"
-    ENGINE = "engine"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +57,10 @@ class PlanRefusedError(BackfillError):
 
 class DeadlineError(BackfillError):
     """The load would not end in good time before its timestamps become too old: it stopped before that."""
+
+
+class BarrierUnknownError(BackfillError):
+    """Dual writes have begun, and the ledger has no barrier: no write can be stamped rightly. Nothing was loaded."""
 
 
 class StampChangedError(BackfillError):

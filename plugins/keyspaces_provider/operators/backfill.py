@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from keyspaces_migration.errors import MigrationError
-from keyspaces_migration.lifecycle import Milestone, standing
+from keyspaces_migration.lifecycle import Milestone
 from keyspaces_provider.history import snowflake_connection
 from keyspaces_provider.hooks.keyspaces import KeyspacesHook
 from keyspaces_provider.operators.run import ActsInRun
@@ -171,21 +171,11 @@ def barrier_us(run: MigrationRun) -> int | None:
     """The barrier of dual writes in microseconds since 1970; None before they have begun.
 
     Raises:
-        MigrationError: dual writes have begun, and their barrier is not in the ledger.
+        BarrierUnknownError: dual writes have begun, and their barrier is not in the ledger.
     """
-    from keyspaces_migration.ledger.flags import FlagLedger
+    from keyspaces_migration.backfill import current_barrier_us
 
-    with run.ledger.one_state():
-        reached = standing(record.milestone for record in run.ledger.milestones(run.migration.name))
-        recorded = FlagLedger(run.ledger).barrier_us(run.migration.name)
-    if Milestone.DUAL_WRITES_STARTED not in reached:
-        return None
-    if recorded is None:
-        raise MigrationError(
-            f"Dual writes of {run.migration.name} have begun, and their barrier is not in the ledger: a load stamped "
-            f"otherwise could overwrite what was dual-written. Nothing was loaded."
-        )
-    return recorded
+    return current_barrier_us(run.ledger, run.migration.name)
 
 
 @contextmanager
