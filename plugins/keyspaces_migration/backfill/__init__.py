@@ -11,7 +11,9 @@ from keyspaces_migration.backfill.deletes import (
 )
 from keyspaces_migration.backfill.errors import (
     BackfillError,
+    BarrierUnknownError,
     DeadlineError,
+    DualWritesStartingError,
     FilesChangedError,
     FilesUnusableError,
     HistoryUnusableError,
@@ -27,13 +29,14 @@ from keyspaces_migration.backfill.errors import (
     UnloadDiffersError,
 )
 from keyspaces_migration.backfill.history import ArrowCursor, History
-from keyspaces_migration.backfill.load import Loading, LoadSummary, load_splits
+from keyspaces_migration.backfill.load import LoadedSplit, Loading, LoadSummary, each_split, load_splits
 from keyspaces_migration.backfill.logged import LoggedDeletes
 from keyspaces_migration.backfill.plan import BackfillPlan, TablePlan, plan_backfill
 from keyspaces_migration.backfill.plan_page import plan_report, refusal_report
 from keyspaces_migration.backfill.recorded_plan import approval_counts_for, require_planned
 from keyspaces_migration.backfill.report import load_facts, load_report
 from keyspaces_migration.backfill.snapshot import Snapshot, drop_snapshot, take_snapshot
+from keyspaces_migration.backfill.stamp import current_barrier_us
 from keyspaces_migration.backfill.statements import Target
 from keyspaces_migration.backfill.unload import unload_folder, unload_table
 from keyspaces_migration.backfill.unloaded import FileSystem, Manifest, Storage
@@ -44,15 +47,18 @@ __all__ = [
     "ArrowCursor",
     "BackfillError",
     "BackfillPlan",
+    "BarrierUnknownError",
     "DeadlineError",
     "DeletesApplied",
     "DeletesNotAppliedError",
+    "DualWritesStartingError",
     "FileSystem",
     "FilesChangedError",
     "FilesUnusableError",
     "History",
     "HistoryUnusableError",
     "LoadSummary",
+    "LoadedSplit",
     "Loading",
     "LoggedDeletes",
     "Manifest",
@@ -76,7 +82,9 @@ __all__ = [
     "apply_deletes",
     "approval_counts_for",
     "count_rows",
+    "current_barrier_us",
     "drop_snapshot",
+    "each_split",
     "load_facts",
     "load_report",
     "load_splits",

@@ -44,7 +44,7 @@ class RefusalReason(StrEnum):
     BEYOND_DEADLINE = "beyond_deadline"
     LIST_STAMPED_ALIKE = "list_stamped_alike"
     STATIC_WITH_TTL = "static_with_ttl"
-    ENGINE = "engine"
+    UNLOAD_WITH_SPARK = "unload_with_spark"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +78,14 @@ class PlanChangedError(BackfillError):
 
 class DeadlineError(BackfillError):
     """The load would not end in good time before its timestamps become too old: it stopped before that."""
+
+
+class BarrierUnknownError(BackfillError):
+    """Dual writes have begun, and the ledger has no barrier: no write can be stamped rightly. Nothing was loaded."""
+
+
+class DualWritesStartingError(BackfillError):
+    """Dual writes are being started: nothing may be loaded until they are on."""
 
 
 class StampChangedError(BackfillError):

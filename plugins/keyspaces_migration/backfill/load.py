@@ -96,10 +96,30 @@ class LoadSummary:
         return {"splits": self.splits, **asdict(self.counts)}
 
 
+@dataclass(frozen=True, kw_only=True)
+class LoadedSplit:
+    """A split that this worker loaded, and when by the worker's clock."""
+
+    claimed: ClaimedSplit
+    counts: SplitCounts
+    began: datetime
+    ended: datetime
+
+
 def load_splits(
     loading: Loading, *, dag_id: str, run_id: str, barrier_us: int | None, table: str | None = None
 ) -> LoadSummary:
-    """Load splits of a planned run until every one is done, those of dead workers too.
+    """Load splits as `each_split` does, and sum what was done."""
+    counts, splits = SplitCounts(), 0
+    for loaded in each_split(loading, dag_id=dag_id, run_id=run_id, barrier_us=barrier_us, table=table):
+        counts, splits = _add(counts, loaded.counts), splits + 1
+    return LoadSummary(splits=splits, counts=counts)
+
+
+def each_split(
+    loading: Loading, *, dag_id: str, run_id: str, barrier_us: int | None, table: str | None = None
+) -> Iterator[LoadedSplit]:
+    """Load splits of a planned run until every one is done, those of dead workers too; yield each when it is done.
 
     `barrier_us` is the barrier as it is now, which must be the planned one. `table` keeps to one table of the run.
 
@@ -116,7 +136,6 @@ def load_splits(
     for planned in loading.ledger.tables(dag_id=dag_id, run_id=run_id):
         require_stamp(planned, barrier_us=barrier_us)
     run = {"dag_id": dag_id, "run_id": run_id}
-    counts, splits = SplitCounts(), 0
     forecast = _Forecast(loading, dag_id=dag_id, run_id=run_id) if barrier_us is not None else None
     with _Writing(loading, dag_id=dag_id, run_id=run_id) as writing:
         while True:
@@ -131,12 +150,12 @@ def load_splits(
             )
             if claimed is None:
                 if not loading.ledger.unfinished(**run, table=table):
-                    return LoadSummary(splits=splits, counts=counts)
+                    return
                 # Others still hold splits. One of them may die, and then its lease ends.
                 loading.pacing.wait(_LONGEST_WAIT_S)
                 continue
-            counts = _add(counts, _load_or_give_back(loading, claimed, writing, before=before))
-            splits += 1
+            counts = _load_or_give_back(loading, claimed, writing, before=before)
+            yield LoadedSplit(claimed=claimed, counts=counts, began=before, ended=loading.clock())
 
 
 def _load_or_give_back(

@@ -17,7 +17,6 @@ from keyspaces_migration.backfill.statements import Target
 from keyspaces_migration.backfill.unload import unload_folder
 from keyspaces_migration.capacity.units import NEW_ON_DEMAND_WRITE_UNITS_PER_S
 from keyspaces_migration.config import Migration
-from keyspaces_migration.config.sections import Engine
 from keyspaces_migration.config.tables import LoadOrder, Table
 from keyspaces_migration.config.throughput import ThroughputMode
 from keyspaces_migration.cql.types import ListOf
@@ -252,9 +251,10 @@ def _mode_and_base(
 def _refusals_before(migration: Migration, name: str, *, barrier_us: int | None) -> list[Refusal]:
     """Return what can be refused without looking at the history."""
     table, found = migration.tables[name], []
-    if migration.backfill.engine is not Engine.AIRFLOW:
-        advice = "Set backfill.engine: AIRFLOW"
-        found.append(_refusal(name, RefusalReason.ENGINE, "the engine SPARK is not built yet", advice))
+    if migration.backfill.spark is not None and migration.backfill.unload is not None:
+        text = "Spark's executors do not read an unloaded snapshot yet"
+        advice = "Leave out backfill.unload, or set engine: AIRFLOW and leave out backfill.spark"
+        found.append(_refusal(name, RefusalReason.UNLOAD_WITH_SPARK, text, advice))
     if barrier_us is None and migration.load_order(name) is LoadOrder.DUAL_WRITES_FIRST:
         advice = "Run start_dual_writes first, which sets the barrier, or set order: HISTORY_FIRST"
         text = "its order is DUAL_WRITES_FIRST and there is no barrier yet"

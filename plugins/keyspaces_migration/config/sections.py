@@ -25,6 +25,7 @@ from keyspaces_migration.config.names import (
     UserName,
 )
 from keyspaces_migration.config.problems import RuleError, Violation, broken
+from keyspaces_migration.config.spark import Spark
 from keyspaces_migration.config.tables import LoadOrder
 
 # FinalBakeTimeInMinutes of the AppConfig API.
@@ -181,6 +182,18 @@ class Backfill(FileModel):
     """What it may use."""
     unload: Unload | None = None
     """Reads large histories from files; without it, all are read by queries."""
+    spark: Spark | None = None
+    """Spark's section, where it is the engine."""
+
+    @model_validator(mode="after")
+    def _engine_has_its_section(self) -> Self:
+        if self.engine is Engine.SPARK and self.spark is None:
+            allowed = "a section with emr_serverless or spark_submit: the engine is SPARK"
+            raise RuleError([Violation(("spark",), "nothing", allowed)])
+        if self.engine is Engine.AIRFLOW and self.spark is not None:
+            allowed = "nothing with engine: AIRFLOW, which would not read it; or engine: SPARK"
+            raise RuleError([Violation(("spark",), "a section", allowed)])
+        return self
 
 
 class Consistency(FileModel):

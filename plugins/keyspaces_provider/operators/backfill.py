@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Asset, BaseOperator
 
 from keyspaces_migration.errors import MigrationError
-from keyspaces_migration.lifecycle import Milestone, standing
+from keyspaces_migration.lifecycle import Milestone
 from keyspaces_provider.evidence import Evidence
 from keyspaces_provider.history import snowflake_connection
 from keyspaces_provider.hooks.cassandra import CassandraHook
@@ -33,10 +33,6 @@ DRY_RUN = "dry_run"
 
 class CountsDifferError(MigrationError):
     """The load has ended, and its counts do not add up; the report says where."""
-
-
-class DualWritesStartingError(MigrationError):
-    """Dual writes are being started: nothing may be loaded until they are on."""
 
 
 def backfill_asset(migration: str) -> Asset:
@@ -233,27 +229,11 @@ def barrier_us(run: MigrationRun) -> int | None:
 
     Raises:
         DualWritesStartingError: a barrier is fixed, and start_dual_writes has not ended.
-        MigrationError: dual writes have begun, and their barrier is not in the ledger.
+        BarrierUnknownError: dual writes have begun, and their barrier is not in the ledger.
     """
-    from keyspaces_migration.ledger.flags import FlagLedger
+    from keyspaces_migration.backfill import current_barrier_us
 
-    with run.ledger.one_state():
-        milestones = [record.milestone for record in run.ledger.milestones(run.migration.name)]
-        recorded = FlagLedger(run.ledger).barrier_us(run.migration.name)
-    if Milestone.DUAL_WRITES_STARTED not in standing(milestones):
-        # A barrier of before the target was destroyed says nothing any more.
-        if recorded is None or Milestone.DESTROYED in milestones:
-            return None
-        raise DualWritesStartingError(
-            f"start_dual_writes of {run.migration.name} has fixed barrier {recorded} and has not ended: a load stamped "
-            "otherwise could overwrite what is dual-written. Let it end, then start a new run of historical_backfill."
-        )
-    if recorded is None:
-        raise MigrationError(
-            f"Dual writes of {run.migration.name} have begun, and their barrier is not in the ledger: a load stamped "
-            f"otherwise could overwrite what was dual-written. Nothing was loaded."
-        )
-    return recorded
+    return current_barrier_us(run.ledger, run.migration.name)
 
 
 @contextmanager
