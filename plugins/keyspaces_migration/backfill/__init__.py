@@ -25,6 +25,7 @@ from keyspaces_migration.backfill.errors import (
 )
 from keyspaces_migration.backfill.history import ArrowCursor, History
 from keyspaces_migration.backfill.load import Loading, LoadSummary, load_splits
+from keyspaces_migration.backfill.money import usd
 from keyspaces_migration.backfill.plan import BackfillPlan, TablePlan, plan_backfill
 from keyspaces_migration.backfill.plan_page import plan_report, refusal_report
 from keyspaces_migration.backfill.recorded_plan import approval_counts_for, require_planned
@@ -72,5 +73,6 @@ __all__ = [
     "refusal_report",
     "require_planned",
     "take_snapshot",
+    "usd",
     "verify_counts",
 ]

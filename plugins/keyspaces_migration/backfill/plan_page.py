@@ -1,6 +1,6 @@
 """The plan of a backfill as a page that a person reads before anything is written."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from keyspaces_migration.assessment.markdown import code, text
@@ -66,7 +66,7 @@ def plan_report(plan: BackfillPlan, *, dry_run: bool = False) -> str:
         "",
         "## The order that is recommended",
         "",
-        *(f"- {code(name)}: {advice}" for name, advice in order_advice(plan).items()),
+        *_recommended(plan),
         "",
         "## What these figures are",
         "",
@@ -163,6 +163,15 @@ def _how(plan: TablePlan) -> str:
         f"- {code(plan.table)}: {_MODE[plan.mode]}: {_WHY[plan.mode]}; {stamp}. Snapshot "
         f"{code(plan.snapshot.address)} of {_moment(plan.snapshot.taken_at)} UTC{watermark}."
     )
+
+
+def _recommended(plan: BackfillPlan) -> Iterator[str]:
+    """Yield a line for each sentence, with all tables that it is said of."""
+    tables: dict[str, list[str]] = {}
+    for name, advice in order_advice(plan).items():
+        tables.setdefault(advice, []).append(code(name))
+    for advice, names in tables.items():
+        yield f"- {', '.join(names)}: {advice}"
 
 
 def _no_deletion_column(plan: TablePlan) -> str:
