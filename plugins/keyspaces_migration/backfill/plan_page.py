@@ -1,6 +1,6 @@
 """The plan of a backfill as a page that a person reads before anything is written."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from keyspaces_migration.assessment.markdown import code, text
@@ -66,7 +66,7 @@ def plan_report(plan: BackfillPlan, *, dry_run: bool = False) -> str:
         "",
         "## The order that is recommended",
         "",
-        *(f"- {code(name)}: {advice}" for name, advice in order_advice(plan).items()),
+        *_recommended(plan),
         "",
         "## What these figures are",
         "",
@@ -170,6 +170,15 @@ def _reading(plan: TablePlan) -> str:
     if plan.unloaded_to is None:
         return " Read from it by queries."
     return f" Unloaded once to {code(plan.unloaded_to)} of the stage in backfill.unload, and read from there."
+
+
+def _recommended(plan: BackfillPlan) -> Iterator[str]:
+    """Yield a line for each sentence, with all tables that it is said of."""
+    tables: dict[str, list[str]] = {}
+    for name, advice in order_advice(plan).items():
+        tables.setdefault(advice, []).append(code(name))
+    for advice, names in tables.items():
+        yield f"- {', '.join(names)}: {advice}"
 
 
 def _no_deletion_column(plan: TablePlan) -> str:

@@ -99,7 +99,9 @@ def require_allowed_load(run: MigrationRun, *, task_id: str) -> "LoadPlan":
 
 
 def _price(plan: "LoadPlan") -> str:
-    allowed = f"backfill.budget.max_cost_usd, {plan.max_cost_usd:g} USD"
+    from keyspaces_migration.backfill import usd
+
+    costs, allowed = f"The plan costs {usd(plan.cost_usd)}", f"backfill.budget.max_cost_usd, {usd(plan.max_cost_usd)}"
     if plan.needs_approval:
-        return f"The plan costs {plan.cost_usd:.2f} USD, more than {allowed}: it needs an approval."
-    return f"The plan costs {plan.cost_usd:.2f} USD, no more than {allowed}: nobody has to approve it."
+        return f"{costs}, more than {allowed}: it needs an approval."
+    return f"{costs}, no more than {allowed}: nobody has to approve it."

@@ -133,6 +133,12 @@ def test_an_order_is_recommended_with_the_reason(tables: tuple[TablePlan, ...], 
     assert order_advice(a_plan(*tables))["flights"].startswith(says)
 
 
+def test_tables_of_which_the_same_is_recommended_share_a_line() -> None:
+    page = plan_report(a_plan(a_table(), a_table("b"), a_table("c", has_unfrozen_lists=True)))
+    assert "- `flights`, `b`: DUAL_WRITES_FIRST" in page
+    assert "- `c`: HISTORY_FIRST" in page
+
+
 def test_every_refusal_of_every_table_is_on_one_page() -> None:
     refusals = [
         Refusal(table="planes", reason=RefusalReason.LIST_STAMPED_ALIKE, found="lists", advice="freeze them"),
