@@ -97,10 +97,18 @@ class Rehearsal:
 
     def prepare(self, api: AirflowApi) -> None:
         """Everything up to the first check: both stores are complete and get every write."""
+        self.make_target(api)
+        self.load_and_dual_write(api)
+
+    def make_target(self, api: AirflowApi) -> None:
+        """Everything before the first load."""
         if errors := api.import_errors():
             raise StageFailedError(f"Airflow could not import DAG files: {errors}")
         self._assess(api)
         self._provision(api)
+
+    def load_and_dual_write(self, api: AirflowApi) -> None:
+        """Load the history, start dual writes, and load what changed since."""
         self._backfill(api)
         self._start_dual_writes(api)
         self._backfill(api)
@@ -188,7 +196,7 @@ class Rehearsal:
 
     def _backfill(self, api: AirflowApi) -> None:
         dag_id, before = _dag_id("historical_backfill"), consumed_write_units(self.world.target.admin.metrics())
-        run_id = self._stage(api, "historical_backfill")
+        run_id = self._stage(api, "historical_backfill", conf={"dry_run": False})
         found = api.returned(dag_id, run_id, "verify")
         after = consumed_write_units(self.world.target.admin.metrics())
         if not self.rows_by_table:
@@ -217,7 +225,7 @@ class Rehearsal:
         api: AirflowApi,
         stage: str,
         *,
-        conf: Mapping[str, str] | None = None,
+        conf: Mapping[str, Any] | None = None,
         meanwhile: Callable[[str], None] = lambda _: None,
     ) -> str:
         """Trigger a stage, wait for it, and return its run's id."""
@@ -275,6 +283,6 @@ def _why_failed(api: AirflowApi, dag_id: str, run_id: str) -> str:
     if not failed:
         return f"run {run_id} of {dag_id} failed, and none of its tasks did: look at it in Airflow's UI"
     task = failed[0]
-    log = api.task_log(dag_id, run_id, task["task_id"], try_number=task["try_number"])
+    log = api.task_log(dag_id, run_id, task["task_id"], try_number=task["try_number"], map_index=task["map_index"])
     tail = "\n".join(log.splitlines()[-40:])
     return f"task {task['task_id']} of {dag_id}, run {run_id}, failed. The end of its log:\n{tail}"

@@ -5,9 +5,11 @@ There is no guard task that could be marked successful. The function that acts r
 to do, and acts on nothing but its result.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from hashlib import sha256
 from types import MappingProxyType
 
 from keyspaces_migration.errors import MigrationError
@@ -85,6 +87,12 @@ class VerifiedApproval:
     evidence_digest: str
     approved_by: tuple[str, ...]
     approved_at: datetime
+
+
+def facts_digest(facts: Mapping[str, object]) -> str:
+    """SHA-256, in hexadecimal, of the canonical JSON of what an act rests on."""
+    canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return sha256(canonical.encode()).hexdigest()
 
 
 def digest_line(evidence_digest: str) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
+from keyspaces_migration.approval import facts_digest
 from keyspaces_migration.errors import MigrationError
 
 
@@ -29,8 +30,7 @@ class Evidence:
     @property
     def digest(self) -> str:
         """SHA-256 of the facts' canonical JSON, in hexadecimal."""
-        canonical = json.dumps(self.facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        return sha256(canonical.encode()).hexdigest()
+        return facts_digest(self.facts)
 
     def to_json(self) -> str:
         """The text that is kept."""

@@ -166,7 +166,7 @@ def kind_of_failure(error: object) -> EventKind:
     from keyspaces_migration.backfill import DeadlineError, TooManyDeadLettersError
     from keyspaces_migration.consistency.kinds import Verdict
     from keyspaces_migration.provisioning import DriftError
-    from keyspaces_provider.operators.backfill import CostNotAllowedError
+    from keyspaces_provider.operators.backfill_cost import CostNotAllowedError
     from keyspaces_provider.operators.consistency import CheckNotPassedError
 
     if isinstance(error, CheckNotPassedError):

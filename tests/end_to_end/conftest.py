@@ -15,6 +15,7 @@ from rehearsal.run import Choices, Rehearsal
 from rehearsal.settings import WorldPorts, WorldSettings
 from rehearsal.world import World
 from tests.end_to_end.cutover_run import Attempt
+from tests.end_to_end.load_gate import LoadAttempt, attack_load_gate, dry_run, reject
 from tests.end_to_end.obstacles import SpoiltTarget, attack_gate, check_spoilt_target, replay_approval
 
 DAYS = 3
@@ -26,6 +27,7 @@ class Rehearsed:
 
     Attributes:
         result: What `make rehearsal` prints as its last line.
+        unapproved: Runs of the backfill that nobody approved, before the one that was, by name.
         spoilt: What happened while a cell of the target was wrong, before the checks that passed.
         attacks: Attempts at the gate before the approval that counted, by name.
         replayed: The attempt to use that approval once more after the rollback.
@@ -33,6 +35,7 @@ class Rehearsed:
 
     result: dict[str, Any]
     api: AirflowApi
+    unapproved: dict[str, LoadAttempt]
     spoilt: SpoiltTarget
     attacks: dict[str, Attempt]
     replayed: Attempt
@@ -73,7 +76,9 @@ def rehearsed(world: World, api: AirflowApi) -> Rehearsed:
         reporter=ConsoleReporter(console),
     )
     began = time.monotonic()
-    rehearsal.prepare(api)
+    rehearsal.make_target(api)
+    unapproved = {"dry": dry_run(world, api), "marked": attack_load_gate(world, api), "rejected": reject(world, api)}
+    rehearsal.load_and_dual_write(api)
     spoilt = check_spoilt_target(world, api)
     rehearsal.check_until_ready(api)
     attacks = attack_gate(world, api)
@@ -82,4 +87,4 @@ def rehearsed(world: World, api: AirflowApi) -> Rehearsed:
     replayed = replay_approval(world, api)
     rehearsal.audit_application()
     result = rehearsal.result(wall_s=time.monotonic() - began)
-    return Rehearsed(result=result, api=api, spoilt=spoilt, attacks=attacks, replayed=replayed)
+    return Rehearsed(result=result, api=api, unapproved=unapproved, spoilt=spoilt, attacks=attacks, replayed=replayed)

@@ -31,7 +31,7 @@ def test_a_wrong_cell_of_the_target_is_told_of_as_a_failed_verdict_and_not_as_a_
     assert "docs/runbooks/verdict-fail.md" in message.text
 
 
-@pytest.mark.parametrize("stage", ["provision", "cutover"])
+@pytest.mark.parametrize("stage", ["provision", "historical_backfill", "cutover"])
 def test_a_gate_that_waits_is_told_of_with_a_link_to_it(
     messages: tuple[Message, ...], world: World, stage: str
 ) -> None:
@@ -41,6 +41,15 @@ def test_a_gate_that_waits_is_told_of_with_a_link_to_it(
     for message in told:
         assert f"{world.airflow.url}/dags/flights.{stage}/runs/" in message.text
         assert f"tasks/{GATE}" in message.text
+
+
+def test_a_load_that_nobody_allowed_to_cost_that_much_is_told_of_as_such(
+    messages: tuple[Message, ...], rehearsed: Rehearsed
+) -> None:
+    told = [
+        each for each in messages if each.run_id == rehearsed.unapproved["marked"].run_id and each.task_id == "load"
+    ]
+    assert {(each.kind, each.severity) for each in told} == {("BUDGET_STOP", "WARNING")}
 
 
 def test_the_way_back_is_told_of(messages: tuple[Message, ...], rehearsed: Rehearsed) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import json
 import random
-from contextlib import closing
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -21,6 +23,7 @@ from keyspaces_migration.backfill import (
     History,
     Loading,
     Pacing,
+    PlanChangedError,
     PlanRefusedError,
     RefusalReason,
     SnapshotChangedError,
@@ -32,6 +35,7 @@ from keyspaces_migration.backfill import (
     load_splits,
     plan_backfill,
     plan_report,
+    require_planned,
     verify_counts,
 )
 from keyspaces_migration.clients import SessionSettings, open_session
@@ -39,7 +43,7 @@ from keyspaces_migration.config import Migration, load_migration
 from keyspaces_migration.ledger import RunConfiguration, open_ledger
 from keyspaces_migration.ledger.backfill_records import LoadMode
 from keyspaces_migration.ledger.backfills import BackfillLedger
-from keyspaces_migration.ledger.errors import LeaseLostError
+from keyspaces_migration.ledger.errors import LeaseLostError, PlanNotRecordedError
 from keyspaces_migration.ledger.schema import backfill_splits
 from keyspaces_migration.lifecycle import Stage
 from rehearsal.data import history as sample_history
@@ -53,6 +57,7 @@ if TYPE_CHECKING:
     from cassandra.cluster import Session
     from snowflake.connector.cursor import SnowflakeCursor
 
+    from keyspaces_migration.ledger.plan_records import LoadPlan
     from rehearsal.cassandra.node import CassandraNode
 
 MIGRATION_FILE = Path(__file__).parents[2] / "dags/migrations/flights.yaml"
@@ -65,13 +70,25 @@ SAMPLE = Sample(days=1)
 
 
 @pytest.fixture(scope="module")
-def cursor() -> Iterator[SnowflakeCursor]:
-    """The real connector, on the stand-in, with a day of the sample."""
+def snowflake_address() -> Iterator[dict[str, Any]]:
+    with fakesnow.server() as address:
+        yield address
+
+
+@contextmanager
+def connected(address: dict[str, Any]) -> Iterator[SnowflakeCursor]:
+    """The real connector, on the stand-in."""
     with (
-        fakesnow.server() as address,
         closing(snowflake.connector.connect(**address, database="ANALYTICS", schema="PUBLIC")) as connection,
         connection.cursor() as opened,
     ):
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def cursor(snowflake_address: dict[str, Any]) -> Iterator[SnowflakeCursor]:
+    """A cursor on a day of the sample."""
+    with connected(snowflake_address) as opened:
         sample_history.load(opened, SAMPLE, progress=lambda _: None)
         yield opened
 
@@ -114,7 +131,15 @@ class World:
     def history(self) -> History:
         return History(self.cursor, snowflake.connector.Error)
 
-    def plan(self, migration: Migration, run_id: str, *, barrier_us: int | None = None, rows_a_split: int = 200) -> Any:
+    def plan(
+        self,
+        migration: Migration,
+        run_id: str,
+        *,
+        barrier_us: int | None = None,
+        rows_a_split: int = 200,
+        dry_run: bool = False,
+    ) -> Any:
         self.record_run(run_id)
         return plan_backfill(
             self.history,
@@ -125,7 +150,11 @@ class World:
             barrier_us=barrier_us,
             now=NOW,
             rows_a_split=rows_a_split,
+            dry_run=dry_run,
         )
+
+    def recorded(self, run_id: str) -> LoadPlan:
+        return self.ledger.plan(dag_id=DAG, run_id=run_id)
 
     def loading(self, migration: Migration, worker: str = "slot-0", **changes: Any) -> Loading:
         return Loading(
@@ -135,9 +164,8 @@ class World:
             ledger=self.ledger,
             migration=migration,
             worker=worker,
-            clock=lambda: dt.datetime.now(dt.UTC),
             pacing=PACING,
-            **changes,
+            **{"clock": lambda: dt.datetime.now(dt.UTC), **changes},
         )
 
     def load(self, migration: Migration, run_id: str, *, barrier_us: int | None = None) -> Any:
@@ -207,9 +235,95 @@ def test_every_living_row_of_the_history_arrives_as_the_source_has_it(world: Wor
     assert verified.agrees, verified.summary()
     assert (plan.rows, summary.counts.written, verified.summary()["rows_backfilled"]) == (rows, rows, rows)
     assert sum(each.snapshot.deleted for each in plan.tables) > 0
-    assert plan.summary()["needs_approval"] is False
+    assert plan.summary()["needs_approval"] is True
     assert "flights_unarchived" in plan_report(plan)
-    assert "The counts agree." in load_report(verified, (), migration="flights", finished_at=NOW)
+    assert "The counts agree." in load_report(verified, {}, plan=world.recorded(run), finished_at=NOW)
+
+
+def test_a_dry_run_shows_the_plan_and_leaves_neither_records_nor_snapshots(world: World, migration: Migration) -> None:
+    run, weather = unique("dry"), only(migration, "weather")
+    plan = world.plan(weather, run, dry_run=True)
+    assert plan.rows == len(SAMPLE.weather.rows)
+    assert world.ledger.tables(dag_id=DAG, run_id=run) == ()
+    with pytest.raises(PlanNotRecordedError, match="dry_run off"):
+        world.recorded(run)
+    with pytest.raises(snowflake.connector.errors.ProgrammingError, match="does not exist"):
+        world.cursor.execute(f"SELECT 1 FROM {plan.tables[0].snapshot.address}")
+    again = world.plan(weather, unique("real"))
+    assert (again.rows, again.cost_usd) == (plan.rows, plan.cost_usd)
+    assert again.tables[0].mode is LoadMode.FULL
+
+
+def test_a_plan_is_recorded_with_what_approvers_are_shown(world: World, migration: Migration) -> None:
+    run, weather = unique("recorded"), only(migration, "weather")
+    plan = world.plan(weather, run)
+    recorded = require_planned(world.ledger, dag_id=DAG, run_id=run)
+    assert recorded.cost_usd == plan.cost_usd > 0
+    assert recorded.needs_approval is plan.needs_approval is (plan.cost_usd > 0.001)
+    assert recorded.configuration == weather.digest
+    (table,) = recorded.tables
+    assert (table.rows, table.splits) == (plan.rows, len(plan.tables[0].splits))
+    assert table.write_units == plan.rows  # each row takes less than 1 KB
+
+
+def test_a_plan_made_again_over_a_snapshot_that_somebody_changed_is_refused(world: World, migration: Migration) -> None:
+    run, weather = unique("replan"), only(migration, "weather")
+    snapshot = world.plan(weather, run).tables[0].snapshot.address
+    world.cursor.execute(f"DELETE FROM {snapshot} WHERE \"origin\" = 'EWR'")  # ours
+    with pytest.raises(PlanChangedError, match="another plan for weather"):
+        world.plan(weather, run)
+
+
+@dataclass
+class Ticking:
+    """A clock that goes on by five seconds whenever it is looked at."""
+
+    now: dt.datetime
+
+    def __call__(self) -> dt.datetime:
+        self.now += dt.timedelta(seconds=5)
+        return self.now
+
+
+def test_the_log_says_how_it_goes_and_the_ledger_what_each_split_consumed(world: World, migration: Migration) -> None:
+    run, flights, lines = unique("log"), only(migration, "flights_unarchived"), list[str]()
+    rows = world.plan(flights, run, rows_a_split=100).rows
+    loading = world.loading(flights, clock=Ticking(NOW), progress=lines.append, plan=world.recorded(run))
+    done = load_splits(loading, dag_id=DAG, run_id=run, barrier_us=None)
+    splits = [line for line in lines if "done in" in line]
+    looks = [line for line in lines if "USD expected" in line]
+    assert len(splits) == done.splits > 1
+    assert f"flights_unarchived: {rows:,} of {rows:,} rows (100%)" in looks[-1]
+    assert [line for line in looks[1:] if "of 4,000 write units/s allowed; 0.00% throttled; ends in" not in line] == []
+    (progress,) = world.ledger.progress(dag_id=DAG, run_id=run)
+    assert (progress.usage.write_units, progress.usage.throttled_units) == (rows, 0)
+
+
+def test_two_slots_of_one_table_share_its_splits_and_repeat_none(
+    world: World, migration: Migration, snowflake_address: dict[str, Any]
+) -> None:
+    run, flights = unique("slots"), only(migration, "flights_unarchived")
+    plan = world.plan(flights, run, rows_a_split=50)
+    others = {"slot-1": threading.Event(), "slot-2": threading.Event()}
+
+    def load(slot: str) -> int:
+        """Load with a connection of its own; after a split, wait until the other slot has done one too."""
+
+        def after_split(_split: object) -> None:
+            others[slot].set()
+            assert all(event.wait(timeout=60) for event in others.values())
+
+        with connected(snowflake_address) as cursor:
+            history = History(cursor, snowflake.connector.Error)
+            loading = replace(world.loading(flights, slot, after_split=after_split), history=history)
+            return load_splits(loading, dag_id=DAG, run_id=run, barrier_us=None, table="flights_unarchived").splits
+
+    with ThreadPoolExecutor(max_workers=2) as slots:
+        done = list(slots.map(load, others))
+    assert min(done) > 0
+    assert sum(done) == len(plan.tables[0].splits)
+    assert {attempt for _, attempt in attempts(world.ledger)} == {1}
+    assert verify_counts(world.session, world.ledger, flights, dag_id=DAG, run_id=run).agrees
 
 
 class Killed(BaseException):
@@ -337,7 +451,7 @@ def test_rows_that_cannot_be_written_become_dead_letters_and_the_rest_is_loaded(
     verified = verify_counts(world.session, world.ledger, weather, dag_id=DAG, run_id=run)
     assert verified.agrees, verified.summary()
     assert verified.summary()["dead"] == 3
-    assert "32 bits" in load_report(verified, letters, migration="flights", finished_at=NOW)
+    assert "32 bits" in load_report(verified, {"weather": letters}, plan=world.recorded(run), finished_at=NOW)
 
 
 @pytest.mark.parametrize("mode", [LoadMode.DELTA, LoadMode.RELOAD])

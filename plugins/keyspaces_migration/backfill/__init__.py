@@ -15,6 +15,7 @@ from keyspaces_migration.backfill.errors import (
     BarrierUnknownError,
     DeadlineError,
     HistoryUnusableError,
+    PlanChangedError,
     PlanRefusedError,
     Refusal,
     RefusalReason,
@@ -26,7 +27,9 @@ from keyspaces_migration.backfill.errors import (
 from keyspaces_migration.backfill.history import ArrowCursor, History
 from keyspaces_migration.backfill.load import LoadedSplit, Loading, LoadSummary, each_split, load_splits
 from keyspaces_migration.backfill.plan import BackfillPlan, TablePlan, plan_backfill
-from keyspaces_migration.backfill.report import load_report, plan_report
+from keyspaces_migration.backfill.plan_page import plan_report, refusal_report
+from keyspaces_migration.backfill.recorded_plan import approval_counts_for, require_planned
+from keyspaces_migration.backfill.report import load_facts, load_report
 from keyspaces_migration.backfill.snapshot import Snapshot, drop_snapshot, take_snapshot
 from keyspaces_migration.backfill.stamp import current_barrier_us
 from keyspaces_migration.backfill.statements import Target
@@ -47,6 +50,7 @@ __all__ = [
     "LoadedSplit",
     "Loading",
     "Pacing",
+    "PlanChangedError",
     "PlanRefusedError",
     "RecordedDelete",
     "Refusal",
@@ -61,14 +65,18 @@ __all__ = [
     "TooManyDeadLettersError",
     "Verification",
     "apply_deletes",
+    "approval_counts_for",
     "count_rows",
     "current_barrier_us",
     "drop_snapshot",
     "each_split",
+    "load_facts",
     "load_report",
     "load_splits",
     "plan_backfill",
     "plan_report",
+    "refusal_report",
+    "require_planned",
     "take_snapshot",
     "verify_counts",
 ]

@@ -55,6 +55,10 @@ class PlanRefusedError(BackfillError):
         self.refusals = tuple(refusals)
 
 
+class PlanChangedError(BackfillError):
+    """What workers would load is not what was planned and shown: nothing was written. Start a new run."""
+
+
 class DeadlineError(BackfillError):
     """The load would not end in good time before its timestamps become too old: it stopped before that."""
 

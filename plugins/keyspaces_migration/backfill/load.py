@@ -14,15 +14,18 @@ from keyspaces_migration.backfill.encoding import Encoded, Encoder, Writes
 from keyspaces_migration.backfill.errors import SnapshotChangedError, TooManyDeadLettersError
 from keyspaces_migration.backfill.history import History
 from keyspaces_migration.backfill.plan import require_stamp
+from keyspaces_migration.backfill.progress import Progress
 from keyspaces_migration.backfill.rate import AdaptiveRate
 from keyspaces_migration.backfill.rows import SplitReader
 from keyspaces_migration.backfill.statements import Target
+from keyspaces_migration.backfill.table_log import TableLog
 from keyspaces_migration.backfill.write import Pacing, Writer, statement_texts
 from keyspaces_migration.clients import SessionSettings, StoreUnreachableError
 from keyspaces_migration.config import Migration
 from keyspaces_migration.errors import MigrationError
-from keyspaces_migration.ledger.backfill_records import ClaimedSplit, DeadLetter, LoadMode, SplitCounts
+from keyspaces_migration.ledger.backfill_records import BackfillTable, ClaimedSplit, DeadLetter, LoadMode, SplitCounts
 from keyspaces_migration.ledger.backfills import BackfillLedger
+from keyspaces_migration.ledger.plan_records import LoadPlan
 from keyspaces_migration.wire import NULL, UNSET, Pump, PumpSettings, connect, nodes_of
 
 if TYPE_CHECKING:
@@ -48,6 +51,7 @@ class Loading:
         clock: The time now, with a time zone.
         after_split: Called with each split that was written, before it is done: applies logged deletes.
         progress: Called with a line for the log.
+        plan: What was planned; without it, the log says nothing of money.
     """
 
     history: History
@@ -62,6 +66,7 @@ class Loading:
     max_dead_letters: int = MAX_DEAD_LETTERS
     after_split: Callable[[ClaimedSplit], None] = lambda _: None
     progress: Callable[[str], None] = lambda _: None
+    plan: LoadPlan | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,6 +162,7 @@ class _Writing:
         self._table = ""
         self._pump: Pump | None = None
         self._rate: AdaptiveRate | None = None
+        self._log: TableLog | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -183,6 +189,22 @@ class _Writing:
             )
             self._pump, self._table = self._stack.enter_context(pump), target.name
         return self._pump
+
+    def log_of(self, table: BackfillTable) -> TableLog:
+        """Return the log of the table whose pump was asked for last."""
+        if self._rate is None:
+            raise ValueError("no table is written to yet")
+        if self._log is None or self._log.rate is not self._rate:
+            loading, name = self._loading, table.table_name
+            planned = loading.plan.table(name) if loading.plan else None
+            self._log = TableLog(
+                ledger=loading.ledger,
+                rate=self._rate,
+                progress=Progress(name, planned_rows=table.rows, planned=planned),
+                clock=loading.clock,
+                tell=loading.progress,
+            )
+        return self._log
 
     @property
     def rows_at_once(self) -> int:
@@ -233,6 +255,8 @@ class _SplitLoad:
         started = self.loading.clock()
         self.writing.divide()
         reader, writer, encoder = self._reader(), self._writer(), self._encoder()
+        log = self.writing.log_of(self.claimed.table)
+        log.begin()
         later = self.claimed.table.mode is not LoadMode.FULL
         # Keyspaces times out where static and other data of a partition are written at once: statics go first.
         statics = (encoder.statics(part, without_values=later) for part in reader.statics(self.claimed.split))
@@ -243,8 +267,8 @@ class _SplitLoad:
         self._require_planned(self.counts.rows_read)
         self.loading.after_split(self.claimed)
         now = self.loading.clock()
-        self.loading.ledger.finish(self.claimed, self.counts, dead_letters=self.letters, now=now)
-        self._report(self.counts, took=now - started)
+        self.loading.ledger.finish(self.claimed, self.counts, dead_letters=self.letters, now=now, usage=log.usage)
+        log.done(self.claimed, self.counts, took=now - started)
         return self.counts
 
     def _write(self, encoded: Iterable[Encoded], writer: Writer, *, key: tuple[str, ...]) -> None:
@@ -253,6 +277,9 @@ class _SplitLoad:
             self._keep(refused)
             self._count(written=outcome.written, expired=outcome.expired, dead=len(refused))
             self._renew()
+            # Static values are written before the rows that they belong to, and are no rows of the plan.
+            rows = self.counts if key == self.target.table.schema_.primary_key else SplitCounts()
+            self.writing.log_of(self.claimed.table).look(self.claimed, rows)
 
     def _kept(self, encoded: Iterable[Encoded]) -> Iterator[Writes]:
         """Yield the writes, and keep the letters."""
@@ -306,13 +333,6 @@ class _SplitLoad:
             clock=self.loading.clock,
             pacing=self.loading.pacing,
             consistency=self.loading.settings.consistency.value,
-        )
-
-    def _report(self, counts: SplitCounts, *, took: timedelta) -> None:
-        rate = counts.rows_read / max(took.total_seconds(), 0.001)
-        self.loading.progress(
-            f"{self.target.name}: split {self.claimed.split.number + 1} of {self.claimed.split.of} done, "
-            f"{counts.written} rows written, {counts.expired} expired, {counts.dead} dead letters, {rate:.0f} rows/s"
         )
 
 

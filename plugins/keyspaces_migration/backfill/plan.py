@@ -9,10 +9,11 @@ from typing import Any
 from keyspaces_migration.backfill.deadline import end_by
 from keyspaces_migration.backfill.errors import PlanRefusedError, Refusal, RefusalReason, StampChangedError
 from keyspaces_migration.backfill.history import History
+from keyspaces_migration.backfill.money import write_cost_usd
+from keyspaces_migration.backfill.recorded_plan import as_recorded, load_plan_of
 from keyspaces_migration.backfill.sizing import write_sizes
 from keyspaces_migration.backfill.snapshot import BUCKETS, Snapshot, drop_snapshot, take_snapshot
 from keyspaces_migration.backfill.statements import Target
-from keyspaces_migration.capacity.prices import US_EAST_1
 from keyspaces_migration.capacity.units import NEW_ON_DEMAND_WRITE_UNITS_PER_S
 from keyspaces_migration.config import Migration
 from keyspaces_migration.config.tables import LoadOrder, Table
@@ -23,6 +24,9 @@ from keyspaces_migration.ledger.backfills import BackfillLedger
 
 ROWS_A_SPLIT = 20_000
 """Some seconds to a minute of work: little to repeat after a kill, and few reads of the snapshot."""
+
+_USD_DIGITS = 6
+"""A digest is over the plan's figures, and people compare them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +39,9 @@ class TablePlan:
         row_bytes: The mean size of a row on the target, as metered for throughput, from a sample; 0 without rows.
         write_units: What all its writes consume.
         units_per_s: The capacity that it can use, within the budget.
+        capacity_units_per_s: What the table serves.
+        is_on_demand: Whether a write is paid for, rather than the capacity.
+        has_unfrozen_lists: Whether it has lists that a load at the barrier may double.
         cost_usd: Of the writes alone, at us-east-1's prices.
     """
 
@@ -48,6 +55,9 @@ class TablePlan:
     row_bytes: int
     write_units: int
     units_per_s: int
+    capacity_units_per_s: int
+    is_on_demand: bool
+    has_unfrozen_lists: bool
     cost_usd: float
 
     @property
@@ -114,16 +124,19 @@ def plan_backfill(  # noqa: PLR0913 # what a plan depends on, all by keyword
     now: datetime,
     tables: Sequence[str] | None = None,
     rows_a_split: int = ROWS_A_SPLIT,
+    dry_run: bool = False,
 ) -> BackfillPlan:
     """Take the snapshots, plan the load, and record it in the ledger; a retry plans and records the same.
 
     `barrier_us` is the barrier of dual writes, in microseconds since 1970; None before they have begun. `tables` names
-    some of the migration's; all of them by default.
+    some of the migration's; all of them by default. A dry run records nothing, so that nothing can be loaded, and
+    leaves no snapshot.
 
     Raises:
         PlanRefusedError: Some table can't be loaded safely; nothing was recorded.
         HistoryUnusableError: The history can't be read, or no table be created in it.
         StampChangedError: The run was planned with another barrier.
+        PlanChangedError: The run recorded another plan: somebody changed a snapshot.
         RunNotRecordedError: The run's first task has recorded no configuration.
     """
     chosen = {name: migration.tables[name] for name in tables or migration.tables}
@@ -164,9 +177,14 @@ def plan_backfill(  # noqa: PLR0913 # what a plan depends on, all by keyword
             if each.table not in recorded:
                 drop_snapshot(history, each.snapshot.address)
         raise
+    if dry_run:
+        for each in plan.tables:
+            if each.table not in recorded:
+                drop_snapshot(history, each.snapshot.address)
+        return plan
     for table_plan in plan.tables:
         ledger.record_table(_record_of(plan, table_plan), table_plan.splits)
-    return plan
+    return as_recorded(plan, ledger.record_plan(load_plan_of(plan, configuration=migration.digest)))
 
 
 def _refuse_other_barrier(recorded: Iterable[BackfillTable], *, barrier_us: int | None) -> None:
@@ -236,7 +254,7 @@ def _refusals_before(migration: Migration, name: str, *, barrier_us: int | None)
         found.append(_refusal(name, RefusalReason.NO_BARRIER, text, advice))
     # Cassandra gives each element of a list a cell of its own with a new id: the same list written twice at one
     # timestamp is there twice, as the second write deletes only what is older.
-    lists = [column.name for column in table.schema_.columns if isinstance(column.cql_type, ListOf)]
+    lists = _unfrozen_lists(table)
     if barrier_us is not None and lists:
         text = f"a repeated write at one timestamp doubles the elements of {', '.join(lists)}, lists that aren't frozen"
         advice = "Load the table before dual writes (order: HISTORY_FIRST), or make the lists frozen on the target"
@@ -285,6 +303,10 @@ def _refusal(table: str, reason: RefusalReason, found: str, advice: str) -> Refu
     return Refusal(table=table, reason=reason, found=found, advice=advice)
 
 
+def _unfrozen_lists(table: Table) -> list[str]:
+    return [column.name for column in table.schema_.columns if isinstance(column.cql_type, ListOf)]
+
+
 def _expires(table: Table) -> bool:
     return table.default_ttl is not None or table.history.expiry_column is not None
 
@@ -300,8 +322,9 @@ def _table_plan(
         units += math.ceil(_partitions(history, snapshot, table) * sizes.static_units_a_partition)
     capacity = table.throughput.wcu or NEW_ON_DEMAND_WRITE_UNITS_PER_S
     units_per_s = min(capacity, migration.backfill.budget.max_write_units_per_s)
-    hours = units / units_per_s / 3600
     on_demand = table.throughput.mode is ThroughputMode.PAY_PER_REQUEST
+    took = timedelta(seconds=units / units_per_s)
+    cost_usd = write_cost_usd(is_on_demand=on_demand, units=units, capacity_units_per_s=capacity, took=took)
     return TablePlan(
         table=snapshot.table,
         order=migration.load_order(snapshot.table),
@@ -313,9 +336,10 @@ def _table_plan(
         row_bytes=round(sizes.row_bytes),
         write_units=units,
         units_per_s=units_per_s,
-        cost_usd=units / 1e6 * US_EAST_1.write_usd_per_million
-        if on_demand
-        else capacity * hours * US_EAST_1.wcu_usd_per_hour,
+        capacity_units_per_s=capacity,
+        is_on_demand=on_demand,
+        has_unfrozen_lists=bool(_unfrozen_lists(table)),
+        cost_usd=round(cost_usd, _USD_DIGITS),
     )
 
 

@@ -42,11 +42,27 @@ class AdaptiveRate:
         self._refilled_at = self._quiet_since = clock()
         self._taken: deque[_Answered] = deque()
         self._taken_units = 0.0
+        self._all_taken = self._all_throttled = 0.0
 
     @property
     def units_per_s(self) -> float:
         """The rate now."""
         return self._rate
+
+    @property
+    def most_units_per_s(self) -> float:
+        """The most that may be spent a second."""
+        return self._most
+
+    @property
+    def taken_units(self) -> float:
+        """All units that the table took."""
+        return self._all_taken
+
+    @property
+    def throttled_units(self) -> float:
+        """All units that it did not take, and that are sent again."""
+        return self._all_throttled
 
     def limit(self, units_per_s: float) -> None:
         """Set the most that may be spent a second: a budget that is divided anew among the workers."""
@@ -69,6 +85,8 @@ class AdaptiveRate:
     def answered(self, *, succeeded: float, throttled: float) -> None:
         """Take note of units that the table took, and of those that it did not."""
         now = self._clock()
+        self._all_taken += succeeded
+        self._all_throttled += throttled
         self._take_note(_Answered(now, succeeded))
         if throttled and now - self._quiet_since >= _BETWEEN_CUTS_S:
             self._quiet_since = now

@@ -1,129 +1,71 @@
-"""The reports of a backfill, in Markdown."""
+"""What a load did, as a page."""
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
 
 from keyspaces_migration.assessment.markdown import code, text
 from keyspaces_migration.assessment.markdown import table as markdown_table
-from keyspaces_migration.backfill.deadline import barrier_moment, end_by
-from keyspaces_migration.backfill.plan import BackfillPlan, TablePlan
+from keyspaces_migration.backfill.letter_classes import letter_classes
+from keyspaces_migration.backfill.money import spent_usd, usd
 from keyspaces_migration.backfill.verify import TableCounts, Verification
 from keyspaces_migration.capacity.wording import hours_text
-from keyspaces_migration.ledger.backfill_records import DeadLetter, LoadMode, TableProgress
+from keyspaces_migration.ledger.backfill_records import DeadLetter, TableProgress
+from keyspaces_migration.ledger.plan_records import LoadPlan
 
-_SHOWN_LETTERS = 20
-_COUNTS_HEADER = (
-    "table",
-    "snapshot",
-    "read",
-    "written",
-    "expired",
-    "dead letters",
-    "on the target",
-    "splits",
-    "took",
-    "rows/s",
-)
-_STRATEGY = {
-    LoadMode.FULL: "every living key of the snapshot",
-    LoadMode.RELOAD: "every key over what an earlier run loaded, nulls and deletes too",
-    LoadMode.DELTA: "keys that changed or were deleted since the last load of all",
-}
-
-
-def plan_report(plan: BackfillPlan) -> str:
-    """Return the plan as a page that a person reads before anything is written."""
-    lines = [
-        f"# Backfill plan of {text(plan.migration)}",
-        "",
-        (
-            f"{plan.rows:,} rows in {sum(len(each.splits) for each in plan.tables)} splits; "
-            f"{_hours(plan.duration)} hours at {plan.budget_units_per_s:,} write units a second; "
-            f"{plan.cost_usd:.2f} USD for the writes (us-east-1's prices)."
-        ),
-        "",
-        f"**This costs more than {plan.max_cost_usd:g} USD, so it starts only with an approval.**"
-        if plan.needs_approval
-        else f"The budget is {plan.max_cost_usd:g} USD.",
-        "",
-        *markdown_table(
-            ["table", "rows", "deleted keys", "splits", "bytes a row", "write units", "hours", "USD"],
-            map(_plan_row, plan.tables),
-        ),
-        "## How each table is loaded",
-        "",
-        *(_how(each) for each in plan.tables),
-        *(_no_deletion_column(each) for each in plan.tables if not each.tells_deleted),
-        "",
-        (
-            "Rows, splits and deleted keys are counted in the snapshots. Bytes a row are an estimate from up to 1,000 "
-            "rows, and with them units, hours and money."
-        ),
-        "",
-    ]
-    return "\n".join(lines)
+_COUNTS_HEADER = ("table", "snapshot", "read", "written", "expired", "dead letters", "on the target", "splits")
+_PACE_HEADER = ("table", "took", "planned", "rows/s", "write units/s", "throttled", "spent", "planned cost")
 
 
 def load_report(
-    verification: Verification, letters: Sequence[DeadLetter], *, migration: str, finished_at: datetime
+    verification: Verification,
+    letters: Mapping[str, Sequence[DeadLetter]],
+    *,
+    plan: LoadPlan,
+    finished_at: datetime,
 ) -> str:
-    """Return what a run did, as a page."""
+    """Return what a run did; `letters` are the dead letters of each table."""
     verdict = "The counts agree." if verification.agrees else "**The counts do not agree.**"
     lines = [
-        f"# Backfill of {text(migration)}",
+        f"# Backfill of {text(plan.migration)}",
         "",
         f"{verdict} Counted at {finished_at:%Y-%m-%d %H:%M:%S} UTC, run {code(verification.run_id)}.",
         "",
-        *markdown_table(
-            _COUNTS_HEADER,
-            map(_counts_row, verification.tables),
+        *markdown_table(_COUNTS_HEADER, map(_counts_row, verification.tables)),
+        *_problems(verification),
+        "## Pace and money",
+        "",
+        *markdown_table(_PACE_HEADER, (_pace_row(each.progress, plan) for each in verification.tables)),
+        (
+            "From the first split's claim to the last one's end, pauses included. Units are those of each split's last "
+            "attempt, by what was sent: what an attempt that was killed had sent is not in them. Money is that of the "
+            "writes, at us-east-1's prices."
         ),
-        *(
-            f"- {code(each.progress.table.table_name)}: {text(problem)}"
-            for each in verification.tables
-            for problem in each.problems
-        ),
+        *_dead_letters(letters),
     ]
-    if letters:
-        shown = [[code(each.key_json), text(each.reason)] for each in letters[:_SHOWN_LETTERS]]
-        rest = len(letters) - len(shown)
-        lines += ["", "## Rows that could not be written", "", *markdown_table(["key", "reason"], shown)]
-        lines += [f"And {rest} more, in the ledger's table dead_letters."] if rest else []
     return "\n".join([*lines, ""])
 
 
-def _plan_row(plan: TablePlan) -> list[str]:
-    return [
-        code(plan.table),
-        f"{plan.snapshot.rows:,}",
-        f"{plan.snapshot.deleted:,}",
-        str(len(plan.splits)),
-        str(plan.row_bytes),
-        f"{plan.write_units:,}",
-        _hours(plan.duration),
-        f"{plan.cost_usd:.4f}",
-    ]
+def load_facts(verification: Verification, plan: LoadPlan, *, finished_at: datetime) -> dict[str, Any]:
+    """Return what whoever waits for a load wants to know: JSON values, few and small."""
+    spent = {each.progress.table.table_name: _spent(each.progress, plan) for each in verification.tables}
+    return {
+        **verification.summary(),
+        "migration": plan.migration,
+        "modes": {table.table: table.mode.value for table in plan.tables},
+        "barrier_us": max((table.barrier_us or 0 for table in plan.tables), default=0) or None,
+        "finished_at": finished_at.isoformat(timespec="seconds"),
+        "planned_usd": round(plan.cost_usd, 4),
+        "spent_usd": round(sum(spent.values()), 4),
+    }
 
 
-def _how(plan: TablePlan) -> str:
-    stamp = "stamped when written"
-    if plan.barrier_us is not None:
-        stamp = (
-            f"stamped with the barrier ({barrier_moment(plan.barrier_us):%Y-%m-%d %H:%M:%S} UTC), so that dual writes "
-            f"win; to end by {end_by(plan.barrier_us):%Y-%m-%d %H:%M} UTC"
-        )
-    watermark = f", newest version {code(plan.snapshot.watermark)}" if plan.snapshot.watermark else ""
-    return (
-        f"- {code(plan.table)}: order {plan.order}, {_STRATEGY[plan.mode]}, {stamp}. Snapshot "
-        f"{code(plan.snapshot.address)} of {plan.snapshot.taken_at:%Y-%m-%d %H:%M:%S} UTC{watermark}."
-    )
-
-
-def _no_deletion_column(plan: TablePlan) -> str:
-    return (
-        f"- {code(plan.table)}: **its history has no deleted_column in the migration file.** If the history keeps "
-        "deleted rows, they come back to life with this load: check that it does not, or name the column."
-    )
+def _problems(verification: Verification) -> Iterator[str]:
+    for each in verification.tables:
+        for problem in each.problems:
+            yield f"- {code(each.progress.table.table_name)}: {text(problem)}"
+    if not verification.agrees:
+        yield ""
 
 
 def _counts_row(counts: TableCounts) -> list[str]:
@@ -138,17 +80,40 @@ def _counts_row(counts: TableCounts) -> list[str]:
         f"{progress.counts.dead:,}",
         found,
         f"{progress.done} of {progress.splits}",
-        *_pace(progress),
     ]
 
 
-def _pace(progress: TableProgress) -> list[str]:
+def _pace_row(progress: TableProgress, plan: LoadPlan) -> list[str]:
+    planned, usage = plan.table(progress.table.table_name), progress.usage
+    answered = usage.write_units + usage.throttled_units
+    took_s = progress.took.total_seconds() if progress.took else 0.0
+    return [
+        code(planned.table),
+        hours_text(took_s / 3600) if took_s else "-",
+        hours_text(planned.write_units / planned.units_per_s / 3600) if planned.write_units else "-",
+        f"{progress.counts.written / took_s:,.0f}" if took_s else "-",
+        f"{usage.write_units / took_s:,.0f} of {planned.units_per_s:,}" if took_s else "-",
+        f"{usage.throttled_units / answered:.2%}" if answered else "-",
+        usd(_spent(progress, plan)),
+        usd(planned.cost_usd),
+    ]
+
+
+def _spent(progress: TableProgress, plan: LoadPlan) -> float:
     if progress.took is None:
-        return ["-", "-"]
-    took_s = progress.took.total_seconds()
-    rate = f"{progress.counts.written / took_s:,.0f}" if took_s else "-"
-    return [hours_text(took_s / 3600), rate]
+        return 0.0
+    planned = plan.table(progress.table.table_name)
+    return spent_usd(planned, units=progress.usage.write_units, took=progress.took)
 
 
-def _hours(duration: timedelta) -> str:
-    return f"{duration / timedelta(hours=1):.2f}"
+def _dead_letters(letters: Mapping[str, Sequence[DeadLetter]]) -> Iterator[str]:
+    rows = [
+        [code(name), text(each.shape), f"{each.count:,}", code(letter.key_json), text(letter.reason)]
+        for name, of_table in letters.items()
+        for each in letter_classes(of_table)
+        for letter in each.examples
+    ]
+    if rows:
+        yield from ("", "## Rows that could not be written", "")
+        yield from markdown_table(["table", "kind", "rows", "example: key", "reason"], rows)
+        yield "Up to three examples of a kind; all are in the ledger's table dead_letters."

@@ -13,7 +13,7 @@ from keyspaces_migration.ledger.backfill_records import DeadLetter, LoadMode, Pl
 if TYPE_CHECKING:
     import pyarrow as pa
 
-CHUNK_ROWS = 4_096
+CHUNK_ROWS = 8_192
 CHUNK_BYTES = 4 * 1024 * 1024
 """What is encoded at a time, in rows and in Arrow's bytes: large rows must not make memory grow."""
 _LETTER_CHARACTERS = 1024

@@ -147,7 +147,7 @@ class Budget(FileModel):
     max_write_units_per_s: int = Field(ge=1)
     """Write units a second, all tables and workers together."""
     max_cost_usd: float = Field(gt=0)
-    """Money for the writes of one backfill; a plan that costs more starts only with an approval."""
+    """Money for the writes of one backfill; a plan that costs more is loaded only with an approval."""
 
 
 class Backfill(FileModel):
@@ -157,6 +157,8 @@ class Backfill(FileModel):
     """AIRFLOW (its own workers) or SPARK (more than one machine)."""
     order: LoadOrder = LoadOrder.HISTORY_FIRST
     """HISTORY_FIRST has no deadline; DUAL_WRITES_FIRST must end within 48 hours of the barrier."""
+    workers_per_table: int = Field(default=1, ge=1, le=64)
+    """Airflow tasks that load a table side by side; all of a run share the budget."""
     budget: Budget
     """What it may use."""
     spark: Spark | None = None

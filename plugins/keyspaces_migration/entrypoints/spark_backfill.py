@@ -14,9 +14,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from keyspaces_migration.backfill import require_planned
 from keyspaces_migration.entrypoints.secret_model import SecretError
 from keyspaces_migration.entrypoints.spark_secrets import SecretsFile, SecretsManager, SecretsPlace, SparkSecrets
-from keyspaces_migration.entrypoints.spark_worker import LOADED_DDL, SLOT, SparkJob, run_migration
+from keyspaces_migration.entrypoints.spark_worker import LOADED_DDL, SLOT, SparkJob
 from keyspaces_migration.errors import MigrationError
 from keyspaces_migration.ledger import LedgerAddressError
 from keyspaces_migration.ledger.backfills import BackfillLedger
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str]) -> dict[str, Any]:
     """Load what the command line names; return the summary.
 
     Raises:
-        SecretError, SecretUnreadError, LedgerError: Nothing was loaded.
+        SecretError, SecretUnreadError, LedgerError, PlanChangedError: Nothing was loaded.
         SplitsLeftError: Somebody else has splits, or changed the ledger.
         py4j.protocol.Py4JJavaError, pyspark.errors.PySparkException: A worker failed for good.
     """
@@ -49,8 +50,8 @@ def main(arguments: Sequence[str]) -> dict[str, Any]:
     secrets = place.read()
     ledger = secrets.ledger.open()
     run = {"dag_id": asked.dag_id, "run_id": asked.run_id}
-    run_migration(ledger, **run)
     backfill, loaded = BackfillLedger(ledger), []
+    require_planned(backfill, **run)
     if backfill.unfinished(**run):
         with _session(asked.dag_id) as spark:
             _refuse_ledger_of_one_machine(secrets, master=spark.sparkContext.master)

@@ -14,13 +14,20 @@ from tempfile import TemporaryDirectory
 import pyarrow as pa
 import snowflake.connector
 
-from keyspaces_migration.backfill import History, LoadedSplit, Loading, Pacing, current_barrier_us, each_split
+from keyspaces_migration.backfill import (
+    History,
+    LoadedSplit,
+    Loading,
+    Pacing,
+    current_barrier_us,
+    each_split,
+    require_planned,
+)
 from keyspaces_migration.clients import default_credentials, open_session
 from keyspaces_migration.config import Migration
 from keyspaces_migration.entrypoints.history_secret import history_cursor
 from keyspaces_migration.entrypoints.spark_secrets import SecretsPlace, SparkSecrets
 from keyspaces_migration.entrypoints.store_secrets import target_settings
-from keyspaces_migration.ledger import Ledger
 from keyspaces_migration.ledger.backfills import BackfillLedger
 
 SLOT = "slot"
@@ -83,16 +90,19 @@ class SparkJob:
                 yield from self._load_as(self.worker(slot))
 
     def _load_as(self, worker: str) -> Iterator[pa.RecordBatch]:
-        secrets = self.secrets.read()
+        secrets, run = self.secrets.read(), {"dag_id": self.dag_id, "run_id": self.run_id}
         ledger = secrets.ledger.open()
-        migration = run_migration(ledger, dag_id=self.dag_id, run_id=self.run_id)
+        recorded = ledger.run_configuration(**run)
+        migration = Migration.from_canonical_json(recorded.canonical_json)
         with ExitStack() as stack:
-            loading = self._loading(worker, secrets, migration, stack)
+            loading = self._loading(worker, secrets, BackfillLedger(ledger), migration, stack)
             barrier_us = current_barrier_us(ledger, migration.name)
-            for loaded in each_split(loading, dag_id=self.dag_id, run_id=self.run_id, barrier_us=barrier_us):
+            for loaded in each_split(loading, **run, barrier_us=barrier_us):
                 yield _row(worker, loaded)
 
-    def _loading(self, worker: str, secrets: SparkSecrets, migration: Migration, stack: ExitStack) -> Loading:
+    def _loading(
+        self, worker: str, secrets: SparkSecrets, ledger: BackfillLedger, migration: Migration, stack: ExitStack
+    ) -> Loading:
         folder = Path(stack.enter_context(TemporaryDirectory()))
         credentials, region = default_credentials(), migration.target.region
         settings = target_settings(secrets.target, region=region, folder=folder, credentials=credentials)
@@ -102,24 +112,15 @@ class SparkJob:
             history=History(cursor, snowflake.connector.Error),
             settings=settings,
             session=session,
-            ledger=BackfillLedger(secrets.ledger.open()),
+            ledger=ledger,
             migration=migration,
             worker=worker,
             clock=lambda: datetime.now(UTC),
             pacing=Pacing(wait=time.sleep, chance=random.SystemRandom().random),
             lease=self.lease,
             progress=logging.getLogger(__name__).info,
+            plan=require_planned(ledger, dag_id=self.dag_id, run_id=self.run_id),
         )
-
-
-def run_migration(ledger: Ledger, *, dag_id: str, run_id: str) -> Migration:
-    """Return the migration file as the run's first task recorded it.
-
-    Raises:
-        RunNotRecordedError: There is no such run.
-    """
-    recorded = ledger.run_configuration(dag_id=dag_id, run_id=run_id)
-    return Migration.from_canonical_json(recorded.canonical_json)
 
 
 def _row(worker: str, loaded: LoadedSplit) -> pa.RecordBatch:

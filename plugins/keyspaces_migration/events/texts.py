@@ -84,10 +84,10 @@ WORDINGS: Mapping[EventKind, Wording] = {
     ),
     EventKind.BUDGET_STOP: Wording(
         severity=Severity.WARNING,
-        headline="the backfill's plan costs more than the budget",
-        at_risk="nothing was written and nothing was spent; the load waits",
-        next_step="read the plan, then raise backfill.budget.max_cost_usd in the migration file or load fewer tables, "
-        "and trigger {migration}.historical_backfill anew",
+        headline="the backfill costs more than the budget, and no approval counts",
+        at_risk="nothing was written by this task and nothing was spent; the load waits",
+        next_step="read the plan, then clear the gates and load of {migration}.historical_backfill to be asked again, "
+        "or raise backfill.budget.max_cost_usd in the migration file and trigger it anew with dry_run off",
         page="budget-stop.md",
     ),
     EventKind.LETTERS_GROWING: Wording(

@@ -102,11 +102,28 @@ class DeadLetter:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SplitUsage:
+    """Write units that a split's last attempt consumed, and that were throttled and sent again; for display."""
+
+    write_units: int = 0
+    throttled_units: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class RoughProgress:
-    """Rows of a run that were planned, and that finished splits read; as the database sums them, unverified."""
+    """How far a run, or a table of it, is: as the database sums it, unverified.
+
+    Attributes:
+        planned_rows: All that were planned.
+        rows_read: By finished splits.
+        usage: Of finished splits.
+        began_at: When the first split was first claimed; None before that.
+    """
 
     planned_rows: int
     rows_read: int
+    usage: SplitUsage = SplitUsage()
+    began_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +133,7 @@ class TableProgress:
     Attributes:
         first_claimed_at: When the first split was first claimed; None before that.
         last_finished_at: When the last of the finished splits was; None before that.
+        usage: Of finished splits; for display.
     """
 
     table: BackfillTable
@@ -125,6 +143,7 @@ class TableProgress:
     counts: SplitCounts
     first_claimed_at: datetime | None
     last_finished_at: datetime | None
+    usage: SplitUsage = SplitUsage()
 
     @property
     def took(self) -> timedelta | None:

@@ -17,10 +17,12 @@ from keyspaces_migration.ledger.backfill_records import (
     RoughProgress,
     SplitCounts,
     SplitState,
+    SplitUsage,
     TableProgress,
 )
-from keyspaces_migration.ledger.chains import BACKFILLS, Row
-from keyspaces_migration.ledger.errors import LeaseLostError
+from keyspaces_migration.ledger.chains import BACKFILL_PLANS, BACKFILLS, Row
+from keyspaces_migration.ledger.errors import LeaseLostError, PlanNotRecordedError
+from keyspaces_migration.ledger.plan_records import LoadPlan
 from keyspaces_migration.ledger.repository import Ledger
 from keyspaces_migration.ledger.runs import recorded_run
 from keyspaces_migration.ledger.split_seals import require_all_splits, require_split, select_splits, sign_split
@@ -29,6 +31,7 @@ _tables, _splits, _letters = schema.backfill_tables.c, schema.backfill_splits.c,
 _TABLE_FIELDS = [field.name for field in fields(BackfillTable)]
 _SPLIT_FIELDS = [field.name for field in fields(PlannedSplit)]
 _COUNTS = [field.name for field in fields(SplitCounts)]
+_USAGE = [field.name for field in fields(SplitUsage)]
 
 
 class BackfillLedger:
@@ -69,6 +72,40 @@ class BackfillLedger:
         """
         with self._ledger.reading() as connection:
             return tuple(_table_of(row) for row in self._tables(connection, dag_id=dag_id, run_id=run_id))
+
+    def record_plan(self, plan: LoadPlan) -> LoadPlan:
+        """Record what a run may load; once a run.
+
+        Returns:
+            The plan as recorded, which a retry finds as it was recorded first.
+
+        Raises:
+            RunNotRecordedError: The run recorded no configuration.
+        """
+        where = {"dag_id": plan.dag_id, "run_id": plan.run_id}
+        values: dict[str, Any] = {**where, "digest": plan.digest, "facts": plan.to_json()}
+        values["planned_at"] = plan.planned_at
+        with self._ledger.writing() as connection:
+            run = recorded_run(connection, self._chains, **where)
+            self._chains.append(connection, BACKFILL_PLANS, values, run=run, key=("dag_id", "run_id"))
+        return self.plan(**where)
+
+    def plan(self, *, dag_id: str, run_id: str) -> LoadPlan:
+        """What a run may load, and for how much.
+
+        Raises:
+            RunNotRecordedError: The run recorded no configuration.
+            PlanNotRecordedError: It recorded no plan, as a dry run.
+        """
+        with self._ledger.reading() as connection:
+            run = recorded_run(connection, self._chains, dag_id=dag_id, run_id=run_id)
+            for row in self._chains.read(connection, BACKFILL_PLANS, run.migration):
+                if (row["dag_id"], row["run_id"]) == (dag_id, run_id):
+                    return LoadPlan.from_json(row["facts"], planned_at=row["planned_at"])
+        raise PlanNotRecordedError(
+            f"Run {run_id} of {dag_id} has recorded no plan, so nothing may be loaded: it was a dry run, or its task "
+            "plan did not end. Start a new run, with dry_run off"
+        )
 
     def splits(self, *, dag_id: str, run_id: str, table: str) -> tuple[PlannedSplit, ...]:
         """The splits of a table, in order.
@@ -152,7 +189,13 @@ class BackfillLedger:
             _update_held(connection, claimed, {"lease_until": now + lease})
 
     def finish(
-        self, claimed: ClaimedSplit, counts: SplitCounts, *, dead_letters: Sequence[DeadLetter], now: datetime
+        self,
+        claimed: ClaimedSplit,
+        counts: SplitCounts,
+        *,
+        dead_letters: Sequence[DeadLetter],
+        now: datetime,
+        usage: SplitUsage | None = None,
     ) -> None:
         """Record a split as done, with its counts and dead letters, all or nothing.
 
@@ -161,7 +204,7 @@ class BackfillLedger:
         """
         done = {"state": SplitState.DONE, "lease_until": None, "finished_at": now, **asdict(counts)}
         signed = {**asdict(claimed.table), **asdict(claimed.split), **done, "attempt": claimed.attempt}
-        done |= sign_split(self._chains.seals, signed, migration=claimed.migration)
+        done |= sign_split(self._chains.seals, signed, migration=claimed.migration) | asdict(usage or SplitUsage())
         with self._ledger.writing() as connection:
             _update_held(connection, claimed, done)
             if dead_letters:
@@ -198,16 +241,16 @@ class BackfillLedger:
             tables = self._tables(connection, dag_id=dag_id, run_id=run_id)
             return tuple(_progress_of(row, self._splits(connection, row)) for row in tables)
 
-    def rough_progress(self, *, dag_id: str, run_id: str) -> RoughProgress:
-        """How far a run is, summed by the database and not verified: for display and forecasts. No gate may ask."""
-        planned = sa.select(sa.func.coalesce(sa.func.sum(_tables.rows), 0))
-        planned = planned.where(_tables.dag_id == dag_id, _tables.run_id == run_id)
-        read = _of_run(sa.select(sa.func.coalesce(sa.func.sum(_splits.rows_read), 0)), dag_id, run_id, None)
+    def rough_progress(self, *, dag_id: str, run_id: str, table: str | None = None) -> RoughProgress:
+        """How far a run, or a table of it, is: summed by the database and not verified. No gate may ask."""
+        summed = (_splits.planned_rows, _splits.rows_read, _splits.write_units, _splits.throttled_units)
+        sums = [sa.func.coalesce(sa.func.sum(column), 0) for column in summed]
+        query = _of_run(sa.select(*sums, sa.func.min(_splits.first_claimed_at)), dag_id, run_id, table)
         with self._ledger.reading() as connection:
-            return RoughProgress(
-                planned_rows=int(connection.execute(planned).scalar_one()),
-                rows_read=int(connection.execute(read).scalar_one()),
-            )
+            *numbers, began_at = connection.execute(query).one()
+        planned, read, units, throttled = map(int, numbers)
+        usage = SplitUsage(write_units=units, throttled_units=throttled)
+        return RoughProgress(planned_rows=planned, rows_read=read, usage=usage, began_at=began_at)
 
     def dead_letters(self, *, dag_id: str, run_id: str, table: str | None = None) -> tuple[DeadLetter, ...]:
         """The rows that a run could not write, in the order of recording."""
@@ -305,4 +348,5 @@ def _progress_of(table: Row, splits: Sequence[Row]) -> TableProgress:
         counts=SplitCounts(**{name: sum(row[name] for row in done) for name in _COUNTS}),
         first_claimed_at=min(claimed, default=None),
         last_finished_at=max((row["finished_at"] for row in done), default=None),
+        usage=SplitUsage(**{name: sum(row[name] or 0 for row in done) for name in _USAGE}),
     )

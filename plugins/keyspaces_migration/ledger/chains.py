@@ -66,10 +66,22 @@ REPORTS = Chain(schema.reports, (_runs.stage,))
 APPROVALS = Chain(schema.approvals)
 CHECKS = Chain(schema.check_runs)
 BACKFILLS = Chain(schema.backfill_tables)
+BACKFILL_PLANS = Chain(schema.backfill_plans)
 BARRIERS = Chain(schema.barriers)
 FLAG_CHANGES = Chain(schema.flag_changes)
 DRIFT_LOOKS = Chain(schema.drift_looks)
-CHAINS = (RUNS, MILESTONES, REPORTS, APPROVALS, CHECKS, BACKFILLS, BARRIERS, FLAG_CHANGES, DRIFT_LOOKS)
+CHAINS = (
+    RUNS,
+    MILESTONES,
+    REPORTS,
+    APPROVALS,
+    CHECKS,
+    BACKFILLS,
+    BACKFILL_PLANS,
+    BARRIERS,
+    FLAG_CHANGES,
+    DRIFT_LOOKS,
+)
 
 
 class Seals:

@@ -31,6 +31,10 @@ class CheckNotRecordedError(LedgerError):
     """There is no such check in the ledger: its task has not finished, or never ran."""
 
 
+class PlanNotRecordedError(LedgerError):
+    """The run has no plan in the ledger, so nothing may be loaded: a dry run has none, and one that failed."""
+
+
 class RecordDamagedError(LedgerError):
     """A record contradicts itself, as when a configuration does not have the digest stored beside it."""
 

@@ -15,7 +15,7 @@ from keyspaces_migration.lifecycle import Milestone, Stage
 
 # The ledger may share a database with others that Alembic looks after, Airflow's among them.
 VERSION_TABLE = "ledger_schema_version"
-HEAD = "r0008_alerts"
+HEAD = "r0009_backfill_plans"
 
 metadata = sa.MetaData(
     naming_convention={
@@ -255,6 +255,23 @@ backfill_tables = sa.Table(
     sa.UniqueConstraint("dag_id", "run_id", "table_name"),
 )
 
+# What a run may load, and for how much: approvers are shown it, and every worker goes by it.
+backfill_plans = sa.Table(
+    "backfill_plans",
+    metadata,
+    _id(),
+    sa.Column("dag_id", sa.Text, nullable=False),
+    sa.Column("run_id", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    # JSON as text: the digest is over these characters.
+    sa.Column("facts", sa.Text, nullable=False),
+    sa.Column("planned_at", UtcTimestamp, nullable=False),
+    *_chained(),
+    _of_a_recorded_run(),
+    sa.UniqueConstraint("dag_id", "run_id"),
+    sa.CheckConstraint("length(digest) = 64", name="digest"),
+)
+
 backfill_splits = sa.Table(
     "backfill_splits",
     metadata,
@@ -277,6 +294,9 @@ backfill_splits = sa.Table(
     sa.Column("dead", sa.BigInteger, nullable=False),
     sa.Column("reason", sa.Text),
     *_signature(),
+    # What its last attempt consumed, for display: no gate relies on it, so it is not signed.
+    sa.Column("write_units", sa.BigInteger),
+    sa.Column("throttled_units", sa.BigInteger),
     sa.UniqueConstraint("backfill_table_id", "number"),
     # No write of a row may go uncounted: what was read was written, had expired, or is a dead letter.
     sa.CheckConstraint("rows_read = written + expired + dead", name="counts"),

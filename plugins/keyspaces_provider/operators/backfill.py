@@ -6,12 +6,14 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
+from airflow.sdk import Asset, BaseOperator
 
 from keyspaces_migration.errors import MigrationError
 from keyspaces_migration.lifecycle import Milestone
+from keyspaces_provider.evidence import Evidence
 from keyspaces_provider.history import snowflake_connection
 from keyspaces_provider.hooks.keyspaces import KeyspacesHook
+from keyspaces_provider.operators.backfill_cost import require_allowed_load
 from keyspaces_provider.operators.run import ActsInRun
 from keyspaces_provider.run import MigrationRun, recorded_run
 
@@ -21,14 +23,19 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from keyspaces_migration.backfill import History, Verification
+    from keyspaces_migration.config import Migration
 
-
-class CostNotAllowedError(MigrationError):
-    """The load would cost more than the migration file's budget allows; nothing was written."""
+DRY_RUN = "dry_run"
+"""The DAG's param."""
 
 
 class CountsDifferError(MigrationError):
     """The load has ended, and its counts do not add up; the report says where."""
+
+
+def backfill_asset(migration: str) -> Asset:
+    """The asset that every load of `migration` updates whose counts add up; the event's extra says what it loaded."""
+    return Asset(f"keyspaces-migration/{migration}/backfill")
 
 
 class _BackfillOperator(BaseOperator):
@@ -38,7 +45,9 @@ class _BackfillOperator(BaseOperator):
 
 
 class PlanBackfillOperator(_BackfillOperator):
-    """Takes the snapshots of the history, cuts them into splits, and keeps the plan as a report.
+    """Takes the snapshots of the history, cuts them into splits, and keeps the plan as a report and as evidence.
+
+    In a dry run (the DAG's param) it records no plan, so that nothing can be loaded, and leaves no snapshot.
 
     Args:
         ledger_conn_id: Airflow connection of the ledger, where the splits are kept.
@@ -51,50 +60,63 @@ class PlanBackfillOperator(_BackfillOperator):
             Rows, splits, cost in USD and forecast hours.
 
         Raises:
-            PlanRefusedError: some table can't be loaded safely; nothing was recorded.
-            CostNotAllowedError: the plan costs more than the budget.
+            PlanRefusedError: some table can't be loaded safely; nothing was recorded but the report of why.
             HistoryUnreachableError: Snowflake can't be reached.
         """
-        from keyspaces_migration.backfill import plan_backfill, plan_report
-        from keyspaces_migration.ledger import ReportKind
+        from keyspaces_migration.backfill import PlanRefusedError, plan_backfill, plan_report, refusal_report
         from keyspaces_migration.ledger.backfills import BackfillLedger
 
-        run = recorded_run(context, ledger_conn_id=self.ledger_conn_id)
-        with _history(run) as history:
-            plan = plan_backfill(
-                history,
-                BackfillLedger(run.ledger),
-                run.migration,
-                dag_id=run.dag_id,
-                run_id=run.run_id,
-                barrier_us=barrier_us(run),
-                now=datetime.now(UTC),
-            )
-        page = plan_report(plan)
+        run, dry_run = recorded_run(context, ledger_conn_id=self.ledger_conn_id), is_dry_run(context)
+        ledger = BackfillLedger(run.ledger)
+        now = datetime.now(UTC)
+        try:
+            with _history(run) as history:
+                plan = plan_backfill(
+                    history,
+                    ledger,
+                    run.migration,
+                    dag_id=run.dag_id,
+                    run_id=run.run_id,
+                    barrier_us=barrier_us(run),
+                    now=now,
+                    dry_run=dry_run,
+                )
+        except PlanRefusedError as error:
+            self._keep(run, refusal_report(error.refusals, migration=run.migration.name, refused_at=now))
+            raise
+        page = plan_report(plan, dry_run=dry_run)
+        path = self._keep(run, page)
+        if not dry_run:
+            facts = ledger.plan(dag_id=run.dag_id, run_id=run.run_id).facts()
+            run.keep_evidence(Evidence(title=load_subject(run.migration), facts=facts, page=page))
+        return {**plan.summary(), "dry_run": dry_run, "report": path}
+
+    def _keep(self, run: MigrationRun, page: str) -> str:
+        from keyspaces_migration.ledger import ReportKind
+
         self.log.info("%s", page)
-        path = run.keep_report(ReportKind.BACKFILL_PLAN, name="plan.md", media_type="text/markdown", content=page)
-        if plan.needs_approval:
-            raise CostNotAllowedError(
-                f"The plan costs more than backfill.budget.max_cost_usd allows; see {path}. Raise the budget in the "
-                f"migration file and trigger a new run, or load fewer tables."
-            )
-        return {**plan.summary(), "report": path}
+        return run.keep_report(ReportKind.BACKFILL_PLAN, name="plan.md", media_type="text/markdown", content=page)
 
 
 class LoadTableOperator(ActsInRun):
     """Loads one table's splits, claimed by lease; safe to run again after any end, a kill included.
 
+    What the load costs is verified in the same call: that the plan in the ledger costs no more than the file allows, or
+    that this very plan was approved.
+
     Args:
         migration_file: Path of the migration file, as the worker sees it: it must be as the run recorded it.
         ledger_conn_id: Airflow connection of the ledger, where the splits are kept.
-        table: The table; a worker slot of its own for each.
+        table: The table.
+        slot: Which of the table's workers it is, from 1.
     """
 
-    template_fields = ("table",)
+    template_fields = ("table", "slot")
 
-    def __init__(self, *, table: str, **kwargs: Any) -> None:  # noqa: ANN401 - BaseOperator's own
+    def __init__(self, *, table: str, slot: int = 1, **kwargs: Any) -> None:  # noqa: ANN401 - BaseOperator's own
         super().__init__(**kwargs)
         self.table = table
+        self.slot = slot
 
     def execute(self, context: "Context") -> dict[str, Any]:
         """Load until every split of the table is done.
@@ -104,12 +126,16 @@ class LoadTableOperator(ActsInRun):
 
         Raises:
             ConfigurationChangedError: the migration file has changed since the run began; nothing was done.
+            CostNotAllowedError: the plan costs more than the file allows, and no approval counts; nothing was done.
+            ApprovalUnreadableError: Airflow's record of the approval could not be read; nothing was done.
+            PlanNotRecordedError: the run has no plan, as a dry run; nothing was done.
             BackfillError: see `keyspaces_migration.backfill.load_splits`; what was loaded stays, and is not repeated.
         """
         from keyspaces_migration.backfill import Loading, Pacing, load_splits
         from keyspaces_migration.ledger.backfills import BackfillLedger
 
         run = self.unchanged_run(context)
+        plan = require_allowed_load(run, task_id=self.task_id)
         hook = KeyspacesHook(run.migration.connections.target)
         with _history(run) as history, hook.session() as session:
             loading = Loading(
@@ -121,16 +147,28 @@ class LoadTableOperator(ActsInRun):
                 worker=f"{run.dag_id}/{run.run_id}/{self.task_id}/{context['task_instance'].map_index}",
                 clock=lambda: datetime.now(UTC),
                 pacing=Pacing(wait=time.sleep, chance=random.random),
-                progress=self.log.info,
+                progress=lambda line: self.log.info("%s", line),
+                plan=plan,
             )
             done = load_splits(
                 loading, dag_id=run.dag_id, run_id=run.run_id, barrier_us=barrier_us(run), table=self.table
             )
-        return {"table": self.table, **done.summary()}
+        return {"table": self.table, "slot": self.slot, **done.summary()}
 
 
 class VerifyBackfillOperator(_BackfillOperator):
-    """Counts the target against the plan and the ledger, keeps the report, and reaches the milestone."""
+    """Counts the target against the plan and the ledger, keeps the report, and reaches the milestone.
+
+    Where the counts add up, it updates the migration's asset: the event's extra has rows, money and dead letters.
+
+    Args:
+        ledger_conn_id: Airflow connection of the ledger.
+        migration: The migration's name, for the asset.
+    """
+
+    def __init__(self, *, ledger_conn_id: str, migration: str, **kwargs: Any) -> None:  # noqa: ANN401 - BaseOperator's own
+        super().__init__(ledger_conn_id=ledger_conn_id, outlets=[backfill_asset(migration)], **kwargs)
+        self.migration = migration
 
     def execute(self, context: "Context") -> dict[str, Any]:
         """Count and report.
@@ -141,30 +179,38 @@ class VerifyBackfillOperator(_BackfillOperator):
         Raises:
             CountsDifferError: the counts do not add up; the report is kept all the same.
         """
-        from keyspaces_migration.backfill import load_report, verify_counts
+        from keyspaces_migration.backfill import load_facts, load_report, require_planned, verify_counts
         from keyspaces_migration.ledger import ReportKind
         from keyspaces_migration.ledger.backfills import BackfillLedger
 
         run = recorded_run(context, ledger_conn_id=self.ledger_conn_id)
-        ledger = BackfillLedger(run.ledger)
+        ledger, of_run = BackfillLedger(run.ledger), {"dag_id": run.dag_id, "run_id": run.run_id}
         with KeyspacesHook(run.migration.connections.target).session() as session:
-            found = verify_counts(session, ledger, run.migration, dag_id=run.dag_id, run_id=run.run_id)
-        page = load_report(
-            found,
-            ledger.dead_letters(dag_id=run.dag_id, run_id=run.run_id),
-            migration=run.migration.name,
-            finished_at=datetime.now(UTC),
-        )
+            found = verify_counts(session, ledger, run.migration, **of_run)
+        plan, now = require_planned(ledger, **of_run), datetime.now(UTC)
+        letters = {each.table: ledger.dead_letters(**of_run, table=each.table) for each in plan.tables}
+        page = load_report(found, letters, plan=plan, finished_at=now)
         self.log.info("%s", page)
         path = run.keep_report(ReportKind.BACKFILL, name="backfill.md", media_type="text/markdown", content=page)
         _refuse_difference(found, path)
         run.reach(Milestone.SNAPSHOT_LOADED if barrier_us(run) is None else Milestone.BACKFILL_COMPLETE)
+        context["outlet_events"][backfill_asset(self.migration)].extra = load_facts(found, plan, finished_at=now)
         return {**found.summary(), "report": path}
 
 
 def _refuse_difference(found: "Verification", path: str) -> None:
     if not found.agrees:
         raise CountsDifferError(f"The counts of the backfill do not add up; see {path}. Nothing later may rely on it.")
+
+
+def load_subject(migration: "Migration") -> str:
+    """What approvers are asked."""
+    return f"Load the history of {migration.name} for more than backfill.budget.max_cost_usd"
+
+
+def is_dry_run(context: "Context") -> bool:
+    """Whether the run ends with the plan, as the person who triggered it chose."""
+    return bool(context["params"][DRY_RUN])
 
 
 def barrier_us(run: MigrationRun) -> int | None:

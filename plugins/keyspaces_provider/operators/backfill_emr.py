@@ -10,6 +10,7 @@ from airflow.providers.amazon.aws.operators.emr import (  # noqa: TID253 - see a
 )
 from airflow.sdk.exceptions import AirflowException
 
+from keyspaces_provider.operators.backfill_cost import require_allowed_load
 from keyspaces_provider.operators.backfill_spark import SparkFailedError
 from keyspaces_provider.operators.run import ActsInRun
 from keyspaces_provider.run import acting_run
@@ -41,8 +42,11 @@ class LoadByEmrServerlessOperator(EmrServerlessStartJobOperator):
 
         Raises:
             ConfigurationChangedError: the migration file has changed since the run began; nothing was started.
+            CostNotAllowedError, ApprovalUnreadableError, PlanNotRecordedError: as `require_allowed_load`; nothing was
+                started.
         """
-        acting_run(context, ledger_conn_id=self.ledger_conn_id, migration_file=self.migration_file)
+        run = acting_run(context, ledger_conn_id=self.ledger_conn_id, migration_file=self.migration_file)
+        require_allowed_load(run, task_id=self.task_id)
         return super().execute(context, event)
 
     def execute_complete(self, context: "Context", event: dict[str, Any] | None = None) -> None:

@@ -10,8 +10,9 @@ from airflow.sdk import BaseOperator
 
 from keyspaces_migration.config import Migration
 from keyspaces_migration.errors import MigrationError
+from keyspaces_provider.operators.backfill_cost import require_allowed_load
 from keyspaces_provider.operators.run import ActsInRun
-from keyspaces_provider.stages import READ_ONLY_RETRIES, LoadedMigration
+from keyspaces_provider.stages import LoadedMigration
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -31,6 +32,8 @@ class SparkFailedError(MigrationError):
 class LoadBySparkSubmitOperator(ActsInRun):
     """Loads every split of the run with spark-submit, whose log becomes the task's; safe to run again after any end.
 
+    What the load costs is verified in the same call, as in `LoadTableOperator`.
+
     Args:
         migration_file: Path of the migration file, as the worker sees it: it must be as the run recorded it.
         ledger_conn_id: Airflow connection of the ledger, where the splits are kept.
@@ -46,11 +49,14 @@ class LoadBySparkSubmitOperator(ActsInRun):
 
         Raises:
             ConfigurationChangedError: the migration file has changed since the run began; nothing was done.
+            CostNotAllowedError, ApprovalUnreadableError, PlanNotRecordedError: as `require_allowed_load`; nothing was
+                done.
             ConnectionForSparkError: a connection can't be handed on; nothing was done.
             SparkMissingError: there is no Spark on the worker.
             SparkFailedError: it ended before all was loaded.
         """
         run = self.unchanged_run(context)
+        require_allowed_load(run, task_id=self.task_id)
         with tempfile.TemporaryDirectory(prefix="backfill-spark-") as folder:
             last_line = self._submit(run, Path(folder) / "secrets.json")
         counts = json.loads(last_line)
@@ -97,7 +103,6 @@ def spark_load(loaded: LoadedMigration, **kwargs: Any) -> BaseOperator:  # noqa:
         "task_id": "load",
         "migration_file": str(loaded.path),
         "ledger_conn_id": migration.connections.ledger,
-        **READ_ONLY_RETRIES,
         **kwargs,
     }
     if migration.backfill.spark is None or migration.backfill.spark.emr_serverless is None:

@@ -25,7 +25,7 @@ from keyspaces_provider.notifications import (
     send,
     tell,
 )
-from keyspaces_provider.operators.backfill import CostNotAllowedError
+from keyspaces_provider.operators.backfill_cost import CostNotAllowedError
 from keyspaces_provider.operators.consistency import CheckNotPassedError
 
 FILE = Path(__file__).parents[3] / "dags/migrations/flights.yaml"

@@ -40,6 +40,7 @@ OPTIONAL = NULLABLE | {
     "description",
     "disposable",
     "engine",
+    "workers_per_table",
     "consistency",
     "schedule",
     "confidence",

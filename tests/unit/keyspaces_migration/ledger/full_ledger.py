@@ -6,6 +6,7 @@ import datetime as dt
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from keyspaces_migration.config.tables import LoadOrder
 from keyspaces_migration.consistency.kinds import Draw, Leader, MismatchKind, Store, Verdict
 from keyspaces_migration.dual_write.flag import FlagState, WriteMode
 from keyspaces_migration.ledger import ApprovalRecord, Ledger, ReportKind, RunConfiguration
@@ -15,6 +16,7 @@ from keyspaces_migration.ledger.backfills import BackfillLedger
 from keyspaces_migration.ledger.check_records import CheckCoverage, CheckedTable, CheckRun, MismatchRecord
 from keyspaces_migration.ledger.checks import CheckLedger
 from keyspaces_migration.ledger.flags import FlagLedger
+from keyspaces_migration.ledger.plan_records import LoadPlan, PlannedTable
 from keyspaces_migration.ledger.stacks import DriftLook, StackLedger
 from keyspaces_migration.lifecycle import Milestone, Stage
 
@@ -138,11 +140,43 @@ def _backfill(ledger: Ledger, dag_id: str, run_id: str) -> None:
         planned_at=NOW,
     )
     backfills.record_table(table, SPLITS)
+    backfills.record_plan(plan_of(table))
     claimed = backfills.claim(dag_id=dag_id, run_id=run_id, worker="a", now=NOW, lease=MINUTE)
     assert claimed is not None
     counts = SplitCounts(rows_read=10, written=7, expired=2, dead=1)
     letter = DeadLetter(key_json="{}", reason="column temp: 1 is no text", row_json="{}")
     backfills.finish(claimed, counts, dead_letters=[letter], now=NOW)
+
+
+def plan_of(table: BackfillTable, *, cost_usd: float = 2.5) -> LoadPlan:
+    """A plan of one table that costs so much, where 5 USD are allowed."""
+    planned = PlannedTable(
+        table=table.table_name,
+        order=LoadOrder.HISTORY_FIRST,
+        mode=table.mode,
+        barrier_us=table.barrier_us,
+        snapshot=table.snapshot,
+        watermark=table.watermark,
+        rows=table.rows,
+        deleted=table.deleted,
+        splits=len(SPLITS),
+        row_bytes=100,
+        write_units=20,
+        units_per_s=10,
+        capacity_units_per_s=4000,
+        is_on_demand=True,
+        cost_usd=cost_usd,
+    )
+    return LoadPlan(
+        migration=table.dag_id.partition(".")[0],
+        configuration="c" * 64,
+        dag_id=table.dag_id,
+        run_id=table.run_id,
+        max_write_units_per_s=10,
+        max_cost_usd=5,
+        tables=(planned,),
+        planned_at=table.planned_at,
+    )
 
 
 def audit_of(ledger: Ledger) -> None:
@@ -164,6 +198,7 @@ READERS: dict[str, Callable[[Ledger], object]] = {
     "check_coverage": lambda ledger: CheckLedger(ledger).coverage(dag_id=DAG, run_id=RUNS[0], attempt=1),
     "mismatches": lambda ledger: CheckLedger(ledger).mismatches(dag_id=DAG, run_id=RUNS[0], attempt=1),
     "backfill_tables": lambda ledger: BackfillLedger(ledger).latest_whole(MIGRATION, "weather"),
+    "backfill_plans": lambda ledger: BackfillLedger(ledger).plan(dag_id=DAG, run_id=RUNS[0]),
     "backfill_splits": lambda ledger: BackfillLedger(ledger).progress(dag_id=DAG, run_id=RUNS[0]),
     "barriers": lambda ledger: FlagLedger(ledger).barrier_us(MIGRATION),
     "flag_changes": audit_of,

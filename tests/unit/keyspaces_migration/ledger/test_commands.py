@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 TABLES = schema.metadata.tables
 # Of two runs: nine records in chains and two splits, each.
-RECORDS = 22
+RECORDS = 24
 
 
 @pytest.fixture
@@ -93,9 +93,10 @@ def test_records_of_before_signatures_are_signed_when_a_person_says_so(full: Led
     assert "sign --yes" in listed
     assert run(full, "verify")[1] == 1
     said, status = run(full, "sign", "--yes")
-    assert (f"{RECORDS} records are signed" in said, status) == (True, 0)
-    for read in READERS.values():
-        read(full)
+    # Plans of loads came after signatures, so that none is older.
+    assert (f"{RECORDS - len(RUNS)} records are signed" in said, status) == (True, 0)
+    for name in READERS.keys() - {"backfill_plans"}:
+        READERS[name](full)
     assert run(full, "verify")[1] == 0
     assert run(full, "sign") == ("There is nothing to sign: no migration is without signatures", 0)
 

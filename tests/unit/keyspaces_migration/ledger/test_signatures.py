@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 TABLES = schema.metadata.tables
 PARTS = ("checked_tables", "check_coverage", "mismatches")
 CHAINED = [name for name in READERS if name not in {*PARTS, "backfill_splits"}]
-# Who holds a split, and what only connects rows, is not signed.
-NOT_SIGNED = {"id", "check_run_id", "backfill_table_id", "worker", "lease_until", "first_claimed_at", "reason"}
+# Who holds a split, what it consumed, and what only connects rows, is not signed.
+NOT_SIGNED = {"id", "check_run_id", "backfill_table_id", "worker", "lease_until", "first_claimed_at", "reason"} | {
+    "write_units",
+    "throttled_units",
+}
 # The database's rule of counts refuses one alone.
 TOGETHER = {"rows_read": "written", "written": "rows_read", "expired": "rows_read", "dead": "rows_read"}
 # A run of the same name in another DAG, and another run of the same DAG: both are there, and have no other records.

@@ -23,7 +23,7 @@ def context() -> dict[str, Any]:
     return {"ti": ti}
 
 
-@pytest.mark.parametrize("stage", ["provision", "cutover", "destroy"])
+@pytest.mark.parametrize("stage", ["provision", "historical_backfill", "cutover", "destroy"])
 def test_every_gate_tells_that_it_waits(stage: str) -> None:
     dag = DagBag(dag_folder=str(DAGS / f"{stage}.py")).dags[f"flights.{stage}"]
     gates = [task for task in dag.tasks if isinstance(task, EvidenceApprovalOperator)]

@@ -83,7 +83,7 @@ def test_no_task_acts_on_a_file_that_changed_after_the_run_began(
 ) -> None:
     stage, make = ACTING[task_id]
     of_the_run = context(file, stage)
-    file.write_text(file.read_text().replace("max_cost_usd: 5", "max_cost_usd: 500"))
+    file.write_text(file.read_text().replace("max_cost_usd: 0.001", "max_cost_usd: 500"))
     task = make(task_id=task_id.replace(" ", "_"), migration_file=str(file), ledger_conn_id="ledger")
     with pytest.raises(ConfigurationChangedError, match="Start a new run to use the file as it is now"):
         task.execute(of_the_run)
