@@ -30,12 +30,14 @@ from keyspaces_provider.operators.backfill import (
 from keyspaces_provider.operators.backfill_cost import CostApprovalNeededOperator
 from keyspaces_provider.operators.backfill_spark import spark_load
 from keyspaces_provider.operators.run import RecordRunOperator
+from keyspaces_provider.operators.unload import UnloadTableOperator
 from keyspaces_provider.stages import READ_ONLY_RETRIES, LoadedMigration, Stage, stage_dag, valid_migrations
 
 if TYPE_CHECKING:
     from airflow.sdk.definitions.mappedoperator import MappedOperator
 
 FEWEST_AT_A_TIME = 2
+LOAD, UNLOAD = "load", "unload"
 # Gates that were skipped because the plan is cheap enough do not hold it up; each task looks for itself.
 AFTER_GATES: dict[str, Any] = {"trigger_rule": "none_failed", **READ_ONLY_RETRIES}
 
@@ -65,14 +67,29 @@ def historical_backfill(loaded: LoadedMigration) -> DAG:
             ledger_conn_id=ledger,
         )
         plan = PlanBackfillOperator(task_id="plan", ledger_conn_id=ledger)
-        needed = CostApprovalNeededOperator(task_id="approval_needed", ledger_conn_id=ledger, otherwise="load")
+        needed = CostApprovalNeededOperator(
+            task_id="approval_needed",
+            ledger_conn_id=ledger,
+            otherwise=LOAD if migration.backfill.unload is None else UNLOAD,
+        )
         gates = approval_gates(migration, ledger_conn_id=ledger, subject=load_subject(migration))
-        load = spark_load(loaded, **AFTER_GATES) if migration.backfill.spark else _load_each_table(loaded)
+        load = spark_load(loaded, task_id=LOAD, **AFTER_GATES) if migration.backfill.spark else _load_each_table(loaded)
         verify = VerifyBackfillOperator(
             task_id="verify", ledger_conn_id=ledger, migration=migration.name, **READ_ONLY_RETRIES
         )
         record >> plan >> needed >> gates >> load >> verify
         needed >> load
+        if migration.backfill.unload is not None:
+            unload = UnloadTableOperator.partial(
+                task_id=UNLOAD,
+                migration_file=str(loaded.path),
+                ledger_conn_id=ledger,
+                map_index_template="{{ task.table }}",
+                trigger_rule="none_failed",
+                **READ_ONLY_RETRIES,
+            ).expand(table=list(migration.tables))
+            gates >> unload >> load
+            needed >> unload
     return dag
 
 
@@ -80,7 +97,7 @@ def _load_each_table(loaded: LoadedMigration) -> "MappedOperator":
     migration = loaded.migration
     slots = migration.backfill.workers_per_table
     return LoadTableOperator.partial(
-        task_id="load",
+        task_id=LOAD,
         migration_file=str(loaded.path),
         ledger_conn_id=migration.connections.ledger,
         map_index_template="{{ task.table }}, worker {{ task.slot }}",

@@ -157,7 +157,7 @@ def backfill(
     stand_in = loaded_history
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(stand_in.ca_file))
     extra = {"tls": False, "local_data_center": "datacenter1", "region": "us-east-1"}
-    snowflake_connection = of_the_rehearsal.history(stand_in)
+    made = of_the_rehearsal.history(stand_in)
     connections: dict[str, dict[str, Any]] = {
         "FLIGHTS_KEYSPACES": {
             "conn_type": "amazon_keyspaces",
@@ -165,7 +165,13 @@ def backfill(
             "port": cassandra_node.port,
             "extra": extra,
         },
-        "FLIGHTS_SNOWFLAKE": snowflake_connection.body() | {"extra": snowflake_connection.extra},
+        "FLIGHTS_SNOWFLAKE": {
+            "conn_type": made.conn_type,
+            "login": made.login,
+            "password": made.password,
+            "schema": made.schema,
+            "extra": made.extra,
+        },
     }
     for name, connection in connections.items():
         monkeypatch.setenv(f"AIRFLOW_CONN_{name}", json.dumps(connection))

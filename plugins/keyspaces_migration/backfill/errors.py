@@ -19,6 +19,22 @@ class SnapshotChangedError(BackfillError):
     """The snapshot is not what was planned: somebody changed it. Start a new run."""
 
 
+class NotUnloadedError(BackfillError):
+    """The table's files are not there yet: unload its snapshot, then load."""
+
+
+class FilesUnusableError(BackfillError):
+    """The storage of the unloaded files refused or did not answer: repair the access and run again."""
+
+
+class FilesChangedError(BackfillError):
+    """The unloaded files are not those that Snowflake wrote: start a new run."""
+
+
+class UnloadDiffersError(BackfillError):
+    """What was unloaded is not what was planned, or is not where it should be: nothing was recorded as unloaded."""
+
+
 class RefusalReason(StrEnum):
     """Why a table can't be loaded as things stand."""
 
@@ -61,6 +77,10 @@ class PlanChangedError(BackfillError):
 
 class DeadlineError(BackfillError):
     """The load would not end in good time before its timestamps become too old: it stopped before that."""
+
+
+class DualWritesStartingError(BackfillError):
+    """A barrier is fixed, and not every writer is above it: no load is safe until `start_dual_writes` has ended."""
 
 
 class BarrierUnknownError(BackfillError):

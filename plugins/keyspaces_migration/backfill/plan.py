@@ -14,6 +14,7 @@ from keyspaces_migration.backfill.recorded_plan import as_recorded, load_plan_of
 from keyspaces_migration.backfill.sizing import write_sizes
 from keyspaces_migration.backfill.snapshot import BUCKETS, Snapshot, drop_snapshot, take_snapshot
 from keyspaces_migration.backfill.statements import Target
+from keyspaces_migration.backfill.unload import unload_folder
 from keyspaces_migration.capacity.units import NEW_ON_DEMAND_WRITE_UNITS_PER_S
 from keyspaces_migration.config import Migration
 from keyspaces_migration.config.tables import LoadOrder, Table
@@ -43,6 +44,7 @@ class TablePlan:
         is_on_demand: Whether a write is paid for, rather than the capacity.
         has_unfrozen_lists: Whether it has lists that a load at the barrier may double.
         cost_usd: Of the writes alone, at us-east-1's prices.
+        unloaded_to: The folder of the stage that its snapshot is unloaded to; None where it is read by queries.
     """
 
     table: str
@@ -59,6 +61,7 @@ class TablePlan:
     is_on_demand: bool
     has_unfrozen_lists: bool
     cost_usd: float
+    unloaded_to: str | None = None
 
     @property
     def duration(self) -> timedelta:
@@ -340,6 +343,7 @@ def _table_plan(
         is_on_demand=on_demand,
         has_unfrozen_lists=bool(_unfrozen_lists(table)),
         cost_usd=round(cost_usd, _USD_DIGITS),
+        unloaded_to=unload_folder(migration.backfill.unload, snapshot=snapshot.address, rows=snapshot.rows),
     )
 
 

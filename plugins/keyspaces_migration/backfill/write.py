@@ -128,12 +128,18 @@ class Writer:
         pacing: Pacing,
         consistency: str = "LOCAL_QUORUM",
         batches: bool = True,
+        stamp_from_us: int | None = None,
     ) -> None:
-        """Store: `batches` lets rows of one partition go together where that pays."""
+        """Store: `batches` lets rows of one partition go together where that pays.
+
+        Without a barrier, writes are stamped from `stamp_from_us` on, one microsecond more each time; with now, if that
+        is None too.
+        """
         self._pump = pump
         self._target = target
         self._texts = statement_texts(target)
         self._barrier_us = barrier_us
+        self._next_stamp_us = stamp_from_us
         self._clock = clock
         self._pacing = pacing
         self._batches = batches
@@ -204,11 +210,19 @@ class Writer:
         self._send(writes, self._columns(writes, now, ttl_s), due)
 
     def _columns(self, writes: Writes, now: datetime, ttl_s: "np.ndarray[Any, Any] | None") -> tuple[Cells, ...]:
-        stamp = self._barrier_us if self._barrier_us is not None else microseconds(now)
+        stamp = self._stamp(now)
         stamps = constant(stamp.to_bytes(8, "big", signed=True), len(writes))
         if writes.kind is WriteKind.DELETE:
             return (stamps, *writes.cells)
         return (*writes.cells, stamps, *(() if ttl_s is None else (fixed(big_endian(ttl_s, 4)),)))
+
+    def _stamp(self, now: datetime) -> int:
+        if self._barrier_us is not None:
+            return self._barrier_us
+        if self._next_stamp_us is None:
+            return microseconds(now)
+        self._next_stamp_us += 1
+        return self._next_stamp_us
 
     def _send(self, writes: Writes, columns: Sequence[Cells], due: _Try) -> None:
         row_bytes = row_lengths(columns)

@@ -79,6 +79,14 @@ SNOWFLAKE_TABLE = NameRule(
     allowed="DATABASE.SCHEMA.TABLE of Snowflake, each part a plain name or one in double quotes",
     hints=((r"^[^.]*(\.[^.]*)?$", "name the database and the schema too: a session's defaults may change"),),
 )
+SNOWFLAKE_STAGE = NameRule(
+    pattern=SNOWFLAKE_TABLE.pattern,
+    allowed="DATABASE.SCHEMA.STAGE of Snowflake, each part a plain name or one in double quotes",
+    hints=(
+        ("^@", "leave out the @"),
+        (r"^[^.]*(\.[^.]*)?$", "name the database and the schema too: a session's defaults may change"),
+    ),
+)
 REGION = NameRule(pattern="[a-z]{2}(-[a-z]+)+-[0-9]", allowed="an AWS Region, such as us-east-1")
 ACCOUNT_ID = NameRule(pattern="[0-9]{12}", allowed="the 12 digits of an AWS account, in quotes")
 ROLE_NAME = NameRule(
@@ -186,6 +194,7 @@ MigrationName = Annotated[str, _STRICT, AfterValidator(MIGRATION_NAME.check), MI
 ConnectionId = Annotated[str, _STRICT, AfterValidator(CONNECTION_ID.check), CONNECTION_ID.schema]
 SnowflakeColumn = Annotated[str, _STRICT, AfterValidator(SNOWFLAKE_COLUMN.check), SNOWFLAKE_COLUMN.schema]
 SnowflakeTable = Annotated[str, _STRICT, AfterValidator(SNOWFLAKE_TABLE.check), SNOWFLAKE_TABLE.schema]
+SnowflakeStage = Annotated[str, _STRICT, AfterValidator(SNOWFLAKE_STAGE.check), SNOWFLAKE_STAGE.schema]
 Region = Annotated[str, _STRICT, AfterValidator(REGION.check), REGION.schema]
 AccountId = Annotated[str, _STRICT, AfterValidator(ACCOUNT_ID.check), ACCOUNT_ID.schema]
 RoleName = Annotated[str, _STRICT, AfterValidator(ROLE_NAME.check), ROLE_NAME.schema]

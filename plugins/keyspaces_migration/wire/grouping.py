@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from keyspaces_migration.wire.cells import Cells, Lengths, as_binary
 from keyspaces_migration.wire.frames import Offsets
+from keyspaces_migration.wire.rows import join_rows
 
 _Numbers = npt.NDArray[np.int64]
 
@@ -102,6 +103,12 @@ def group_by_partition(numbers: _Numbers, row_bytes: Lengths, *, max_rows: int, 
         order = by_turn if order is None else order[by_turn]
         starts = np.flatnonzero(np.diff(group[by_turn], prepend=-1))
     return Groups(order=order, starts=np.append(starts, len(numbers)))
+
+
+def partition_keys(partition: Sequence[Cells]) -> list[bytes]:
+    """Return each different key once: of its values the lengths, in four bytes, and the bytes."""
+    keys: list[bytes] = pc.unique(join_rows([], partition)).to_pylist()
+    return keys
 
 
 def _places(numbers: _Numbers) -> _Numbers:

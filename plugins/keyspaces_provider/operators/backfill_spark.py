@@ -64,6 +64,7 @@ class LoadBySparkSubmitOperator(ActsInRun):
 
     def _submit(self, run: "MigrationRun", file: Path) -> str:
         """Return the last line of the job's output that is JSON."""
+        from keyspaces_migration.backfill import current_barrier_us
         from keyspaces_migration.entrypoints.spark_process import SparkProcess
         from keyspaces_migration.entrypoints.spark_submission import SparkRun, spark_environment, spark_home
         from keyspaces_provider.spark import write_secrets
@@ -71,7 +72,8 @@ class LoadBySparkSubmitOperator(ActsInRun):
         home, job = spark_home(os.environ), SparkRun.of(run.migration, dag_id=run.dag_id, run_id=run.run_id)
         secrets_file = None
         if job.spark.secrets is None:
-            write_secrets(file, run.migration)
+            after_barrier = current_barrier_us(run.ledger, run.migration.name) is not None
+            write_secrets(file, run.migration, with_source=after_barrier)
             secrets_file = file
         answers = [""]
 
@@ -100,7 +102,6 @@ def spark_load(loaded: LoadedMigration, **kwargs: Any) -> BaseOperator:  # noqa:
     """The task `load` of a migration whose engine is Spark, as its section `backfill.spark` says."""
     migration = loaded.migration
     common: dict[str, Any] = {
-        "task_id": "load",
         "migration_file": str(loaded.path),
         "ledger_conn_id": migration.connections.ledger,
         **kwargs,
