@@ -61,6 +61,7 @@ reference: setup ## write the migration file's JSON Schema and reference page an
 
 .PHONY: bench
 bench: setup ## run one benchmark: make bench NAME=parse
+	@test "$(NAME)" != backfill-spark || tools/setup.sh with-spark
 	@test -n "$(NAME)" || { echo "name one: make bench NAME=… of: $$(cd benchmarks && ls *.py | sed 's/\.py//;s/_/-/g' | tr '\n' ' ')" >&2; exit 2; }
 	@PYTHONPATH=. $(PY) benchmarks/$(subst -,_,$(NAME)).py
 
@@ -70,6 +71,8 @@ screenshots: ## take the pictures in docs/ anew, in a real browser on the local 
 	@$(PY) -m rehearsal screenshots
 
 .PHONY: lock
-lock: ## resolve requirements/locked.txt anew from pyproject.toml and requirements.txt
+lock: ## resolve requirements/*.txt anew from pyproject.toml, requirements.txt and requirements/spark.in
 	@.venv/bin/uv pip compile pyproject.toml --extra rehearsal --group dev --universal --python-version 3.11 \
 	  --generate-hashes --constraints requirements.txt --custom-compile-command "make lock" --quiet -o requirements/locked.txt
+	@.venv/bin/uv pip compile requirements/spark.in --universal --python-version 3.11 \
+	  --generate-hashes --constraints requirements/locked.txt --custom-compile-command "make lock" --quiet -o requirements/spark.txt

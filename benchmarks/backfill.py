@@ -8,11 +8,15 @@ its own.
 
 - `ceiling`, `ceiling_batched`: frames that were encoded beforehand, sent by a loop that does nothing else;
 - `ours`, `ours_batched`: from Arrow in memory, by the backfill's writer, with an outcome for each row;
+- `ours_from_snowflake`: a whole load, by `load_splits`: claimed splits, each read from the Snowflake stand-in, written,
+  recorded; `read_from_snowflake` reads the same splits and does nothing with them. The stand-in is a process of its
+  own, on the same two cores; its work is not in the client's processor time;
 - `driver_concurrent`, `driver_batch`: cassandra-driver from the same Arrow, 500 in flight, or UNLOGGED batches;
 - `dsbulk`: DSBulk 1.10.0 from CSV, its defaults; `cqlsh_copy`: cqlsh's COPY FROM, its defaults.
 
 `driver_concurrent` takes a tenth of the rows, as it would take minutes. The last line is one JSON object: medians of
 rows a second and of the client's processor time for a million rows, and medians of the rounds' ratios.
+`end_to_end_to_expected` is the whole load against one that would read all first and then write all.
 """
 
 import json
@@ -41,7 +45,9 @@ from cassandra.concurrent import execute_concurrent, execute_concurrent_with_arg
 from cassandra.query import BatchStatement, BatchType, PreparedStatement
 from pyarrow import feather
 
+from benchmarks.support.snowflake_load import HISTORY_TABLE, SnowflakeLoad, stand_in
 from keyspaces_migration.backfill.encoding import Encoder
+from keyspaces_migration.backfill.rows import CHUNK_ROWS
 from keyspaces_migration.backfill.snapshot import DELETED
 from keyspaces_migration.backfill.statements import Target
 from keyspaces_migration.backfill.write import Pacing, Writer, statement_texts
@@ -57,7 +63,6 @@ ROUNDS = int(os.environ.get("ROUNDS", "3"))
 WARM_UP_ROUNDS = 3
 ROWS_A_PARTITION = 10
 CUSTOMERS = 2_000
-CHUNK_ROWS = 4_096
 CONNECTIONS = 4
 CEILING_IN_FLIGHT = {"ceiling": 256, "ceiling_batched": 64}
 VOID_BYTES = 13
@@ -100,8 +105,8 @@ def data(rows: int) -> pa.Table:
     )
 
 
-def target() -> Target:
-    """The table as a migration file has it."""
+def migration() -> Migration:
+    """The table as a migration file has it, with a budget beyond what the node takes."""
     content = json.loads(load_migration(Path("dags/migrations/flights.yaml")).canonical_json())
     table = content["tables"]["weather"]
     table["schema"] |= {
@@ -110,10 +115,16 @@ def target() -> Target:
         "clustering_keys": [{"event_id": "ASC"}],
         "static_columns": [],
     }
-    table["history"] = {"table": "A.B.C"}
+    table["history"] = {"table": HISTORY_TABLE}
+    content["target"]["keyspace"] = "bench"
     content["tables"] = {"events": table}
-    migration = Migration.from_canonical_json(json.dumps(content))
-    return Target(keyspace="bench", name="events", table=migration.tables["events"])
+    content["backfill"]["budget"] |= {"max_write_units_per_s": 1_000_000, "max_cost_usd": 1_000_000}
+    return Migration.from_canonical_json(json.dumps(content))
+
+
+def target() -> Target:
+    """The table of that file."""
+    return Target(keyspace="bench", name="events", table=migration().tables["events"])
 
 
 @contextmanager
@@ -123,8 +134,9 @@ def writing(
     """The backfill's writer to the table, over connections of its own."""
     to, settings = target(), SessionSettings(hosts=("127.0.0.1",), port=port)
     texts = tuple(statement_texts(to).values())
+    pacing = Pacing(wait=time.sleep, chance=random.SystemRandom().random)
     pump = Pump(
-        PumpSettings(hosts=["127.0.0.1"] * connections),
+        PumpSettings(hosts=["127.0.0.1"] * connections, in_flight=pacing.in_flight),
         connect=lambda host: connect(settings, host=host, statements=texts),
         clock=time.monotonic,
         budget=budget,
@@ -135,7 +147,7 @@ def writing(
             target=to,
             barrier_us=None,
             clock=lambda: datetime.now(UTC),
-            pacing=Pacing(wait=time.sleep, chance=random.SystemRandom().random),
+            pacing=pacing,
             batches=batches,
         )
 
@@ -310,9 +322,29 @@ def timed(rows: int) -> Iterator[None]:
     print(json.dumps({"rows": rows, "wall_s": time.monotonic() - began, "cpu_s": time.process_time() - used}))
 
 
+def run_from_snowflake(files: Files, port: int) -> None:
+    """The whole load of a planned run."""
+    stored = SnowflakeLoad.stored(files.home, migration())
+    with timed(ROWS):
+        written = stored.load(port)
+    if written != ROWS:
+        raise RuntimeError(f"{written} rows of {ROWS} were written")
+
+
+def read_from_snowflake(files: Files, _: int) -> None:
+    """The reading alone."""
+    stored = SnowflakeLoad.stored(files.home, migration())
+    with timed(ROWS):
+        read = stored.read()
+    if read != ROWS:
+        raise RuntimeError(f"{read} rows of {ROWS} were read")
+
+
 CLIENTS: dict[str, Callable[[Files, int], None]] = {
     "ours": lambda files, port: run_ours(files, port, batched=False),
     "ours_batched": lambda files, port: run_ours(files, port, batched=True),
+    "ours_from_snowflake": run_from_snowflake,
+    "read_from_snowflake": read_from_snowflake,
     "ceiling": lambda files, port: run_ceiling(files, port, "ceiling"),
     "ceiling_batched": lambda files, port: run_ceiling(files, port, "ceiling_batched"),
     "driver_concurrent": lambda files, port: run_driver(files, port, batched=False),
@@ -385,20 +417,28 @@ def main() -> None:
     files = Files(home)
     try:
         files.write(ROWS)
-        with CassandraNode(settings) as node, Cluster([node.host], port=node.port) as cluster:
+        with (
+            CassandraNode(settings) as node,
+            Cluster([node.host], port=node.port) as cluster,
+            stand_in(home, migration()) as snowflake,
+        ):
             session = cluster.connect()
             session.default_timeout = 120
             session.execute(KEYSPACE)
             session.execute(TABLE)
             for peer in CEILING_IN_FLIGHT:
                 encode_ceiling(files, node.port, peer)
-            rounds = list(run_rounds(peers, files, node.port, session))
+            if "ours_from_snowflake" in peers:
+                snowflake.fill(feather.read_table(str(files.arrow)))
+            rounds = list(run_rounds(peers, files, node.port, session, snowflake))
     finally:
         shutil.rmtree(home, ignore_errors=True)
     print(json.dumps(result(rounds)))
 
 
-def run_rounds(peers: list[str], files: Files, port: int, session: Session) -> Iterator[dict[str, Measured]]:
+def run_rounds(
+    peers: list[str], files: Files, port: int, session: Session, snowflake: SnowflakeLoad
+) -> Iterator[dict[str, Measured]]:
     """Warm the node, then yield round after round, each in another order."""
     for _ in range(WARM_UP_ROUNDS):
         for peer in CEILING_IN_FLIGHT:
@@ -407,6 +447,8 @@ def run_rounds(peers: list[str], files: Files, port: int, session: Session) -> I
         found = {}
         for peer in peers if number % 2 == 0 else reversed(peers):
             session.execute("TRUNCATE bench.events")
+            if peer == "ours_from_snowflake":
+                snowflake.plan(f"round-{number}")
             found[peer] = measure(peer, files, port)
             print(
                 f"round {number + 1}, {peer}: {found[peer].rows_per_s:,.0f} rows/s, "
@@ -425,6 +467,17 @@ def result(rounds: list[dict[str, Measured]]) -> dict[str, Any]:
         "ours_batched_to_dsbulk": ("ours_batched", "dsbulk"),
     }
     peers = rounds[0]
+    ratios = {
+        name: [each[one].rows_per_s / each[other].rows_per_s for each in rounds]
+        for name, (one, other) in pairs.items()
+        if one in peers and other in peers
+    }
+    if {"ours_from_snowflake", "read_from_snowflake", "ours_batched"} <= set(peers):
+        ratios["end_to_end_to_expected"] = [
+            each["ours_from_snowflake"].rows_per_s
+            * (1 / each["read_from_snowflake"].rows_per_s + 1 / each["ours_batched"].rows_per_s)
+            for each in rounds
+        ]
     return {
         "bench": "backfill",
         "rows": ROWS,
@@ -433,11 +486,7 @@ def result(rounds: list[dict[str, Measured]]) -> dict[str, Any]:
         "client_cpu_s": {
             peer: round(statistics.median(each[peer].cpu_s_per_million for each in rounds), 2) for peer in peers
         },
-        "paired_ratio": {
-            name: round(statistics.median(each[one].rows_per_s / each[other].rows_per_s for each in rounds), 3)
-            for name, (one, other) in pairs.items()
-            if one in peers and other in peers
-        },
+        "paired_ratio": {name: round(statistics.median(found), 3) for name, found in ratios.items()},
     }
 
 

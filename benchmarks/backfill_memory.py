@@ -21,8 +21,9 @@ import numpy as np
 import pyarrow as pa
 from cassandra.cluster import Cluster
 
-from benchmarks.backfill import CHUNK_ROWS, KEYSPACE, TABLE, data, target, writing
+from benchmarks.backfill import KEYSPACE, TABLE, data, target, writing
 from keyspaces_migration.backfill.encoding import Encoder, Writes
+from keyspaces_migration.backfill.rows import CHUNK_ROWS
 from keyspaces_migration.backfill.snapshot import DELETED
 from keyspaces_migration.wire import UNSET
 from rehearsal.cassandra.jvm import Compiler

@@ -35,6 +35,8 @@ def snowflake_connection(conn_id: str) -> "Iterator[SnowflakeConnection]":
         raise HistoryUnreachableError(
             f"Snowflake can't be reached through connection {conn_id}: {error.msg or type(error).__name__}"
         ) from error
+    # Otherwise the connector gives NUMBERs with decimal places as floats where it answers in Arrow.
+    connection.arrow_number_to_decimal_setter = True
     try:
         yield connection
     finally:

@@ -9,6 +9,8 @@ from keyspaces_migration.errors import MigrationError
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
+    from keyspaces_migration.backfill import Storage
+
 
 class OutputNotWrittenError(MigrationError):
     """The object store or the disk refused the file, or can't be reached. Nothing is left of it that looks whole."""
@@ -29,6 +31,16 @@ def store_connection(address: str, conn_id: str) -> str | None:
 def is_local(address: str) -> bool:
     """Whether a path is on the worker's own disk."""
     return "://" not in address or address.startswith("file://")
+
+
+def unloaded_storage(path: str) -> "Storage":
+    """Return the place of unloaded histories; credentials are those of the connection that the path names, if any."""
+    from botocore.exceptions import BotoCoreError
+
+    from keyspaces_migration.backfill import Storage
+
+    found: Any = object_path(path, conn_id=None)  # universal_pathlib does not type it
+    return Storage(files=found.fs, root=found.path, errors=(OSError, BotoCoreError))
 
 
 @contextmanager

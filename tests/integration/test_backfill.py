@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import random
 import threading
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,8 +21,10 @@ import sqlalchemy as sa
 
 from keyspaces_migration.backfill import (
     DeadlineError,
+    DeletesNotAppliedError,
     History,
     Loading,
+    LoggedDeletes,
     Pacing,
     PlanChangedError,
     PlanRefusedError,
@@ -40,6 +43,13 @@ from keyspaces_migration.backfill import (
 )
 from keyspaces_migration.clients import SessionSettings, open_session
 from keyspaces_migration.config import Migration, load_migration
+from keyspaces_migration.dual_write.control_tables import create_control_tables
+from keyspaces_migration.dual_write.flag import WriteMode
+from keyspaces_migration.dual_write.mutation import Mutation, MutationKind
+from keyspaces_migration.dual_write.recorded import RecordedKey, RecordKind, RecordPlace, record
+from keyspaces_migration.dual_write.shape import TableShape
+from keyspaces_migration.dual_write.statements import mutation_statement
+from keyspaces_migration.dual_write.store import Store, StoreName
 from keyspaces_migration.ledger import RunConfiguration, open_ledger
 from keyspaces_migration.ledger.backfill_records import LoadMode
 from keyspaces_migration.ledger.backfills import BackfillLedger
@@ -99,8 +109,10 @@ def session(cassandra_node: CassandraNode) -> Iterator[Session]:
         opened.execute(f"CREATE KEYSPACE flights WITH {ONE_REPLICA}")
         for statement in MIGRATED:
             opened.execute(statement)
+        create_control_tables(opened, replication={"class": "SimpleStrategy", "replication_factor": 1})
         yield opened
         opened.execute("DROP KEYSPACE flights")
+        opened.execute("DROP KEYSPACE keyspaces_migration")
 
 
 @pytest.fixture
@@ -115,6 +127,12 @@ def only(migration: Migration, *tables: str, **changes: Mapping[str, Any]) -> Mi
     for name, change in changes.items():
         content["tables"][name] |= change
     return Migration.from_canonical_json(json.dumps(content))
+
+
+def named(migration: Migration, name: str) -> Migration:
+    """The migration with the flights alone, under a name of its own, so that its log of deletes is its own too."""
+    content = json.loads(only(migration, "flights_unarchived").canonical_json())
+    return Migration.from_canonical_json(json.dumps(content | {"migration": name.replace("-", "_")}))
 
 
 @dataclass
@@ -166,6 +184,25 @@ class World:
             worker=worker,
             pacing=PACING,
             **{"clock": lambda: dt.datetime.now(dt.UTC), **changes},
+        )
+
+    def logged_deletes(
+        self,
+        migration: Migration,
+        *,
+        barrier_us: int = BARRIER_US,
+        source_keyspace: str = "flights",
+        now: dt.datetime | None = None,
+    ) -> LoggedDeletes:
+        content = json.loads(migration.canonical_json())
+        content["source"]["keyspace"] = source_keyspace
+        return LoggedDeletes(
+            source=self.session,
+            target=self.session,
+            migration=Migration.from_canonical_json(json.dumps(content)),
+            barrier_us=barrier_us,
+            pacing=PACING,
+            clock=lambda: now or dt.datetime.now(dt.UTC),
         )
 
     def load(self, migration: Migration, run_id: str, *, barrier_us: int | None = None) -> Any:
@@ -368,7 +405,10 @@ def test_a_load_killed_in_a_split_goes_on_there_and_repeats_no_finished_one(worl
     assert found(world.session, table) == {row[: len(table.key)]: row for row in table.rows}
     stamps = {row[0] for row in world.session.execute("SELECT WRITETIME(origin) FROM flights.flights_unarchived")}
     assert stamps == {BARRIER_US}
-    assert verify_counts(world.session, world.ledger, flights, dag_id=DAG, run_id=run).agrees
+    unproven = verify_counts(world.session, world.ledger, flights, dag_id=DAG, run_id=run)
+    assert "were not applied after its last split" in unproven.summary()["problems"][0]
+    deletes = world.logged_deletes(flights)
+    assert verify_counts(world.session, world.ledger, flights, dag_id=DAG, run_id=run, deletes=deletes).agrees
 
 
 def test_a_plan_made_again_changes_nothing_and_another_barrier_is_refused(world: World, migration: Migration) -> None:
@@ -384,17 +424,16 @@ def test_a_plan_made_again_changes_nothing_and_another_barrier_is_refused(world:
     assert world.session.execute("SELECT origin FROM flights.weather LIMIT 1").one() is None
 
 
-@dataclass(frozen=True)
-class LoggedDelete:
-    """As `dual_write.recorded.RecordedKey`."""
-
-    key: Mapping[str, Any]
-    timestamp_us: int
-    deleted_columns: tuple[str, ...] = ()
-    is_delete: bool = True
-
-    def target_timestamp_us(self, barrier_us: int, /) -> int:
-        return max(self.timestamp_us, barrier_us + 1)
+def logged_delete(key: Mapping[str, Any], timestamp_us: int, *columns: str, kind: str = "DELETE_ROW") -> RecordedKey:
+    return RecordedKey(
+        table="flights_unarchived",
+        kind=RecordKind("UPDATE" if columns else kind),
+        mode=WriteMode.DUAL_SOURCE_LEADS,
+        key=key,
+        deleted_columns=columns,
+        timestamp_us=timestamp_us,
+        seq=uuid.uuid1(),
+    )
 
 
 def test_what_was_dual_written_wins_and_what_was_deleted_stays_deleted(world: World, migration: Migration) -> None:
@@ -409,9 +448,9 @@ def test_what_was_dual_written_wins_and_what_was_deleted_stays_deleted(world: Wo
     world.plan(flights, run, barrier_us=BARRIER_US)
     world.load(flights, run, barrier_us=BARRIER_US)
     logged = [
-        LoggedDelete(dict(zip(table.key, deleted, strict=True)), later),
-        LoggedDelete(dict(zip(table.key, cleared, strict=True)), BARRIER_US - 5, deleted_columns=("tailnum",)),
-        LoggedDelete(dict(zip(table.key, kept, strict=True)), later, is_delete=False),
+        logged_delete(dict(zip(table.key, deleted, strict=True)), later),
+        logged_delete(dict(zip(table.key, cleared, strict=True)), BARRIER_US - 5, "tailnum"),
+        logged_delete(dict(zip(table.key, kept, strict=True)), later, kind="INSERT"),
     ]
     target = Target(keyspace="flights", name=table.name, table=flights.tables[table.name])
     applied = apply_deletes(world.session, target, logged, barrier_us=BARRIER_US, pacing=PACING)
@@ -422,6 +461,87 @@ def test_what_was_dual_written_wins_and_what_was_deleted_stays_deleted(world: Wo
     expected[updated] = tuple("NEW" if place == dest else value for place, value in enumerate(rows[updated]))
     expected[cleared] = tuple(None if place == tailnum else value for place, value in enumerate(rows[cleared]))
     assert found(world.session, table) == expected
+
+
+def test_a_split_is_done_only_with_the_deletes_of_its_partitions(world: World, migration: Migration) -> None:
+    run, flights, table = unique("logged"), named(migration, unique("m")), SAMPLE.flights_unarchived
+    deleted, cleared, never, other = (dict(zip(table.key, row, strict=False)) for row in table.rows[:4])
+    later = BARRIER_US + 1_000_000
+    shape = TableShape.from_migration(table.name, flights.tables[table.name])
+    store = Store(name=StoreName.SOURCE, session=world.session, keyspace="elsewhere")
+    place = RecordPlace(migration=flights.name, writer_id="test")
+    world.session.execute(f"CREATE KEYSPACE elsewhere WITH {ONE_REPLICA}")
+    world.session.execute(MIGRATED[0].replace("flights.", "elsewhere."))
+
+    def log(kind: MutationKind, key: Mapping[str, Any], **columns: None) -> None:
+        mutation = Mutation(table=table.name, kind=kind, key=key, columns=columns, timestamp_us=later)
+        record(store, mutation, shape=shape, mode=WriteMode.DUAL_SOURCE_LEADS, place=place)
+
+    log(MutationKind.DELETE_ROW, deleted)
+    # All its cells are null on the source, where only updates made it: there is no such row any more.
+    log(MutationKind.UPDATE, cleared, tailnum=None)
+    # Logged, but its writer was told that it failed: the source has the row.
+    log(MutationKind.DELETE_ROW, never)
+    log(MutationKind.UPDATE, other, tailnum=None)
+    for row, tailnum in ((never, "N1"), (other, None)):
+        insert = mutation_statement(
+            "elsewhere",
+            Mutation(
+                table=table.name,
+                kind=MutationKind.INSERT,
+                key=row,
+                columns={"tailnum": tailnum, "dest": "X"},
+                timestamp_us=later - 5,
+            ),
+        )
+        store.execute(insert)
+    logged = world.logged_deletes(flights, source_keyspace="elsewhere")
+    world.plan(flights, run, barrier_us=BARRIER_US)
+    load_splits(world.loading(flights, deletes=logged), dag_id=DAG, run_id=run, barrier_us=BARRIER_US)
+    expected = {row[: len(table.key)]: row for row in table.rows}
+    del expected[tuple(deleted.values())], expected[tuple(cleared.values())]
+    (place_of,) = table.places(("tailnum",))
+    kept = expected[tuple(other.values())]
+    expected[tuple(other.values())] = tuple(None if at == place_of else value for at, value in enumerate(kept))
+    assert found(world.session, table) == expected
+    # What is logged after the last split is applied at the end.
+    log(MutationKind.DELETE_ROW, other)
+    world.session.execute("DROP TABLE elsewhere.flights_unarchived")
+    world.session.execute(MIGRATED[0].replace("flights.", "elsewhere."))
+    verified = verify_counts(world.session, world.ledger, flights, dag_id=DAG, run_id=run, deletes=logged)
+    world.session.execute("DROP KEYSPACE elsewhere")
+    assert verified.agrees, verified.summary()
+    assert verified.summary()["deletes_applied"] == 6
+    assert tuple(other.values()) not in found(world.session, table)
+
+
+def test_a_delete_that_the_target_refuses_gives_the_split_back(world: World, migration: Migration) -> None:
+    run, flights = unique("refused"), named(migration, unique("m"))
+    world.plan(flights, run, barrier_us=BARRIER_US)
+    long_ago = world.logged_deletes(flights, now=NOW + dt.timedelta(hours=48))
+    with pytest.raises(DeletesNotAppliedError, match=r"the barrier is 48\.0 h old"):
+        load_splits(world.loading(flights, deletes=long_ago), dag_id=DAG, run_id=run, barrier_us=BARRIER_US)
+    assert attempts(world.ledger)[0] == ("failed", 1)
+    key = {"carrier": "x" * 70_000, "flight_date": dt.date(2013, 1, 1), "sched_dep_time": 1, "flight": 1}
+    target = Target(keyspace="flights", name="flights_unarchived", table=flights.tables["flights_unarchived"])
+    with pytest.raises(DeletesNotAppliedError, match="refuses a logged DELETE_ROW"):
+        apply_deletes(world.session, target, [logged_delete(key, 5)], barrier_us=BARRIER_US, pacing=PACING)
+
+
+def test_a_load_without_a_barrier_stays_below_any_and_ends_when_there_is_one(
+    world: World, migration: Migration
+) -> None:
+    run, weather = unique("below"), only(migration, "weather")
+    world.plan(weather, run, rows_a_split=30)
+    began_us = int(dt.datetime.now(dt.UTC).timestamp() * 1e6)
+    asked = iter([None, BARRIER_US])
+    loading = world.loading(weather, barrier_now=lambda: next(asked))
+    with pytest.raises(StampChangedError, match="Start a new run"):
+        load_splits(loading, dag_id=DAG, run_id=run, barrier_us=None)
+    assert [state for state, _ in attempts(world.ledger)][:2] == ["done", "pending"]
+    stamps = [row[0] for row in world.session.execute("SELECT WRITETIME(temp) FROM flights.weather") if row[0]]
+    # A barrier that is fixed while the split is written lies at most 60 s back, and clocks are up to 60 s apart.
+    assert began_us - 121_000_000 < min(stamps) <= max(stamps) < began_us - 115_000_000
 
 
 def test_rows_that_cannot_be_written_become_dead_letters_and_the_rest_is_loaded(
@@ -484,7 +604,8 @@ def test_a_second_load_brings_what_changed_and_takes_away_what_is_gone(
     del expected[gone]
     expected[changed] = (*changed, 99.5, *(None for _ in table.columns[1:]))
     assert found(world.session, table) == expected
-    verified = verify_counts(world.session, world.ledger, weather, dag_id=DAG, run_id=second)
+    deletes = None if barrier_us is None else world.logged_deletes(weather, barrier_us=barrier_us)
+    verified = verify_counts(world.session, world.ledger, weather, dag_id=DAG, run_id=second, deletes=deletes)
     assert verified.agrees
     assert verified.tables[0].target_rows is None
 

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from cassandra import InvalidRequest, OperationTimedOut
+from cassandra.concurrent import execute_concurrent_with_args
 
 from keyspaces_migration.clients import Consistency, SessionSettings, open_session
 from keyspaces_migration.cql.types import parse_type
 from keyspaces_migration.dual_write.barrier import fix_barrier, read_source_clock
+from keyspaces_migration.dual_write.bounds import Bound, Comparison
 from keyspaces_migration.dual_write.clock import system_now_us
 from keyspaces_migration.dual_write.control_tables import create_control_tables
 from keyspaces_migration.dual_write.errors import (
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 
     from keyspaces_migration.dual_write.mutation import Mutation
     from rehearsal.cassandra.node import CassandraNode
+    from rehearsal.local_keyspaces.node import LocalKeyspacesNode
 
 SOURCE, TARGET = "dual_source", "dual_target"
 SOURCE_ONLY = FlagState(mode=WriteMode.SOURCE_ONLY, version=1)
@@ -371,6 +374,80 @@ def test_writes_recorded_long_before_the_barrier_win_over_the_backfill(world: Wo
     assert world.row(world.target, 2) is None
     assert world.row(world.target, 3) == {"kind": "reborn", "amount": None, "tags": None, "fixed": None, "s": None}
     assert world.row(world.target, 4) == {"kind": None, "amount": 1, "tags": None, "fixed": None, "s": None}
+
+
+def test_ranges_and_partitions_go_whole_and_what_outlives_them_is_kept(world: World) -> None:
+    """A range and a partition deleted in RECORD and in DUAL; a row is newer, or comes back, or is made by updates."""
+    partition = {"customer": "c", "day": DAY}
+    below_three = (Bound(column="n", comparison=Comparison.BELOW, value=3),)
+    ahead_us = system_now_us() + 30_000_000
+    world.session.execute(
+        f"INSERT INTO {SOURCE}.events (customer, day, n, kind) VALUES ('c', %s, 2, 'fast') USING TIMESTAMP {ahead_us}",
+        (DAY,),
+    )
+    with world.writer() as writer:
+        for n in (1, 3, 4, 5):
+            writer.insert("events", {**key(n), "kind": "old", "amount": 1})
+        writer.update("events", partition, {"s": "static"})
+        writer.insert("events", {**key(1, "gone"), "kind": "old"})
+        writer.update("events", {"customer": "gone", "day": DAY}, {"s": "static"})
+        world.flag.state = RECORD
+        writer.insert("events", {**key(0), "kind": "to go"})
+        writer.delete_range("events", partition, below_three)
+        writer.update("events", key(0), {"kind": "by update"})
+        writer.delete_partition("events", {"customer": "gone", "day": DAY})
+        writer.insert("events", {**key(7, "gone"), "kind": "back"})
+        barrier_us = system_now_us() - 60_000_000
+        world.flag.state = dual(barrier_us)
+        writer.delete_range("events", partition, (Bound(column="n", comparison=Comparison.FROM, value=4),))
+        for n in (1, 2, 3, 4, 5):
+            backfill(world, n, "old", at_us=barrier_us)
+        world.session.execute(
+            f"INSERT INTO {TARGET}.events (customer, day, n, kind, s) VALUES ('gone', %s, 1, 'old', 'static') "
+            f"USING TIMESTAMP {barrier_us}",
+            (DAY,),
+        )
+        assert world.recopy(barrier_us) == world.recopy(barrier_us)
+        # Neither store keeps a row whose cells are all null, as neither has its marker.
+        writer.update("events", key(0), {"kind": None})
+    assert world.agree(0) is None
+    assert world.agree(1) is None
+    assert (world.agree(2) or {})["kind"] == "fast"
+    assert (world.row(world.target, 3) or {})["kind"] == "old"
+    assert world.agree(4) is None
+    assert world.agree(1, "gone") is None
+    assert world.agree(7, "gone") == {"kind": "back", "amount": None, "tags": None, "fixed": None, "s": None}
+
+
+def test_a_range_of_more_rows_than_the_target_takes_goes_row_by_row(
+    world: World, local_keyspaces: LocalKeyspacesNode
+) -> None:
+    settings = SessionSettings(
+        hosts=(local_keyspaces.host,), port=local_keyspaces.port, consistency=Consistency.LOCAL_QUORUM
+    )
+    with open_session(settings) as session:
+        session.execute("CREATE KEYSPACE dual_many WITH replication = {'class': 'SingleRegionStrategy'}")
+        session.execute(
+            DDL.format("dual_many") + " WITH CUSTOM_PROPERTIES = {'client_side_timestamps': {'status': 'enabled'}}"
+        )
+        world.target = FaultyStore(name=StoreName.TARGET, session=session, keyspace="dual_many")
+        world.stores = Stores(source=world.source, target=world.target)
+        insert = session.prepare("INSERT INTO dual_many.events (customer, day, n, kind) VALUES ('c', ?, ?, 'old')")
+        execute_concurrent_with_args(session, insert, [(DAY, n) for n in range(1_200)])
+        session.execute("UPDATE dual_many.events SET s = 'static' WHERE customer = 'c' AND day = %s", (DAY,))
+        world.flag.state = dual(system_now_us() - 60_000_000)
+        later_us = system_now_us() + 60_000_000
+        session.execute(
+            f"UPDATE dual_many.events USING TIMESTAMP {later_us} SET kind = 'newer' "
+            "WHERE customer = 'c' AND day = %s AND n = 5",
+            (DAY,),
+        )
+        with world.writer() as writer:
+            result = writer.delete_partition("events", {"customer": "c", "day": DAY})
+        left = list(session.execute("SELECT n, kind, s FROM dual_many.events"))
+        session.execute("DROP KEYSPACE dual_many")
+    assert result.follower is FollowerFate.ACKNOWLEDGED
+    assert left == [(5, "newer", None)]
 
 
 def test_the_recopy_never_overwrites_a_dual_write_and_keeps_a_time_to_live(world: World) -> None:

@@ -92,10 +92,13 @@ class Encoder:
     def rows(self, table: pa.Table) -> Encoded:
         """Encode rows, and the deletes of those that the history keeps as deleted."""
         deleted = pc.fill_null(table[DELETED], False)  # Arrow's
-        parts = (
-            self._encode(table.filter(pc.invert(deleted)), WriteKind.ROW, self._target.row_columns),
-            self._encode(table.filter(deleted), WriteKind.DELETE, self._schema.primary_key),
-        )
+        if not pc.any(deleted).as_py():
+            parts = [self._encode(table, WriteKind.ROW, self._target.row_columns)]
+        else:
+            parts = [
+                self._encode(table.filter(pc.invert(deleted)), WriteKind.ROW, self._target.row_columns),
+                self._encode(table.filter(deleted), WriteKind.DELETE, self._schema.primary_key),
+            ]
         return Encoded(
             writes=tuple(part.writes[0] for part in parts if len(part.writes[0])),
             letters=tuple(letter for part in parts for letter in part.letters),

@@ -19,6 +19,22 @@ class SnapshotChangedError(BackfillError):
     """The snapshot is not what was planned: somebody changed it. Start a new run."""
 
 
+class NotUnloadedError(BackfillError):
+    """The table's files are not there yet: unload its snapshot, then load."""
+
+
+class FilesUnusableError(BackfillError):
+    """The storage of the unloaded files refused or did not answer: repair the access and run again."""
+
+
+class FilesChangedError(BackfillError):
+    """The unloaded files are not those that Snowflake wrote: start a new run."""
+
+
+class UnloadDiffersError(BackfillError):
+    """What was unloaded is not what was planned, or is not where it should be: nothing was recorded as unloaded."""
+
+
 class RefusalReason(StrEnum):
     """Why a table can't be loaded as things stand."""
 
@@ -28,7 +44,7 @@ class RefusalReason(StrEnum):
     BEYOND_DEADLINE = "beyond_deadline"
     LIST_STAMPED_ALIKE = "list_stamped_alike"
     STATIC_WITH_TTL = "static_with_ttl"
-    ENGINE = "engine"
+    UNLOAD_WITH_SPARK = "unload_with_spark"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +78,14 @@ class PlanChangedError(BackfillError):
 
 class DeadlineError(BackfillError):
     """The load would not end in good time before its timestamps become too old: it stopped before that."""
+
+
+class BarrierUnknownError(BackfillError):
+    """Dual writes have begun, and the ledger has no barrier: no write can be stamped rightly. Nothing was loaded."""
+
+
+class DualWritesStartingError(BackfillError):
+    """Dual writes are being started: nothing may be loaded until they are on."""
 
 
 class StampChangedError(BackfillError):

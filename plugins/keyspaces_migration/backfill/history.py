@@ -16,6 +16,9 @@ class ArrowCursor(Protocol):
     def execute(self, command: str, params: Sequence[Any] | None = None) -> Any:  # noqa: ANN401 # as the connector's
         """Run a statement; `%s` in it takes a value of `params`."""
 
+    def describe(self, command: str) -> Any:  # noqa: ANN401 # as the connector's
+        """Return what is known of each column of a query's answer, without running it."""
+
     def fetchall(self) -> list[Any]:
         """Return the rows of the answer."""
 
@@ -39,6 +42,19 @@ class History:
         try:
             self.cursor.execute(statement, values or None)
             return self.cursor.fetchall()
+        except self.database_error as error:
+            raise _unusable(error, statement) from error
+
+    def column_kinds(self, statement: str) -> dict[str, str]:
+        """Return Snowflake's type of each column of a query's answer, without size or precision; it is not run.
+
+        Raises:
+            HistoryUnusableError: The history refused it or does not answer.
+        """
+        from snowflake.connector.constants import FIELD_ID_TO_NAME  # noqa: PLC0415 # brings the whole connector
+
+        try:
+            return {each.name: FIELD_ID_TO_NAME[each.type_code] for each in self.cursor.describe(statement)}
         except self.database_error as error:
             raise _unusable(error, statement) from error
 

@@ -13,20 +13,25 @@ from keyspaces_migration.backfill.deadline import check_deadline
 from keyspaces_migration.backfill.encoding import Encoded, Encoder, Writes
 from keyspaces_migration.backfill.errors import SnapshotChangedError, TooManyDeadLettersError
 from keyspaces_migration.backfill.history import History
+from keyspaces_migration.backfill.logged import LoggedDeletes
 from keyspaces_migration.backfill.plan import require_stamp
 from keyspaces_migration.backfill.progress import Progress
 from keyspaces_migration.backfill.rate import AdaptiveRate
 from keyspaces_migration.backfill.rows import SplitReader
 from keyspaces_migration.backfill.statements import Target
 from keyspaces_migration.backfill.table_log import TableLog
-from keyspaces_migration.backfill.write import Pacing, Writer, statement_texts
+from keyspaces_migration.backfill.unload import unload_folder
+from keyspaces_migration.backfill.unloaded import Storage, UnloadedReader, no_storage
+from keyspaces_migration.backfill.write import Pacing, Writer, microseconds, statement_texts
 from keyspaces_migration.clients import SessionSettings, StoreUnreachableError
 from keyspaces_migration.config import Migration
+from keyspaces_migration.dual_write.barrier import ALLOWED_SKEW
 from keyspaces_migration.errors import MigrationError
 from keyspaces_migration.ledger.backfill_records import BackfillTable, ClaimedSplit, DeadLetter, LoadMode, SplitCounts
 from keyspaces_migration.ledger.backfills import BackfillLedger
 from keyspaces_migration.ledger.plan_records import LoadPlan
 from keyspaces_migration.wire import NULL, UNSET, Pump, PumpSettings, connect, nodes_of
+from keyspaces_migration.wire.grouping import partition_keys
 
 if TYPE_CHECKING:
     from cassandra.cluster import Session
@@ -36,6 +41,9 @@ MAX_DEAD_LETTERS = 1_000
 """Of one split. More say that a column's type or the target is wrong, not a row."""
 _LONGEST_WAIT_S = 5.0
 _FEWEST_CONNECTIONS, _MOST_CONNECTIONS = 4, 64
+_BELOW_BARRIER = 2 * ALLOWED_SKEW
+"""How far below its time a load without a barrier stamps. There was none just before the split began; one that is fixed
+while it is written lies a minute below its own time, by another machine's clock, and every dual write lies above it."""
 _REQUESTS_PER_CONNECTION = 2_000
 """Of the 3,000 a second that Keyspaces takes over one connection."""
 
@@ -49,9 +57,13 @@ class Loading:
         session: Of the target; says which nodes there are.
         worker: The worker's name, the same when its task is tried again, and of no other that runs beside it.
         clock: The time now, with a time zone.
-        after_split: Called with each split that was written, before it is done: applies logged deletes.
+        deletes: The deletes that applications log, applied to each split that was written, before it is done; None
+            where they log none, as before dual writes.
+        barrier_now: The barrier as it is now, asked before each split of a load that was planned without one.
+        after_split: Called with each split that was written, before it is done.
         progress: Called with a line for the log.
         plan: What was planned; without it, the log says nothing of money.
+        unloaded: Where unloaded snapshots are; needed where the migration file has backfill.unload.
     """
 
     history: History
@@ -64,9 +76,12 @@ class Loading:
     pacing: Pacing
     lease: timedelta = LEASE
     max_dead_letters: int = MAX_DEAD_LETTERS
+    deletes: LoggedDeletes | None = None
+    barrier_now: Callable[[], int | None] = lambda: None
     after_split: Callable[[ClaimedSplit], None] = lambda _: None
     progress: Callable[[str], None] = lambda _: None
     plan: LoadPlan | None = None
+    unloaded: Storage | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,46 +96,73 @@ class LoadSummary:
         return {"splits": self.splits, **asdict(self.counts)}
 
 
+@dataclass(frozen=True, kw_only=True)
+class LoadedSplit:
+    """A split that this worker loaded, and when by the worker's clock."""
+
+    claimed: ClaimedSplit
+    counts: SplitCounts
+    began: datetime
+    ended: datetime
+
+
 def load_splits(
     loading: Loading, *, dag_id: str, run_id: str, barrier_us: int | None, table: str | None = None
 ) -> LoadSummary:
-    """Load splits of a planned run until every one is done, those of dead workers too.
+    """Load splits as `each_split` does, and sum what was done."""
+    counts, splits = SplitCounts(), 0
+    for loaded in each_split(loading, dag_id=dag_id, run_id=run_id, barrier_us=barrier_us, table=table):
+        counts, splits = _add(counts, loaded.counts), splits + 1
+    return LoadSummary(splits=splits, counts=counts)
+
+
+def each_split(
+    loading: Loading, *, dag_id: str, run_id: str, barrier_us: int | None, table: str | None = None
+) -> Iterator[LoadedSplit]:
+    """Load splits of a planned run until every one is done, those of dead workers too; yield each when it is done.
 
     `barrier_us` is the barrier as it is now, which must be the planned one. `table` keeps to one table of the run.
 
     Raises:
         StampChangedError: Dual writes began, or began anew, since the plan: plan a new run.
         DeadlineError: The load would not end in time; nothing more was written.
-        TargetOverloadedError, TooManyDeadLettersError: The split is given back; run again after it is put right.
-        SnapshotChangedError: Somebody changed the snapshot: plan a new run.
+        TargetOverloadedError, TooManyDeadLettersError, DeletesNotAppliedError: The split is given back; run again after
+            it is put right.
+        SnapshotChangedError, FilesChangedError: Somebody changed the snapshot, or its files: plan a new run.
+        NotUnloadedError, FilesUnusableError: The snapshot's files are not there, or can't be read; run again.
         HistoryUnusableError: The history refused or stopped answering; run again.
         LeaseLostError: This worker was too slow, and another took its split.
     """
     for planned in loading.ledger.tables(dag_id=dag_id, run_id=run_id):
         require_stamp(planned, barrier_us=barrier_us)
     run = {"dag_id": dag_id, "run_id": run_id}
-    counts, splits = SplitCounts(), 0
     forecast = _Forecast(loading, dag_id=dag_id, run_id=run_id) if barrier_us is not None else None
     with _Writing(loading, dag_id=dag_id, run_id=run_id) as writing:
         while True:
             if barrier_us is not None and forecast is not None:
                 check_deadline(barrier_us=barrier_us, now=loading.clock(), remaining=forecast.remaining())
+            before = loading.clock()
+            if barrier_us is None and (begun_us := loading.barrier_now()) is not None:
+                for planned in loading.ledger.tables(**run):
+                    require_stamp(planned, barrier_us=begun_us)
             claimed = loading.ledger.claim(
                 **run, worker=loading.worker, now=loading.clock(), lease=loading.lease, table=table
             )
             if claimed is None:
                 if not loading.ledger.unfinished(**run, table=table):
-                    return LoadSummary(splits=splits, counts=counts)
+                    return
                 # Others still hold splits. One of them may die, and then its lease ends.
                 loading.pacing.wait(_LONGEST_WAIT_S)
                 continue
-            counts = _add(counts, _load_or_give_back(loading, claimed, writing))
-            splits += 1
+            counts = _load_or_give_back(loading, claimed, writing, before=before)
+            yield LoadedSplit(claimed=claimed, counts=counts, began=before, ended=loading.clock())
 
 
-def _load_or_give_back(loading: Loading, claimed: ClaimedSplit, writing: "_Writing") -> SplitCounts:
+def _load_or_give_back(
+    loading: Loading, claimed: ClaimedSplit, writing: "_Writing", *, before: datetime
+) -> SplitCounts:
     try:
-        return _SplitLoad(loading, claimed, writing).run()
+        return _SplitLoad(loading, claimed, writing, before).run()
     except Exception as error:
         # Whatever it was: free for another try at once, with the reason where people look. A kill skips this, and
         # then the lease ends.
@@ -221,8 +263,10 @@ class _SplitLoad:
     loading: Loading
     claimed: ClaimedSplit
     writing: _Writing
+    before: datetime
     letters: list[DeadLetter] = field(default_factory=list)
     counts: SplitCounts = field(default_factory=SplitCounts)
+    partitions: set[bytes] = field(default_factory=set)
     renewed_at: datetime = field(init=False)
     target: Target = field(init=False)
 
@@ -245,6 +289,7 @@ class _SplitLoad:
         rows = (encoder.rows(part) for part in reader.rows(self.claimed.split))
         self._write(rows, writer, key=self.target.table.schema_.primary_key)
         self._require_planned(self.counts.rows_read)
+        self._apply_deletes()
         self.loading.after_split(self.claimed)
         now = self.loading.clock()
         self.loading.ledger.finish(self.claimed, self.counts, dead_letters=self.letters, now=now, usage=log.usage)
@@ -267,7 +312,16 @@ class _SplitLoad:
             self._keep(part.letters)
             self._count(dead=len(part.letters))
             for writes in part.writes:
+                self._note_partitions(writes)
                 yield from writes.parts(self.writing.rows_at_once) if writes.expires_at_ms is not None else (writes,)
+
+    def _note_partitions(self, writes: Writes) -> None:
+        if self.loading.deletes is not None:
+            self.partitions.update(partition_keys(writes.cells[: len(self.target.table.schema_.partition_keys)]))
+
+    def _apply_deletes(self) -> None:
+        if self.loading.deletes is not None:
+            self.loading.deletes.after_split(self.target.name, self.partitions, each_chunk=self._renew)
 
     def _count(self, *, written: int = 0, expired: int = 0, dead: int = 0) -> None:
         more = SplitCounts(rows_read=written + expired + dead, written=written, expired=expired, dead=dead)
@@ -297,8 +351,12 @@ class _SplitLoad:
                 f"was planned with {split.planned_rows}: it was changed. Start a new run of historical_backfill"
             )
 
-    def _reader(self) -> SplitReader:
+    def _reader(self) -> SplitReader | UnloadedReader:
         table = self.claimed.table
+        unload = self.loading.migration.backfill.unload
+        if (folder := unload_folder(unload, snapshot=table.snapshot, rows=table.rows)) is not None:
+            storage = self.loading.unloaded or no_storage(table.table_name)
+            return UnloadedReader(storage=storage, target=self.target, snapshot=table.snapshot, folder=folder)
         return SplitReader(history=self.loading.history, target=self.target, snapshot=table.snapshot, mode=table.mode)
 
     def _encoder(self) -> Encoder:
@@ -313,6 +371,7 @@ class _SplitLoad:
             clock=self.loading.clock,
             pacing=self.loading.pacing,
             consistency=self.loading.settings.consistency.value,
+            stamp_from_us=microseconds(self.before - _BELOW_BARRIER),
         )
 
 

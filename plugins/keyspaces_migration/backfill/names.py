@@ -19,6 +19,11 @@ def column_of(written: str) -> str:
     return quote_name(stored_name(written))
 
 
+def name_of(address: str) -> str:
+    """Return the last name of an address that `snapshot_address` made."""
+    return address.rpartition(".")[2].strip('"')
+
+
 def snapshot_address(history: str, *, migration: str, table: str, run_id: str) -> str:
     """Return the address of a run's snapshot of a table, beside the history table; the same at every call."""
     database, schema, _ = _PART.findall(history)

@@ -14,9 +14,9 @@ from keyspaces_migration.backfill.recorded_plan import as_recorded, load_plan_of
 from keyspaces_migration.backfill.sizing import write_sizes
 from keyspaces_migration.backfill.snapshot import BUCKETS, Snapshot, drop_snapshot, take_snapshot
 from keyspaces_migration.backfill.statements import Target
+from keyspaces_migration.backfill.unload import unload_folder
 from keyspaces_migration.capacity.units import NEW_ON_DEMAND_WRITE_UNITS_PER_S
 from keyspaces_migration.config import Migration
-from keyspaces_migration.config.sections import Engine
 from keyspaces_migration.config.tables import LoadOrder, Table
 from keyspaces_migration.config.throughput import ThroughputMode
 from keyspaces_migration.cql.types import ListOf
@@ -44,6 +44,7 @@ class TablePlan:
         is_on_demand: Whether a write is paid for, rather than the capacity.
         has_unfrozen_lists: Whether it has lists that a load at the barrier may double.
         cost_usd: Of the writes alone, at us-east-1's prices.
+        unloaded_to: The folder of the stage that its snapshot is unloaded to; None where it is read by queries.
     """
 
     table: str
@@ -60,6 +61,7 @@ class TablePlan:
     is_on_demand: bool
     has_unfrozen_lists: bool
     cost_usd: float
+    unloaded_to: str | None = None
 
     @property
     def duration(self) -> timedelta:
@@ -249,9 +251,10 @@ def _mode_and_base(
 def _refusals_before(migration: Migration, name: str, *, barrier_us: int | None) -> list[Refusal]:
     """Return what can be refused without looking at the history."""
     table, found = migration.tables[name], []
-    if migration.backfill.engine is not Engine.AIRFLOW:
-        advice = "Set backfill.engine: AIRFLOW"
-        found.append(_refusal(name, RefusalReason.ENGINE, "the engine SPARK is not built yet", advice))
+    if migration.backfill.spark is not None and migration.backfill.unload is not None:
+        text = "Spark's executors do not read an unloaded snapshot yet"
+        advice = "Leave out backfill.unload, or set engine: AIRFLOW and leave out backfill.spark"
+        found.append(_refusal(name, RefusalReason.UNLOAD_WITH_SPARK, text, advice))
     if barrier_us is None and migration.load_order(name) is LoadOrder.DUAL_WRITES_FIRST:
         advice = "Run start_dual_writes first, which sets the barrier, or set order: HISTORY_FIRST"
         text = "its order is DUAL_WRITES_FIRST and there is no barrier yet"
@@ -344,6 +347,7 @@ def _table_plan(
         is_on_demand=on_demand,
         has_unfrozen_lists=bool(_unfrozen_lists(table)),
         cost_usd=round(cost_usd, _USD_DIGITS),
+        unloaded_to=unload_folder(migration.backfill.unload, snapshot=snapshot.address, rows=snapshot.rows),
     )
 
 

@@ -162,6 +162,7 @@ def _how(plan: TablePlan) -> str:
     return (
         f"- {code(plan.table)}: {_MODE[plan.mode]}: {_WHY[plan.mode]}; {stamp}. Snapshot "
         f"{code(plan.snapshot.address)} of {_moment(plan.snapshot.taken_at)} UTC{watermark}."
+        f"{_reading(plan)}"
     )
 
 
@@ -172,6 +173,12 @@ def _recommended(plan: BackfillPlan) -> Iterator[str]:
         tables.setdefault(advice, []).append(code(name))
     for advice, names in tables.items():
         yield f"- {', '.join(names)}: {advice}"
+
+
+def _reading(plan: TablePlan) -> str:
+    if plan.unloaded_to is None:
+        return " Read from it by queries."
+    return f" Unloaded once to {code(plan.unloaded_to)} of the stage in backfill.unload, and read from there."
 
 
 def _no_deletion_column(plan: TablePlan) -> str:

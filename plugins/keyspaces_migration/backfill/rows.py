@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from keyspaces_migration.backfill.history import History
-from keyspaces_migration.backfill.snapshot import BUCKET, DELETED, EXPIRES_AT, VERSION
+from keyspaces_migration.backfill.snapshot import BUCKET, DELETED, EXPIRES_AT, newest_of_partition
 from keyspaces_migration.backfill.statements import Target
 from keyspaces_migration.cql.types import Scalar, ScalarName
 from keyspaces_migration.ledger.backfill_records import DeadLetter, LoadMode, PlannedSplit
@@ -13,7 +13,7 @@ from keyspaces_migration.ledger.backfill_records import DeadLetter, LoadMode, Pl
 if TYPE_CHECKING:
     import pyarrow as pa
 
-CHUNK_ROWS = 4_096
+CHUNK_ROWS = 8_192
 CHUNK_BYTES = 4 * 1024 * 1024
 """What is encoded at a time, in rows and in Arrow's bytes: large rows must not make memory grow."""
 _LETTER_CHARACTERS = 1024
@@ -36,8 +36,7 @@ class SplitReader:
         Raises:
             HistoryUnusableError: The history refused or stopped answering.
         """
-        names = (*self._target.row_columns, DELETED, *([EXPIRES_AT] if self._target.expires else []))
-        return self._read(names, split)
+        return self._read(row_names(self._target), split)
 
     def statics(self, split: PlannedSplit) -> Iterator["pa.Table"]:
         """Yield a row for each partition of a split: the static values of its newest living row, with `DELETED`.
@@ -47,17 +46,10 @@ class SplitReader:
         """
         if not self._target.static_columns:
             return iter(())
-        schema = self._target.table.schema_
-        partition = ", ".join(f'"{name}"' for name in schema.partition_keys)
-        clustering = ", ".join(f'"{key.name}"' for key in schema.clustering_keys)
-        newest = (
-            f'QUALIFY ROW_NUMBER() OVER (PARTITION BY {partition} ORDER BY "{DELETED}", "{VERSION}" DESC NULLS LAST, '
-            f"{clustering}) = 1"
-        )
-        return self._read((*self._target.static_columns, DELETED), split, newest)
+        return self._read(static_names(self._target), split, newest_of_partition(self._target.table))
 
     def _read(self, names: Sequence[str], split: PlannedSplit, qualify: str = "") -> Iterator["pa.Table"]:
-        columns = ", ".join(map(self._selected, names))
+        columns = ", ".join(selected(name, self._target) for name in names)
         living = f'AND NOT "{DELETED}"' if self._mode is LoadMode.FULL else ""
         statement = (
             f"SELECT {columns} FROM {self._snapshot} "  # noqa: S608 # names are quoted
@@ -68,13 +60,24 @@ class SplitReader:
             for start in range(0, batch.num_rows, rows):
                 yield batch.slice(start, rows).rename_columns(list(names))
 
-    def _selected(self, name: str) -> str:
-        """Return the expression for a column; moments as whole milliseconds since 1970.
 
-        Arrow's nanoseconds end in the year 2262, and the connector on fakesnow shows a null moment as 1970.
-        """
-        is_moment = name == EXPIRES_AT or self._target.table.schema_.column_types.get(name) == _TIMESTAMP
-        return f'DATE_PART(EPOCH_MILLISECOND, "{name}") AS "{name}"' if is_moment else f'"{name}"'
+def row_names(target: Target) -> tuple[str, ...]:
+    """Return the columns of a snapshot that a row's write needs."""
+    return (*target.row_columns, DELETED, *([EXPIRES_AT] if target.expires else []))
+
+
+def static_names(target: Target) -> tuple[str, ...]:
+    """Return the columns of a snapshot that a partition's own write needs; for tables with static columns."""
+    return (*target.static_columns, DELETED)
+
+
+def selected(name: str, target: Target, *, is_moment: bool = False) -> str:
+    """Return the expression for a column of a snapshot; moments as whole milliseconds since 1970.
+
+    Arrow's nanoseconds end in the year 2262, and the connector on fakesnow shows a null moment as 1970.
+    """
+    is_moment |= name == EXPIRES_AT or target.table.schema_.column_types.get(name) == _TIMESTAMP
+    return f'DATE_PART(EPOCH_MILLISECOND, "{name}") AS "{name}"' if is_moment else f'"{name}"'
 
 
 def rows_at_once(batch: "pa.Table") -> int:

@@ -81,6 +81,15 @@ def drop_snapshot(history: History, address: str) -> None:
     history.run(f"DROP TABLE IF EXISTS {address}")
 
 
+def newest_of_partition(table: Table) -> str:
+    """Return the clause that keeps of each partition of a snapshot the newest living row, or else the newest."""
+    schema = table.schema_
+    partition = ", ".join(f'"{name}"' for name in schema.partition_keys)
+    clustering = ", ".join(f'"{key.name}"' for key in schema.clustering_keys)
+    order = f'"{DELETED}", "{VERSION}" DESC NULLS LAST, {clustering}'
+    return f"QUALIFY ROW_NUMBER() OVER (PARTITION BY {partition} ORDER BY {order}) = 1"
+
+
 def _create_statement(address: str, table: Table, *, since: str | None) -> str:
     newest = _newest(table)
     if since is not None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from keyspaces_migration.config.tables import Table
 from keyspaces_migration.cql.identifiers import quote
 from keyspaces_migration.cql.types import ListOf
+from keyspaces_migration.dual_write.bounds import Bound
+from keyspaces_migration.dual_write.statements import bounds_text
 
 FOR_EVER = 0
 """The time to live that CQL takes for none, whatever the table's default."""
@@ -61,10 +63,10 @@ def static_text(target: Target) -> str:
     return _insert(target, target.static_columns, "TIMESTAMP ?")
 
 
-def delete_text(target: Target, key: Sequence[str], columns: Sequence[str] = ()) -> str:
-    """Return the DELETE of a row or partition, or of some of its columns: the timestamp first, then the key."""
+def delete_text(target: Target, key: Sequence[str], columns: Sequence[str] = (), bounds: Sequence[Bound] = ()) -> str:
+    """Return the DELETE of a row, range or partition, or of some of its columns: timestamp, key, then bounds."""
     what = ", ".join(map(quote, columns))
-    where = " AND ".join(f"{quote(name)} = ?" for name in key)
+    where = " AND ".join(f"{quote(name)} = ?" for name in key) + bounds_text(bounds)
     return f"DELETE {what} FROM {target.address} USING TIMESTAMP ? WHERE {where}"
 
 

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from keyspaces_migration.backfill.logged import LoggedDeletes
+from keyspaces_migration.backfill.plan import require_stamp
 from keyspaces_migration.backfill.statements import Target
 from keyspaces_migration.config import Migration
 from keyspaces_migration.cql.identifiers import quote
@@ -26,10 +28,12 @@ class TableCounts:
         progress: What the ledger says.
         target_rows: Rows on the target; None where it need not be the same as was written: a load over an
             earlier one or beside dual writes, rows that expire.
+        deletes: Logged deletes that were applied after its last split; None where they were not.
     """
 
     progress: TableProgress
     target_rows: int | None
+    deletes: int | None = None
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -40,6 +44,8 @@ class TableCounts:
             found.append(f"{left} of {self.progress.splits} splits are not done")
         elif counts.rows_read != planned:
             found.append(f"{counts.rows_read} rows were read, and the snapshot has {planned}")
+        elif self.progress.table.barrier_us is not None and self.deletes is None:
+            found.append("the deletes that applications logged were not applied after its last split")
         if self.target_rows is not None and self.target_rows != counts.written:
             found.append(f"{counts.written} rows were written, and the target has {self.target_rows}")
         return tuple(found)
@@ -76,25 +82,48 @@ class Verification:
                 if table.progress.took is not None
             },
             "expired": sum(each.expired for each in counts),
+            "deletes_applied": sum(table.deletes or 0 for table in self.tables),
             "dead": self.dead,
             "problems": [f"{t.progress.table.table_name}: {each}" for t in self.tables for each in t.problems],
         }
 
 
-def verify_counts(
-    session: "Session", ledger: BackfillLedger, migration: Migration, *, dag_id: str, run_id: str
+def verify_counts(  # noqa: PLR0913 # what is counted, and what is applied before, the run by keyword
+    session: "Session",
+    ledger: BackfillLedger,
+    migration: Migration,
+    *,
+    dag_id: str,
+    run_id: str,
+    deletes: LoggedDeletes | None = None,
 ) -> Verification:
     """Compare what was planned, read and written, and count the target where it must hold just that.
 
-    Errors are those of the ledger and the driver's own.
+    Beside dual writes, first applies all logged `deletes` to each table whose splits are all done: without them its
+    counts do not agree. Errors are those of the ledger and the driver's own.
+
+    Raises:
+        StampChangedError: The deletes are those of another barrier than the planned one.
+        DeletesNotAppliedError: The target did not take some of them.
     """
     tables = []
     for progress in ledger.progress(dag_id=dag_id, run_id=run_id):
         name = progress.table.table_name
         target = Target(keyspace=migration.target.keyspace, name=name, table=migration.tables[name])
         comparable = progress.table.mode is LoadMode.FULL and progress.table.barrier_us is None and not target.expires
-        tables.append(TableCounts(progress=progress, target_rows=count_rows(session, target) if comparable else None))
+        applied = _apply_at_end(progress, deletes)
+        rows = count_rows(session, target) if comparable else None
+        tables.append(TableCounts(progress=progress, target_rows=rows, deletes=applied))
     return Verification(run_id=run_id, tables=tuple(tables))
+
+
+def _apply_at_end(progress: TableProgress, deletes: LoggedDeletes | None) -> int | None:
+    # Only once the ledger says that every split is done: a delete that is applied before a row that it deletes is
+    # written may be forgotten by then.
+    if progress.table.barrier_us is None or deletes is None or not progress.is_complete:
+        return None
+    require_stamp(progress.table, barrier_us=deletes.barrier_us)
+    return deletes.at_end(progress.table.table_name).deletes
 
 
 def count_rows(session: "Session", target: Target) -> int:

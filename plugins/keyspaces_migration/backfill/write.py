@@ -18,7 +18,7 @@ from keyspaces_migration.backfill.statements import Target, delete_text, row_tex
 from keyspaces_migration.capacity.units import WRITE_UNIT_BYTES
 from keyspaces_migration.wire import Cells, ConnectionLostError, Failure, Finished, Pump, Requests
 from keyspaces_migration.wire.cells import big_endian, constant, fixed
-from keyspaces_migration.wire.grouping import group_by_partition
+from keyspaces_migration.wire.grouping import group_by_partition, partition_numbers, spread
 from keyspaces_migration.wire.rows import row_lengths
 
 # Throttling by Keyspaces looks like a time-out with no answer; a busy or restarting node like the others.
@@ -58,7 +58,7 @@ class Pacing:
             not come back together.
     """
 
-    in_flight: int = 256
+    in_flight: int = 512
     attempts: int = 10
     first_wait_s: float = 0.2
     wait: Callable[[float], Any]
@@ -128,12 +128,18 @@ class Writer:
         pacing: Pacing,
         consistency: str = "LOCAL_QUORUM",
         batches: bool = True,
+        stamp_from_us: int | None = None,
     ) -> None:
-        """Store: `batches` lets rows of one partition go together where that pays."""
+        """Store: `batches` lets rows of one partition go together where that pays.
+
+        Without a barrier, writes are stamped from `stamp_from_us` on, one microsecond more each time; with now, if that
+        is None too.
+        """
         self._pump = pump
         self._target = target
         self._texts = statement_texts(target)
         self._barrier_us = barrier_us
+        self._next_stamp_us = stamp_from_us
         self._clock = clock
         self._pacing = pacing
         self._batches = batches
@@ -196,36 +202,43 @@ class Writer:
         if writes.expires_at_ms is not None:
             ttl_s = remaining_ttl_s(writes.expires_at_ms, now=now)
             living = np.flatnonzero(ttl_s != EXPIRED_S)
-            tally.expired += len(writes) - len(living)
-            writes, ttl_s = writes.take(living), ttl_s[living]
+            if len(living) < len(writes):
+                tally.expired += len(writes) - len(living)
+                writes, ttl_s = writes.take(living), ttl_s[living]
         if not len(writes):
             return
         self._send(writes, self._columns(writes, now, ttl_s), due)
 
     def _columns(self, writes: Writes, now: datetime, ttl_s: "np.ndarray[Any, Any] | None") -> tuple[Cells, ...]:
-        stamp = self._barrier_us if self._barrier_us is not None else microseconds(now)
+        stamp = self._stamp(now)
         stamps = constant(stamp.to_bytes(8, "big", signed=True), len(writes))
         if writes.kind is WriteKind.DELETE:
             return (stamps, *writes.cells)
         return (*writes.cells, stamps, *(() if ttl_s is None else (fixed(big_endian(ttl_s, 4)),)))
 
+    def _stamp(self, now: datetime) -> int:
+        if self._barrier_us is not None:
+            return self._barrier_us
+        if self._next_stamp_us is None:
+            return microseconds(now)
+        self._next_stamp_us += 1
+        return self._next_stamp_us
+
     def _send(self, writes: Writes, columns: Sequence[Cells], due: _Try) -> None:
         row_bytes = row_lengths(columns)
-        partition = writes.cells[: len(self._target.table.schema_.partition_keys)]
-        groups = group_by_partition(
-            partition, row_bytes, max_rows=1 if due.alone else MAX_STATEMENTS, max_bytes=MAX_BYTES
-        )
-        batched = self._batches and len(writes) >= _WORTH_A_BATCH * (len(groups.starts) - 1)
-        if not batched and not due.alone:
-            groups = group_by_partition(partition, row_bytes, max_rows=1, max_bytes=MAX_BYTES)
+        partitions = partition_numbers(writes.cells[: len(self._target.table.schema_.partition_keys)])
+        groups = None
+        if self._batches and not due.alone and len(writes) >= _WORTH_A_BATCH * (int(partitions.max()) + 1):
+            groups = group_by_partition(partitions, row_bytes, max_rows=MAX_STATEMENTS, max_bytes=MAX_BYTES)
         requests = Requests(
             statement=self._texts[writes.kind],
-            columns=tuple(column.take(groups.order) for column in columns),
+            columns=columns,
             consistency=self._consistency,
-            starts=groups.starts if batched else None,
-            units=_units(row_bytes[groups.order]),
+            order=spread(partitions) if groups is None else groups.order,
+            starts=None if groups is None else groups.starts,
+            units=_units(row_bytes),
         )
-        self._sent[requests] = replace(due, writes=writes.take(groups.order))
+        self._sent[requests] = replace(due, writes=writes)
         self._pump.submit(requests)
 
     def _settle(self, sent: _Try, finished: Finished, tally: _Tally) -> None:

@@ -79,6 +79,14 @@ SNOWFLAKE_TABLE = NameRule(
     allowed="DATABASE.SCHEMA.TABLE of Snowflake, each part a plain name or one in double quotes",
     hints=((r"^[^.]*(\.[^.]*)?$", "name the database and the schema too: a session's defaults may change"),),
 )
+SNOWFLAKE_STAGE = NameRule(
+    pattern=SNOWFLAKE_TABLE.pattern,
+    allowed="DATABASE.SCHEMA.STAGE of Snowflake, each part a plain name or one in double quotes",
+    hints=(
+        ("^@", "leave out the @"),
+        (r"^[^.]*(\.[^.]*)?$", "name the database and the schema too: a session's defaults may change"),
+    ),
+)
 REGION = NameRule(pattern="[a-z]{2}(-[a-z]+)+-[0-9]", allowed="an AWS Region, such as us-east-1")
 ACCOUNT_ID = NameRule(pattern="[0-9]{12}", allowed="the 12 digits of an AWS account, in quotes")
 ROLE_NAME = NameRule(
@@ -125,6 +133,18 @@ IMAGE_URI = NameRule(
 SUBNET_ID = NameRule(pattern="subnet-[0-9a-f]{8,17}", allowed="the id of a subnet, such as subnet-0a1b2c3d4e5f60718")
 SECURITY_GROUP_ID = NameRule(
     pattern="sg-[0-9a-f]{8,17}", allowed="the id of a security group, such as sg-0a1b2c3d4e5f60718"
+)
+EMR_APPLICATION_ID = NameRule(
+    pattern="[0-9a-z]{1,64}", allowed="the id of an application of EMR Serverless, such as 00f1r2s3t4u5v6w7"
+)
+SPARK_MASTER = NameRule(
+    pattern=r"local|yarn|spark://[^\s\x00@/]+:[0-9]+(,[^\s\x00@/]+:[0-9]+)*|k8s://[^\s\x00@]+",
+    allowed="local, yarn, spark://host:port or k8s://https://host:port",
+    hints=((r"^local\[", "write local alone: executors and cores_per_executor say how many load at a time"),),
+)
+SPARK_PROPERTY = NameRule(
+    pattern=r"spark\.[A-Za-z0-9._-]{1,200}",
+    allowed="a property of Spark, such as spark.executor.memoryOverhead",
 )
 VARIABLE_NAME = NameRule(
     pattern="[A-Za-z][A-Za-z0-9_]{1,127}",
@@ -174,6 +194,7 @@ MigrationName = Annotated[str, _STRICT, AfterValidator(MIGRATION_NAME.check), MI
 ConnectionId = Annotated[str, _STRICT, AfterValidator(CONNECTION_ID.check), CONNECTION_ID.schema]
 SnowflakeColumn = Annotated[str, _STRICT, AfterValidator(SNOWFLAKE_COLUMN.check), SNOWFLAKE_COLUMN.schema]
 SnowflakeTable = Annotated[str, _STRICT, AfterValidator(SNOWFLAKE_TABLE.check), SNOWFLAKE_TABLE.schema]
+SnowflakeStage = Annotated[str, _STRICT, AfterValidator(SNOWFLAKE_STAGE.check), SNOWFLAKE_STAGE.schema]
 Region = Annotated[str, _STRICT, AfterValidator(REGION.check), REGION.schema]
 AccountId = Annotated[str, _STRICT, AfterValidator(ACCOUNT_ID.check), ACCOUNT_ID.schema]
 RoleName = Annotated[str, _STRICT, AfterValidator(ROLE_NAME.check), ROLE_NAME.schema]
@@ -189,6 +210,9 @@ S3Object = Annotated[str, _STRICT, AfterValidator(S3_OBJECT.check), S3_OBJECT.sc
 ImageUri = Annotated[str, _STRICT, AfterValidator(IMAGE_URI.check), IMAGE_URI.schema]
 SubnetId = Annotated[str, _STRICT, AfterValidator(SUBNET_ID.check), SUBNET_ID.schema]
 SecurityGroupId = Annotated[str, _STRICT, AfterValidator(SECURITY_GROUP_ID.check), SECURITY_GROUP_ID.schema]
+EmrApplicationId = Annotated[str, _STRICT, AfterValidator(EMR_APPLICATION_ID.check), EMR_APPLICATION_ID.schema]
+SparkMaster = Annotated[str, _STRICT, AfterValidator(SPARK_MASTER.check), SPARK_MASTER.schema]
+SparkProperty = Annotated[str, _STRICT, AfterValidator(SPARK_PROPERTY.check), SPARK_PROPERTY.schema]
 VariableName = Annotated[str, _STRICT, AfterValidator(VARIABLE_NAME.check), VARIABLE_NAME.schema]
 AirflowRole = Annotated[str, _STRICT, AfterValidator(AIRFLOW_ROLE.check), AIRFLOW_ROLE.schema]
 ChannelName = Annotated[str, _STRICT, AfterValidator(CHANNEL_NAME.check), CHANNEL_NAME.schema]

@@ -21,9 +21,11 @@ from keyspaces_migration.config.names import (
     Region,
     RoleArn,
     RoleName,
+    SnowflakeStage,
     UserName,
 )
 from keyspaces_migration.config.problems import RuleError, Violation, broken
+from keyspaces_migration.config.spark import Spark
 from keyspaces_migration.config.tables import LoadOrder
 
 # FinalBakeTimeInMinutes of the AppConfig API.
@@ -127,6 +129,12 @@ def _check_report_path(value: str) -> str:
     return value
 
 
+def _check_unload_path(value: str) -> str:
+    if "://" not in value and not value.startswith("/"):
+        raise broken(value, "an address of object storage such as s3://bucket/prefix, or an absolute folder")
+    return _check_report_path(value)
+
+
 class Reports(FileModel):
     """Where reports are kept."""
 
@@ -149,6 +157,18 @@ class Budget(FileModel):
     """Money for the writes of one backfill; a plan that costs more is loaded only with an approval."""
 
 
+class Unload(FileModel):
+    """Large histories as Parquet files: Snowflake unloads a table's snapshot once, and splits are read from there."""
+
+    stage: SnowflakeStage
+    """The external stage that Snowflake unloads to: DATABASE.SCHEMA.STAGE, with its own rights on the storage."""
+    path: Annotated[str, StringConstraints(strict=True), AfterValidator(_check_unload_path)]
+    """Where that stage points, as the workers reach it: s3://bucket/prefix or s3://connection_id@bucket/prefix, or an
+    absolute folder. A rule of the bucket is to delete what is old: nothing here does."""
+    above_rows: int = Field(default=10_000_000, ge=0)
+    """Tables with more rows to load than this are unloaded; the others are read by queries."""
+
+
 class Backfill(FileModel):
     """How the history is loaded."""
 
@@ -160,6 +180,20 @@ class Backfill(FileModel):
     """Airflow tasks that load a table side by side; all of a run share the budget."""
     budget: Budget
     """What it may use."""
+    unload: Unload | None = None
+    """Reads large histories from files; without it, all are read by queries."""
+    spark: Spark | None = None
+    """Spark's section, where it is the engine."""
+
+    @model_validator(mode="after")
+    def _engine_has_its_section(self) -> Self:
+        if self.engine is Engine.SPARK and self.spark is None:
+            allowed = "a section with emr_serverless or spark_submit: the engine is SPARK"
+            raise RuleError([Violation(("spark",), "nothing", allowed)])
+        if self.engine is Engine.AIRFLOW and self.spark is not None:
+            allowed = "nothing with engine: AIRFLOW, which would not read it; or engine: SPARK"
+            raise RuleError([Violation(("spark",), "a section", allowed)])
+        return self
 
 
 class Consistency(FileModel):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 ALLOWED_SKEW = dt.timedelta(seconds=60)
 """How far the clocks of this machine, the source and the writers may be apart, and how far B lies in the past."""
 
+_HEARTBEAT_WAY = dt.timedelta(seconds=1)
 _MICROSECOND = dt.timedelta(microseconds=1)
 
 
@@ -88,6 +89,20 @@ def fix_barrier(  # noqa: PLR0913 -- the three facts, and three limits that have
         raise BarrierRefusedError("the barrier can't be fixed: " + "; ".join(reasons))
     now_us = clock.now_us + min(0, (clock.offset - clock.uncertainty) // _MICROSECOND)
     return now_us - allowed_skew // _MICROSECOND
+
+
+def stamps_settle_in(writers: Sequence[WriterRecord], clock: ClockReading) -> dt.timedelta:
+    """Return how long after all writers have arrived at a mode every new timestamp is above all from before it.
+
+    By then the slowest writer's clock has passed what the fastest one's showed. Before, a dual write could be older by
+    its timestamp than a write to the source alone that nobody recorded: it would lose there, and win on the target over
+    what the backfill stamps B.
+    """
+    skews = [writer.clock_skew for writer in writers]
+    if not skews:
+        return dt.timedelta()
+    # Heartbeats show a clock later than it is by their way, and each of the two by another one.
+    return max(skews) - min(skews) + 2 * clock.uncertainty + _HEARTBEAT_WAY
 
 
 def _too_far(whose: str, skew: dt.timedelta, allowed: dt.timedelta) -> str:

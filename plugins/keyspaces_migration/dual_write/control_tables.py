@@ -41,6 +41,7 @@ CREATE TABLE IF NOT EXISTS {keyspace}.recorded_keys (
   kind text,
   mode text,
   key_json text,
+  bounds_json text,
   deleted_columns frozen<list<text>>,
   timestamp_us bigint,
   writer_id text,
@@ -63,6 +64,16 @@ def create_control_tables(
     session.execute(f"CREATE KEYSPACE IF NOT EXISTS {quote(keyspace)} WITH replication = {{{options}}}")
     for statement in (_WRITERS, _RECORDED_KEYS):
         session.execute(statement.format(keyspace=quote(keyspace)))
+    _add_missing(session, keyspace, RECORDED_KEYS, "bounds_json", "text")
+
+
+def _add_missing(session: "Session", keyspace: str, table: str, column: str, of_type: str) -> None:
+    """Add a column that an earlier release's table lacks. Cassandra 3 knows no ADD IF NOT EXISTS."""
+    asked = session.prepare(
+        "SELECT type FROM system_schema.columns WHERE keyspace_name = ? AND table_name = ? AND column_name = ?"
+    )
+    if session.execute(asked.bind((keyspace, table, column))).one() is None:
+        session.execute(f"ALTER TABLE {quote(keyspace)}.{quote(table)} ADD {quote(column)} {of_type}")
 
 
 def _literal(value: str | int) -> str:

@@ -8,8 +8,8 @@ from keyspaces_migration.dual_write.flag import FlagState, WriteMode
 from keyspaces_migration.dual_write.gate import ModeGate
 from keyspaces_migration.dual_write.journal import LocalJournal
 from keyspaces_migration.dual_write.mutation import Mutation, MutationKind
-from keyspaces_migration.dual_write.recopy import KeyHistory, recopy_key
-from keyspaces_migration.dual_write.recorded import RecordPlace, record
+from keyspaces_migration.dual_write.recopy import KeyHistory, recopy_key, recopy_range
+from keyspaces_migration.dual_write.recorded import RecordPlace, record, recorded_of
 from keyspaces_migration.dual_write.routing import partition_text
 from keyspaces_migration.dual_write.shape import TableShape
 from keyspaces_migration.dual_write.store import StoreName, Stores
@@ -86,7 +86,7 @@ class Delivery:
         # It is recorded again too: the process may have died between its journal and the record.
         self.record(write)
         plan = plan_of(write.state.mode)
-        self._stores[plan.leader].apply(write.mutation)
+        self._stores[plan.leader].apply_to(self._tables[write.mutation.table], write.mutation)
         current = self._gate.current()
         if write.state.mode is WriteMode.RECORD and current.mode.is_dual:
             self._recopy(write, current)
@@ -97,7 +97,7 @@ class Delivery:
         """Make a write at the follower, where there is one."""
         follower = plan_of(write.state.mode).follower
         if follower is not None:
-            self._stores[follower].apply(write.mutation)
+            self._stores[follower].apply_to(self._tables[write.mutation.table], write.mutation)
 
     def left_behind(self) -> Iterator[Unsent]:
         """Yield what an earlier process left, newest first, each held at the gate until the leader has it."""
@@ -123,11 +123,15 @@ class Delivery:
         """Bring a write of RECORD to the target that reached the source after the recopy may have been there."""
         if current.barrier_us is None:
             return
-        mutation = write.mutation
+        mutation, shape = write.mutation, self._tables[write.mutation.table]
+        if mutation.kind.deletes_many:
+            recorded = recorded_of(mutation, mode=write.state.mode)
+            recopy_range(self._stores, shape, recorded, barrier_us=current.barrier_us, copied=set())
+            return
         history = KeyHistory(key=mutation.key, touched_us=mutation.timestamp_us, copy=True)
         if mutation.kind is MutationKind.DELETE_ROW:
             history.deleted_us = mutation.timestamp_us
         if mutation.kind is MutationKind.INSERT:
             history.inserted_us = mutation.timestamp_us
         history.column_deletes_us.update(dict.fromkeys(mutation.deleted_columns, mutation.timestamp_us))
-        recopy_key(self._stores, self._tables[mutation.table], history, barrier_us=current.barrier_us)
+        recopy_key(self._stores, shape, history, barrier_us=current.barrier_us)

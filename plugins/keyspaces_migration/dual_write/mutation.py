@@ -1,11 +1,12 @@
 """One write, the same for both stores, and its form in the journal."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from keyspaces_migration.cql.json_codec import JsonCodecError, decode_columns, encode_columns
+from keyspaces_migration.dual_write.bounds import Bound, bounds_from_json, bounds_to_json, check_bounds
 from keyspaces_migration.dual_write.errors import WriteRefusedError
 from keyspaces_migration.dual_write.shape import TableShape
 
@@ -18,6 +19,15 @@ class MutationKind(StrEnum):
     UPDATE = "UPDATE"
     """Sets columns; a row that only updates have made is gone when all of them are null."""
     DELETE_ROW = "DELETE_ROW"
+    DELETE_PARTITION = "DELETE_PARTITION"
+    """Deletes all rows of a partition and its static columns."""
+    DELETE_RANGE = "DELETE_RANGE"
+    """Deletes the rows of a partition that a prefix of the clustering key and bounds name; no static column."""
+
+    @property
+    def deletes_many(self) -> bool:
+        """Whether it may take more than one row away."""
+        return self in {MutationKind.DELETE_PARTITION, MutationKind.DELETE_RANGE}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,9 +35,11 @@ class Mutation:
     """A write with its timestamp.
 
     Attributes:
-        key: The whole primary key; for static columns the partition key alone.
+        key: The whole primary key; for static columns and DELETE_PARTITION the partition key alone; for DELETE_RANGE
+            the partition key and the first clustering columns, as many as are given.
         columns: New values; None deletes the cell; a column that is not named stays as it is.
         timestamp_us: Client timestamp in microseconds since 1970, the same in both stores and in every repetition.
+        bounds: Of a DELETE_RANGE: between what the clustering column after those of `key` lies; none for all.
     """
 
     table: str
@@ -35,6 +47,7 @@ class Mutation:
     key: Mapping[str, Any]
     columns: Mapping[str, Any]
     timestamp_us: int
+    bounds: tuple[Bound, ...] = ()
 
     @property
     def deleted_columns(self) -> tuple[str, ...]:
@@ -44,7 +57,7 @@ class Mutation:
     @property
     def deletes(self) -> bool:
         """Whether it takes something away, which the backfill must not bring back."""
-        return self.kind is MutationKind.DELETE_ROW or bool(self.deleted_columns)
+        return self.kind is MutationKind.DELETE_ROW or self.kind.deletes_many or bool(self.deleted_columns)
 
     def to_json(self, shape: TableShape) -> dict[str, Any]:
         """Return the form in the journal.
@@ -59,6 +72,7 @@ class Mutation:
                 "key": encode_columns(self.key, shape.columns),
                 "columns": encode_columns(self.columns, shape.columns),
                 "timestamp_us": str(self.timestamp_us),
+                **({"bounds": bounds_to_json(self.bounds, shape)} if self.bounds else {}),
             }
         except JsonCodecError as error:
             raise WriteRefusedError(f"table {self.table}: {error}") from error
@@ -72,6 +86,7 @@ class Mutation:
             key=decode_columns(value["key"], shape.columns),
             columns=decode_columns(value["columns"], shape.columns),
             timestamp_us=int(value["timestamp_us"]),
+            bounds=bounds_from_json(value.get("bounds", ()), shape),
         )
 
 
@@ -81,12 +96,22 @@ def split_row(shape: TableShape, row: Mapping[str, Any]) -> tuple[dict[str, Any]
     return key, {name: value for name, value in row.items() if name not in key}
 
 
-def check_write(shape: TableShape, key: Mapping[str, Any], columns: Mapping[str, Any], kind: MutationKind) -> None:
+def check_write(
+    shape: TableShape,
+    key: Mapping[str, Any],
+    columns: Mapping[str, Any],
+    kind: MutationKind,
+    bounds: Sequence[Bound] = (),
+) -> None:
     """Refuse a write that is not whole or does not belong together.
 
     Raises:
-        WriteRefusedError: Parts of the key are missing or null, or static and other columns are mixed.
+        WriteRefusedError: Parts of the key are missing or null, static and other columns are mixed, or bounds are none
+            of the clustering column that is next.
     """
+    if kind.deletes_many:
+        check_bounds(shape, key, bounds, whole_partition=kind is MutationKind.DELETE_PARTITION)
+        return
     partition = shape.is_partition_key(key) and kind is MutationKind.UPDATE
     wanted = shape.partition_keys if partition else shape.primary_key
     missing = [name for name in wanted if key.get(name) is None]

@@ -4,10 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from keyspaces_migration.dual_write.bounds import may_cover
 from keyspaces_migration.dual_write.clock import (
-    CELL_FLOOR_OFFSET_US,
     TARGET_WINDOW_US,
     cell_timestamp_us,
     delete_timestamp_us,
@@ -16,10 +16,21 @@ from keyspaces_migration.dual_write.control_tables import CONTROL_KEYSPACE
 from keyspaces_migration.dual_write.errors import RecopyRefusedError
 from keyspaces_migration.dual_write.flag import WriteMode
 from keyspaces_migration.dual_write.mutation import Mutation, MutationKind
-from keyspaces_migration.dual_write.recorded import RecordedKey, RecordKind, bucket_of, iterate_recorded, key_text
+from keyspaces_migration.dual_write.recorded import (
+    RecordedKey,
+    RecordKind,
+    bucket_of,
+    iterate_recorded,
+    iterate_stored,
+    key_text,
+)
+from keyspaces_migration.dual_write.routing import partition_text
 from keyspaces_migration.dual_write.shape import TableShape
-from keyspaces_migration.dual_write.statements import select_cells, update_cells
+from keyspaces_migration.dual_write.statements import select_cells, select_range_cells, update_cells
 from keyspaces_migration.dual_write.store import Store, Stores
+
+if TYPE_CHECKING:
+    from cassandra.cluster import Session
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +41,7 @@ class RecopyCounts:
         records: Recorded writes read.
         keys: Different keys among them.
         rows_copied: Keys whose row is on the source and was brought over.
-        deletes: Deletes of rows or columns that were applied.
+        deletes: Deletes of rows, columns, ranges or partitions that were applied.
         cells: Cells set, rows without any cell counted as one.
     """
 
@@ -58,6 +69,7 @@ class KeyHistory:
         touched_us: Timestamp of the newest write that went to the source alone; it stands in for the times that can't
             be read from the source.
         copy: Whether there is such a write.
+        covered_us: Timestamp of the newest delete of a range or the partition that the row may lie in.
     """
 
     key: Mapping[str, Any]
@@ -66,6 +78,12 @@ class KeyHistory:
     deleted_us: int | None = None
     column_deletes_us: dict[str, int] = field(default_factory=dict)
     copy: bool = False
+    covered_us: int = 0
+
+    @property
+    def gone_us(self) -> int:
+        """Up to when all of the row was deleted."""
+        return max(self.deleted_us or 0, self.covered_us)
 
     def add(self, record: RecordedKey) -> None:
         """Take a record in."""
@@ -103,13 +121,28 @@ def recopy_table(  # noqa: PLR0913 -- what, where, and the two times it depends 
             f"table {shape.name}: the barrier is {age_us / 3.6e9:.1f} h old; allowed: {TARGET_WINDOW_US / 3.6e9:.0f} h."
             " Go back to SOURCE_ONLY and start dual writes anew."
         )
-    total = RecopyCounts()
-    records = iterate_recorded(stores.source.session, migration, shape, keyspace=keyspace)
+    ranges = _ranges(stores.source.session, migration, shape, keyspace)
+    total = RecopyCounts(records=sum(map(len, ranges.values())))
+    for many in ranges.values():
+        # Newest first: what outlived it outlived the others, and is copied once.
+        copied: set[str] = set()
+        for record in sorted(many, key=lambda each: each.timestamp_us, reverse=True):
+            total += recopy_range(stores, shape, record, barrier_us=barrier_us, copied=copied)
+    stored = iterate_recorded(stores.source.session, migration, shape, keyspace=keyspace)
+    records = (record for record in stored if not record.kind.deletes_many)
     # Records of one key lie in one bucket: memory holds the keys of one bucket at a time.
     for _, bucket in groupby(records, key=lambda each: bucket_of(key_text(shape, each.key))):
         histories, read = _histories(bucket, shape)
         total += RecopyCounts(records=read, keys=len(histories))
         for history in histories:
+            history.covered_us = max(
+                (
+                    record.timestamp_us
+                    for record in ranges.get(partition_text(shape, history.key), ())
+                    if may_cover(record.key, record.bounds, history.key)
+                ),
+                default=0,
+            )
             total += recopy_key(stores, shape, history, barrier_us=barrier_us)
     return total
 
@@ -124,6 +157,59 @@ def recopy_key(stores: Stores, shape: TableShape, history: KeyHistory, *, barrie
         return counts
     row = stores.source.execute(select_cells(stores.source.keyspace, shape, history.key)).one()
     return counts if row is None else counts + _copy(stores.target, shape, history, row, barrier_us)
+
+
+def recopy_range(
+    stores: Stores, shape: TableShape, record: RecordedKey, *, barrier_us: int, copied: set[str]
+) -> RecopyCounts:
+    """Bring a delete of a range or a partition to the target, and what the source still holds there.
+
+    Rows whose key's text is in `copied` are left out, and those that are copied are added.
+    """
+    at_us = delete_timestamp_us(record.timestamp_us, barrier_us=barrier_us)
+    stores.target.apply_to(
+        shape,
+        Mutation(
+            table=shape.name,
+            kind=MutationKind(record.kind.value),
+            key=record.key,
+            columns={},
+            timestamp_us=at_us,
+            bounds=record.bounds,
+        ),
+    )
+    counts = RecopyCounts(deletes=1)
+    if record.mode is not WriteMode.RECORD:
+        return counts
+    # On the source a row of it that is newer has outlived the delete. On the target it may be there from the history,
+    # stamped with the barrier, and has just been deleted.
+    statement = select_range_cells(stores.source.keyspace, shape, record.key, record.bounds)
+    for row in stores.source.execute(statement):
+        if row[len(shape.primary_key) - 1] is not None:
+            key = dict(zip(shape.primary_key, row, strict=False))
+            if (text := key_text(shape, key)) not in copied:
+                copied.add(text)
+                counts += _copy(stores.target, shape, _survivor(record, key), row, barrier_us)
+    if record.kind is RecordKind.DELETE_PARTITION and shape.static_columns:
+        statics = stores.source.execute(select_cells(stores.source.keyspace, shape, record.key)).one()
+        if statics is not None:
+            counts += _copy(stores.target, shape, _survivor(record, record.key), statics, barrier_us)
+    return counts
+
+
+def _survivor(record: RecordedKey, key: Mapping[str, Any]) -> KeyHistory:
+    at_us = record.timestamp_us
+    return KeyHistory(key=key, touched_us=at_us, covered_us=at_us, copy=True)
+
+
+def _ranges(session: "Session", migration: str, shape: TableShape, keyspace: str) -> dict[str, list[RecordedKey]]:
+    """Return the recorded deletes of ranges and partitions, by partition. They are few, so that memory holds them."""
+    found: defaultdict[str, list[RecordedKey]] = defaultdict(list)
+    for stored in iterate_stored(session, migration, shape.name, since=None, keyspace=keyspace):
+        if RecordKind(stored.kind).deletes_many:
+            record = stored.decoded(shape)
+            found[partition_text(shape, record.key)].append(record)
+    return dict(found)
 
 
 def _histories(records: Iterable[RecordedKey], shape: TableShape) -> tuple[list[KeyHistory], int]:
@@ -155,8 +241,8 @@ def _copy(target: Store, shape: TableShape, history: KeyHistory, row: Any, barri
             continue
         if shape.multi_cell(name):
             # A collection's cells have times of their own that CQL does not tell before Cassandra 5: the newest
-            # recorded write of the key stands in for them.
-            when_us, ttl_s = history.touched_us, None
+            # recorded write of the key stands in for them. What is there is newer than what deleted the row.
+            when_us, ttl_s = max(history.touched_us, history.gone_us + 1), None
         else:
             when_us, ttl_s = getattr(row, f"w{number}"), getattr(row, f"t{number}")
         groups[cell_timestamp_us(when_us, barrier_us=barrier_us), ttl_s][name] = value
@@ -180,10 +266,10 @@ def _marker_us(shape: TableShape, history: KeyHistory, barrier_us: int, *, has_c
     if shape.is_partition_key(history.key):
         return None
     inserted_us = history.inserted_us
-    if inserted_us is not None and inserted_us > (history.deleted_us or 0):
+    if inserted_us is not None and inserted_us > history.gone_us:
         return cell_timestamp_us(inserted_us, barrier_us=barrier_us)
-    # The row is there without a cell, so it was inserted before anything was recorded.
-    return None if has_cells else barrier_us + CELL_FLOOR_OFFSET_US
+    # The row is there without a cell, so it was inserted after what deleted it, by a write that was not recorded.
+    return None if has_cells else cell_timestamp_us(history.gone_us + 1, barrier_us=barrier_us)
 
 
 def _mutation(

@@ -5,10 +5,12 @@ import uuid
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from keyspaces_migration.cql.json_codec import canonical_text, decode_columns, encode_columns
+from keyspaces_migration.dual_write.bounds import Bound, bounds_from_json, bounds_to_json
 from keyspaces_migration.dual_write.clock import delete_timestamp_us
 from keyspaces_migration.dual_write.control_tables import BUCKETS, CONTROL_KEYSPACE, RECORDED_KEYS
 from keyspaces_migration.dual_write.flag import WriteMode
@@ -22,11 +24,18 @@ if TYPE_CHECKING:
 
 
 class RecordKind(StrEnum):
-    """What was done to the key. DELETE_PARTITION and DELETE_RANGE join these when writers send them."""
+    """What was done to the key."""
 
     INSERT = "INSERT"
     UPDATE = "UPDATE"
     DELETE_ROW = "DELETE_ROW"
+    DELETE_PARTITION = "DELETE_PARTITION"
+    DELETE_RANGE = "DELETE_RANGE"
+
+    @property
+    def deletes_many(self) -> bool:
+        """Whether the key names more than a row."""
+        return self in {RecordKind.DELETE_PARTITION, RecordKind.DELETE_RANGE}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +44,11 @@ class RecordedKey:
 
     Attributes:
         mode: RECORD, where the target was not written to, or a dual mode, where only deletes are recorded.
-        key: Values by column, as the driver binds them; the partition key alone for static columns.
-        deleted_columns: Columns whose cells the write deleted; empty with DELETE_ROW, which deletes all.
+        key: Values by column, as the driver binds them; the partition key alone for static columns and a partition, and
+            for a range with the first clustering columns.
+        deleted_columns: Columns whose cells the write deleted; empty with the other deletes, which delete all.
         timestamp_us: The write's timestamp.
+        bounds: Of a DELETE_RANGE.
     """
 
     table: str
@@ -47,11 +58,12 @@ class RecordedKey:
     deleted_columns: tuple[str, ...]
     timestamp_us: int
     seq: uuid.UUID
+    bounds: tuple[Bound, ...] = ()
 
     @property
     def is_delete(self) -> bool:
         """Whether something was deleted, which a backfill may bring back."""
-        return self.kind is RecordKind.DELETE_ROW or bool(self.deleted_columns)
+        return self.kind is RecordKind.DELETE_ROW or self.kind.deletes_many or bool(self.deleted_columns)
 
     def target_timestamp_us(self, barrier_us: int) -> int:
         """The timestamp at which the delete is applied to the target: above a backfill that stamps B."""
@@ -79,12 +91,27 @@ def record(source: Store, mutation: Mutation, *, shape: TableShape, mode: WriteM
         "kind": mutation.kind.value,
         "mode": mode.value,
         "key_json": text,
+        "bounds_json": canonical_text(bounds_to_json(mutation.bounds, shape)) if mutation.bounds else None,
         "deleted_columns": list(mutation.deleted_columns),
         "timestamp_us": mutation.timestamp_us,
         "writer_id": place.writer_id,
     }
     cql = insert_text(table_name(place.keyspace, RECORDED_KEYS), values)
     source.execute(Statement(cql=cql, values=tuple(values.values())))
+
+
+def recorded_of(mutation: Mutation, *, mode: WriteMode) -> RecordedKey:
+    """Return what `record` records of a write."""
+    return RecordedKey(
+        table=mutation.table,
+        kind=RecordKind(mutation.kind.value),
+        mode=mode,
+        key=mutation.key,
+        deleted_columns=mutation.deleted_columns,
+        timestamp_us=mutation.timestamp_us,
+        seq=uuid.uuid1(),
+        bounds=mutation.bounds,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +123,45 @@ class RecordPlace:
     keyspace: str = CONTROL_KEYSPACE
 
 
+@dataclass(frozen=True, kw_only=True)
+class StoredRecord:
+    """A recorded write as it is stored: texts, to be kept and decoded later."""
+
+    seq: uuid.UUID
+    kind: str
+    mode: str
+    key_json: str
+    bounds_json: str | None
+    deleted_columns: tuple[str, ...]
+    timestamp_us: int
+
+    @property
+    def is_delete(self) -> bool:
+        """As `RecordedKey.is_delete`."""
+        return self.kind not in {RecordKind.INSERT, RecordKind.UPDATE} or bool(self.deleted_columns)
+
+    def decoded(self, shape: TableShape) -> RecordedKey:
+        """Return it with the values of the table's types.
+
+        Raises:
+            JsonCodecError, ValueError: No writer of this contract made it.
+        """
+        return RecordedKey(
+            table=shape.name,
+            kind=RecordKind(self.kind),
+            mode=WriteMode(self.mode),
+            key=decode_columns(json.loads(self.key_json), shape.columns),
+            deleted_columns=self.deleted_columns,
+            timestamp_us=self.timestamp_us,
+            seq=self.seq,
+            bounds=bounds_from_json(json.loads(self.bounds_json), shape) if self.bounds_json else (),
+        )
+
+
+_PAGE_ROWS = 200
+_STORED = ("seq", "kind", "mode", "key_json", "bounds_json", "deleted_columns", "timestamp_us")
+
+
 def iterate_recorded(
     session: "Session", migration: str, shape: TableShape, *, keyspace: str = CONTROL_KEYSPACE, page_rows: int = 1000
 ) -> Iterator[RecordedKey]:
@@ -103,19 +169,44 @@ def iterate_recorded(
 
     Pages of `page_rows` are fetched as they are asked for. The same key may come many times.
     """
-    names = ("kind", "mode", "key_json", "deleted_columns", "timestamp_us", "seq")
-    table = table_name(keyspace, RECORDED_KEYS)
-    statement = session.prepare(select_text(table, names, ("migration", "table_name", "bucket")))
+    statement = session.prepare(_select(keyspace))
     for bucket in range(BUCKETS):
         bound = statement.bind((migration, shape.name, bucket))
         bound.fetch_size = page_rows
         for row in session.execute(bound):
-            yield RecordedKey(
-                table=shape.name,
-                kind=RecordKind(row.kind),
-                mode=WriteMode(row.mode),
-                key=decode_columns(json.loads(row.key_json), shape.columns),
-                deleted_columns=tuple(row.deleted_columns or ()),
-                timestamp_us=row.timestamp_us,
-                seq=row.seq,
-            )
+            yield _stored(row).decoded(shape)
+
+
+def iterate_stored(
+    session: "Session", migration: str, table: str, *, since: datetime | None, keyspace: str = CONTROL_KEYSPACE
+) -> Iterator[StoredRecord]:
+    """Yield what was recorded of a table since a moment of the writers' clocks, in no order; all of it with None.
+
+    All buckets are asked at once, as most have little that is new.
+    """
+    from cassandra.concurrent import execute_concurrent_with_args  # noqa: PLC0415 -- loaded only where it is needed
+    from cassandra.util import min_uuid_from_time  # noqa: PLC0415
+
+    statement = session.prepare(_select(keyspace) if since is None else f"{_select(keyspace)} AND seq >= ?")
+    # All buckets' first pages are here at once.
+    statement.fetch_size = _PAGE_ROWS
+    after = () if since is None else (min_uuid_from_time(since.timestamp()),)
+    places = [(migration, table, bucket, *after) for bucket in range(BUCKETS)]
+    for _, rows in execute_concurrent_with_args(session, statement, places, results_generator=True):
+        yield from map(_stored, rows)
+
+
+def _select(keyspace: str) -> str:
+    return select_text(table_name(keyspace, RECORDED_KEYS), _STORED, ("migration", "table_name", "bucket"))
+
+
+def _stored(row: Any) -> StoredRecord:  # noqa: ANN401 -- the driver's rows have no type
+    return StoredRecord(
+        seq=row.seq,
+        kind=row.kind,
+        mode=row.mode,
+        key_json=row.key_json,
+        bounds_json=row.bounds_json,
+        deleted_columns=tuple(row.deleted_columns or ()),
+        timestamp_us=row.timestamp_us,
+    )

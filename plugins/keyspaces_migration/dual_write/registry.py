@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from keyspaces_migration.cql.json_scalars import EPOCH
+from keyspaces_migration.dual_write.clock import system_now_us
 from keyspaces_migration.dual_write.control_tables import CONTROL_KEYSPACE, WRITERS
 from keyspaces_migration.dual_write.errors import WriterNotRegisteredError
 from keyspaces_migration.dual_write.flag import FlagState, WriteMode
@@ -117,6 +118,7 @@ class Registration:
         report: Callable[[], WriterReport],
         refresh_flag: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
+        now_us: Callable[[], int] = system_now_us,
         lease_s: float = LEASE_S,
     ) -> None:
         self._source = source
@@ -124,6 +126,7 @@ class Registration:
         self._report = report
         self._refresh_flag = refresh_flag
         self._clock = clock
+        self._now_us = now_us
         self._lease_s = lease_s
         self._lock = threading.Lock()
         self._renewed_at: float | None = None
@@ -169,7 +172,8 @@ class Registration:
         return self._renewed_at is not None and now - self._renewed_at < self._lease_s
 
     def _insert(self, report: WriterReport) -> Statement:
-        now = dt.datetime.now(tz=dt.UTC)
+        # The clock that stamps writes: stages judge by it how far writers are apart.
+        now = _moment(self._now_us())
         oldest = None if report.oldest_unsent_us is None else _moment(report.oldest_unsent_us)
         values = {
             "migration": self._place.migration,

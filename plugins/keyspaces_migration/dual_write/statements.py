@@ -1,10 +1,11 @@
 """CQL of writes and reads, built from a table's shape: names quoted, values bound, timestamps explicit."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from keyspaces_migration.cql.identifiers import quote
+from keyspaces_migration.dual_write.bounds import Bound
 from keyspaces_migration.dual_write.mutation import Mutation, MutationKind
 from keyspaces_migration.dual_write.shape import TableShape
 
@@ -34,9 +35,10 @@ def mutation_statement(keyspace: str, mutation: Mutation) -> Statement:
         case MutationKind.UPDATE:
             cql = _update_text(table, "TIMESTAMP ?", columns, keys)
             return Statement(cql=cql, values=(timestamp, *columns.values(), *keys.values()))
-        case MutationKind.DELETE_ROW:
-            cql = delete_text(table, keys, using="USING TIMESTAMP ?")
-            return Statement(cql=cql, values=(timestamp, *keys.values()))
+        case MutationKind.DELETE_ROW | MutationKind.DELETE_PARTITION | MutationKind.DELETE_RANGE:
+            cql = delete_text(table, keys, using="USING TIMESTAMP ?") + bounds_text(mutation.bounds)
+            ends = (bound.value for bound in mutation.bounds)
+            return Statement(cql=cql, values=(timestamp, *keys.values(), *ends))
 
 
 def select_row(keyspace: str, shape: TableShape, key: Mapping[str, Any]) -> Statement:
@@ -52,14 +54,39 @@ def select_cells(keyspace: str, shape: TableShape, key: Mapping[str, Any]) -> St
     of a column can meet another: v0, w0, t0 for the first of `shape.written_columns(key)`, and so on. LIMIT 1, as a
     partition's static columns come with each of its rows.
     """
-    parts = [quote(shape.partition_keys[0])]
-    for number, name in enumerate(shape.written_columns(key)):
+    parts = [quote(shape.partition_keys[0]), *_cell_parts(shape, shape.written_columns(key))]
+    cql = f"{select_text(table_name(keyspace, shape.name), parts, key)} LIMIT 1"
+    return Statement(cql=cql, values=tuple(key.values()))
+
+
+def select_range_cells(keyspace: str, shape: TableShape, key: Mapping[str, Any], bounds: Sequence[Bound]) -> Statement:
+    """Return the statement that reads a range's rows, cell by cell as `select_cells`, their keys first, in order."""
+    keys = [f"{quote(name)} AS k{number}" for number, name in enumerate(shape.primary_key)]
+    parts = [*keys, *_cell_parts(shape, shape.regular_columns)]
+    cql = select_text(table_name(keyspace, shape.name), parts, key) + bounds_text(bounds)
+    return Statement(cql=cql, values=(*key.values(), *(bound.value for bound in bounds)))
+
+
+def select_range_keys(keyspace: str, shape: TableShape, key: Mapping[str, Any], bounds: Sequence[Bound]) -> Statement:
+    """Return the statement that reads the keys of a range's rows, in order."""
+    keys = [f"{quote(name)} AS k{number}" for number, name in enumerate(shape.primary_key)]
+    cql = select_text(table_name(keyspace, shape.name), keys, key) + bounds_text(bounds)
+    return Statement(cql=cql, values=(*key.values(), *(bound.value for bound in bounds)))
+
+
+def bounds_text(bounds: Iterable[Bound]) -> str:
+    """Return the bounds of a range, to follow the equalities of a WHERE clause."""
+    return "".join(f" AND {quote(bound.column)} {bound.comparison.value} ?" for bound in bounds)
+
+
+def _cell_parts(shape: TableShape, columns: Iterable[str]) -> list[str]:
+    parts = []
+    for number, name in enumerate(columns):
         column = quote(name)
         parts.append(f"{column} AS v{number}")
         if not shape.multi_cell(name):
             parts += [f"WRITETIME({column}) AS w{number}", f"TTL({column}) AS t{number}"]
-    cql = f"{select_text(table_name(keyspace, shape.name), parts, key)} LIMIT 1"
-    return Statement(cql=cql, values=tuple(key.values()))
+    return parts
 
 
 def update_cells(  # noqa: PLR0913 -- each is a part of the statement
@@ -91,7 +118,7 @@ def select_text(table: str, selectors: Iterable[str], keys: Iterable[str]) -> st
 
 
 def delete_text(table: str, keys: Iterable[str], *, using: str = "") -> str:
-    """Return a DELETE of the row whose keys have the values of the markers."""
+    """Return a DELETE of the row, or of the rows, whose keys have the values of the markers."""
     return f"DELETE FROM {table} {using} WHERE {_equals(keys, ' AND ')}"  # noqa: S608 -- names are quoted
 
 

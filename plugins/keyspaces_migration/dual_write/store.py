@@ -2,14 +2,15 @@
 
 import struct
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from keyspaces_migration.dual_write.mutation import Mutation
+from keyspaces_migration.dual_write.mutation import Mutation, MutationKind
 from keyspaces_migration.dual_write.shape import TableShape
-from keyspaces_migration.dual_write.statements import Statement, mutation_statement, select_row
+from keyspaces_migration.dual_write.statements import Statement, mutation_statement, select_range_keys, select_row
 
 if TYPE_CHECKING:
     from cassandra.cluster import Session
@@ -54,6 +55,25 @@ class Store:
         """Carry a write out and wait for the acknowledgement."""
         self.execute(mutation_statement(self.keyspace, mutation))
 
+    def apply_to(self, shape: TableShape, mutation: Mutation) -> None:
+        """Carry a write out as `apply`, a delete of many rows row by row where the store refuses it as a whole.
+
+        Amazon Keyspaces deletes at most 1,000 rows with one statement, and only those that are there: row by row at the
+        same timestamp is the same.
+        """
+        from cassandra import InvalidRequest  # noqa: PLC0415 -- the driver is loaded only where it is needed
+
+        try:
+            self.apply(mutation)
+        except InvalidRequest:
+            if not mutation.kind.deletes_many:
+                raise
+            for smaller in deletes_by_row(self, shape, mutation):
+                self.apply(smaller)
+            # What is left is newer. Where few enough are, a row that comes late with an older timestamp still loses.
+            with suppress(InvalidRequest):
+                self.apply(mutation)
+
     def check(self, mutation: Mutation) -> None:
         """Prepare and bind a write without sending it: an unknown table or a bad value shows here."""
         statement = mutation_statement(self.keyspace, mutation)
@@ -63,6 +83,19 @@ class Store:
         """Return a row as a map of all its columns, or None where there is none."""
         found = self.execute(select_row(self.keyspace, shape, key)).one()
         return None if found is None else dict(zip(shape.columns, found, strict=True))
+
+
+def deletes_by_row(store: Store, shape: TableShape, mutation: Mutation) -> Iterator[Mutation]:
+    """Yield the deletes of each row that a delete of many takes away from a store, and of the static columns."""
+    if mutation.kind is MutationKind.DELETE_PARTITION and shape.static_columns:
+        nulls = dict.fromkeys(shape.static_columns)
+        yield replace(mutation, kind=MutationKind.UPDATE, columns=nulls)
+    rows = store.execute(select_range_keys(store.keyspace, shape, mutation.key, mutation.bounds))
+    for row in rows:
+        # A partition of static columns only comes as a row whose clustering key is null.
+        if row[-1] is not None:
+            key = dict(zip(shape.primary_key, row, strict=True))
+            yield replace(mutation, kind=MutationKind.DELETE_ROW, key=key, bounds=())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from keyspaces_migration.cql.json_codec import JsonCodecError
+from keyspaces_migration.dual_write.bounds import Bound
 from keyspaces_migration.dual_write.clock import TimestampClock, system_now_us
 from keyspaces_migration.dual_write.control_tables import CONTROL_KEYSPACE
 from keyspaces_migration.dual_write.delivery import Delivery, plan_of
@@ -127,6 +128,7 @@ class DualWriter:
             place=place,
             report=self.report,
             refresh_flag=flag.refresh,
+            now_us=now_us,
             lease_s=settings.lease_s,
         )
         self._clock = TimestampClock(now_us=now_us)
@@ -191,6 +193,18 @@ class DualWriter:
         """Delete a row. Raises as `insert`."""
         return self._write(table, MutationKind.DELETE_ROW, key, {})
 
+    def delete_partition(self, table: str, key: Mapping[str, Any]) -> WriteResult:
+        """Delete all rows of a partition and its static columns, by its partition key. Raises as `insert`."""
+        has_rows = bool(self._shape(table).clustering_keys)
+        return self._write(table, MutationKind.DELETE_PARTITION if has_rows else MutationKind.DELETE_ROW, key, {})
+
+    def delete_range(self, table: str, key: Mapping[str, Any], bounds: Sequence[Bound] = ()) -> WriteResult:
+        """Delete rows of a partition: those whose clustering key begins as `key` does, and goes on within `bounds`.
+
+        Raises as `insert`.
+        """
+        return self._write(table, MutationKind.DELETE_RANGE, key, {}, tuple(bounds))
+
     def read(self, table: str, key: Mapping[str, Any]) -> ReadResult:
         """Read a row by its whole key, from the store that the flag gives its partition. Errors are the driver's."""
         shape = self._shape(table)
@@ -224,10 +238,17 @@ class DualWriter:
         except (JsonCodecError, KeyError) as error:
             raise WriteRefusedError(f"table {shape.name}: the key {dict(key)!r} is not whole: {error}") from error
 
-    def _write(self, table: str, kind: MutationKind, key: Mapping[str, Any], columns: Mapping[str, Any]) -> WriteResult:
+    def _write(
+        self,
+        table: str,
+        kind: MutationKind,
+        key: Mapping[str, Any],
+        columns: Mapping[str, Any],
+        bounds: tuple[Bound, ...] = (),
+    ) -> WriteResult:
         shape = self._shape(table)
         columns = {name: _null_if_empty(shape, name, value) for name, value in columns.items()}
-        check_write(shape, key, columns, kind)
+        check_write(shape, key, columns, kind, bounds)
         partition = self._partition_text(shape, key)
         # Before entering: a writer that was not listed reads the flag anew, and only then takes its state.
         self._require_registration()
@@ -235,7 +256,9 @@ class DualWriter:
         try:
             barrier_us = state.barrier_us if state.mode.needs_barrier else None
             timestamp_us = self._clock.next_us(barrier_us=barrier_us)
-            mutation = Mutation(table=table, kind=kind, key=dict(key), columns=columns, timestamp_us=timestamp_us)
+            mutation = Mutation(
+                table=table, kind=kind, key=dict(key), columns=columns, timestamp_us=timestamp_us, bounds=bounds
+            )
             write = self._begin(shape, mutation, state, gate_pass, partition)
         except BaseException:
             self._gate.leave(gate_pass)
@@ -253,6 +276,9 @@ class DualWriter:
         if plan.journalled:
             entry_id = self._journal.append({**body, "state": state.to_json()}, timestamp_us=mutation.timestamp_us)
         return Unsent(entry_id=entry_id, mutation=mutation, state=state, gate_pass=gate_pass, partition=partition)
+
+    def _apply(self, store: StoreName, mutation: Mutation) -> None:
+        self._stores[store].apply_to(self._tables[mutation.table], mutation)
 
     def _check(self, leader: StoreName, mutation: Mutation) -> None:
         try:
@@ -284,7 +310,7 @@ class DualWriter:
                 f"({type(error).__name__}: {error})"
             ) from error
         try:
-            self._stores[plan.leader].apply(write.mutation)
+            self._apply(plan.leader, write.mutation)
         except driver_failures() as error:
             if not plan.journalled:
                 raise  # as without this library: its caller knows what an answer that does not come means
@@ -304,7 +330,7 @@ class DualWriter:
         while time.monotonic() + pause_s < deadline and not self._stop.wait(pause_s):
             pause_s = min(2 * pause_s, 1.0)
             try:
-                self._stores[plan_of(write.state.mode).leader].apply(write.mutation)
+                self._apply(plan_of(write.state.mode).leader, write.mutation)
             except driver_failures() as again:
                 error = again
             else:
@@ -321,7 +347,7 @@ class DualWriter:
         if follower is None:
             return FollowerFate.NONE
         try:
-            self._stores[follower].apply(write.mutation)
+            self._apply(follower, write.mutation)
         except BaseException as error:
             self._unsent.add(replace(write, gate_pass=None))
             if isinstance(error, delivery_failures()):

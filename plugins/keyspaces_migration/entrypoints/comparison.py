@@ -15,9 +15,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError
-
 from keyspaces_migration.clients import CredentialsError, StoreError, default_credentials, open_session
 from keyspaces_migration.config.infrastructure import HISTORY_SECRET, SOURCE_SECRET, TARGET_SECRET
 from keyspaces_migration.consistency.assembly import OpenStores, check_plan, table_checks
@@ -27,14 +24,10 @@ from keyspaces_migration.consistency.unopened import Unopened
 from keyspaces_migration.entrypoints.comparison_event import read_event
 from keyspaces_migration.entrypoints.history_secret import HistorySecret, HistoryUnreachableError, history_cursor
 from keyspaces_migration.entrypoints.secret_model import Model, SecretError, parse_secret
+from keyspaces_migration.entrypoints.secrets_manager import secret_text
 from keyspaces_migration.entrypoints.store_secrets import StoreSecret, TargetSecret, source_settings, target_settings
-from keyspaces_migration.errors import MigrationError
 
 Opened = TypeVar("Opened")
-
-
-class SecretUnreadError(MigrationError):
-    """Secrets Manager did not hand out a secret: a right, a name, or a failure that may pass."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,17 +100,7 @@ def _secret(variable: str, model: type[Model], environment: Mapping[str, str]) -
     name = environment.get(variable)
     if not name:
         raise SecretError(f"{variable} is not set: it holds the name of a secret in Secrets Manager")
-    return parse_secret(_secret_text(name), model, name=name)
-
-
-def _secret_text(name: str) -> str:
-    try:
-        answer = boto3.client("secretsmanager").get_secret_value(SecretId=name)
-    except (BotoCoreError, ClientError) as error:
-        raise SecretUnreadError(f"Secret {name} could not be read from Secrets Manager ({error})") from error
-    if "SecretString" not in answer:
-        raise SecretError(f"Secret {name} can't be used: it is binary; allowed: a JSON object as text")
-    return str(answer["SecretString"])
+    return parse_secret(secret_text(name), model, name=name)
 
 
 def _now() -> datetime:

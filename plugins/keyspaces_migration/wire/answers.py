@@ -12,7 +12,7 @@ from keyspaces_migration.wire.frames import HEADER_BYTES
 
 Streams = npt.NDArray[np.integer]
 
-_VOID_BYTES = 13
+VOID_BYTES = 13
 """RESULT of kind Void: a header, and the kind (protocol v4, section 4.2.5)."""
 _BLOCK = 512
 """Answers that are looked at together once one of them was another, so that many others do not cost their square."""
@@ -41,10 +41,10 @@ def read_answers(data: bytes) -> Answers:
     others: list[tuple[int, Any]] = []
     at, block = 0, len(data)
     while len(data) - at >= HEADER_BYTES:
-        usual = _leading_voids(data, at, min((len(data) - at) // _VOID_BYTES, block))
+        usual = _leading_voids(data, at, min((len(data) - at) // VOID_BYTES, block))
         if usual:
-            void.append(np.ndarray((usual,), ">i2", data, at + 2, (_VOID_BYTES,)))
-            at += usual * _VOID_BYTES
+            void.append(np.ndarray((usual,), ">i2", data, at + 2, (VOID_BYTES,)))
+            at += usual * VOID_BYTES
             continue
         end = at + HEADER_BYTES + int.from_bytes(data[at + 5 : at + HEADER_BYTES], "big")
         if len(data) < end:
@@ -58,10 +58,10 @@ def _leading_voids(data: bytes, at: int, count: int) -> int:
     """Return how many of the next `count` frames, if all were Void, are."""
     if not count:
         return 0
-    end = at + count * _VOID_BYTES
-    if all(data[at + place : end : _VOID_BYTES] == bytes([value]) * count for place, value in _VOID.items()):
+    end = at + count * VOID_BYTES
+    if all(data[at + place : end : VOID_BYTES] == bytes([value]) * count for place, value in _VOID.items()):
         return count
-    frames = np.frombuffer(data, np.uint8, min(count, _BLOCK) * _VOID_BYTES, at).reshape(-1, _VOID_BYTES)
+    frames = np.frombuffer(data, np.uint8, min(count, _BLOCK) * VOID_BYTES, at).reshape(-1, VOID_BYTES)
     is_void = np.logical_and.reduce([frames[:, place] == value for place, value in _VOID.items()])
     return int(np.argmin(is_void)) if not is_void.all() else len(is_void)
 

@@ -27,7 +27,7 @@ def encode_column(column: "pa.Array | pa.ChunkedArray", cql_type: CqlType, *, nu
     known = encode_scalars(array, inner.name) if isinstance(inner, Scalar) else None
     if known is None:
         return _of_values(encode_values(array, cql_type), null=null)
-    valid = np.asarray(array.is_valid())
+    valid = np.asarray(array.is_valid()) if array.null_count else np.ones(len(array), np.bool_)
     undecided = None if known.undecided is None else known.undecided & valid
     if undecided is None or not undecided.any():
         return with_nulls(known.body, valid, null=null)

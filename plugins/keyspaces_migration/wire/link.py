@@ -1,5 +1,6 @@
 """The traffic of one connection: requests go out as far as room and budget go, answers come back in any order."""
 
+import socket
 import ssl
 from collections import deque
 from collections.abc import Iterator
@@ -9,12 +10,14 @@ from typing import Any, Protocol
 import numpy as np
 from cassandra.protocol import ErrorMessage, PreparedQueryNotFound, RequestExecutionException, ResultMessage
 
-from keyspaces_migration.wire.answers import Streams, read_answers
+from keyspaces_migration.wire.answers import VOID_BYTES, Streams, read_answers
 from keyspaces_migration.wire.connection import Connection, prepare_frame
 from keyspaces_migration.wire.frames import STREAMS, Frames
 from keyspaces_migration.wire.requests import Requests
 
 _READ_BYTES = 1 << 18
+_MOST_LOW_WATER = 1 << 15
+"""Well below a socket's buffer, which would never hold so much."""
 _NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
@@ -95,12 +98,13 @@ class Link:
         self.connection = connection
         self.in_flight = in_flight
         self.waiting = 0
-        self.heard_at = now
+        self.heard_at = self.read_at = now
         self._budget = budget
         self._flights: deque[_Flight] = deque()
         self._next = 0
         self._out = memoryview(b"")
         self._unread = b""
+        self._low_water = 1
         self._ids = dict(connection.ids)
         self._preparing: str | None = None
 
@@ -164,6 +168,7 @@ class Link:
         Raises:
             OSError: The connection broke, or the node closed it.
         """
+        self.read_at = now
         while True:
             try:
                 data = self.connection.socket.recv(_READ_BYTES)
@@ -175,6 +180,17 @@ class Link:
             self._read(self._unread + data)
             if len(data) < _READ_BYTES and not _more_decrypted(self.connection.socket):
                 return
+
+    def await_answers(self) -> None:
+        """Let the kernel say that there is something to read once there are answers enough to send more requests.
+
+        Each look at a socket costs as much as dozens of answers. Fewer answers than that, or shorter ones, are read by
+        whoever looks all the same, which the pump does before long.
+        """
+        wanted = min(max(1, (self.waiting - self.in_flight // 2) * VOID_BYTES), _MOST_LOW_WATER)
+        if wanted != self._low_water:
+            self.connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, wanted)
+            self._low_water = wanted
 
     def finished(self) -> Iterator[Finished]:
         """Yield requests that are all answered, each once."""

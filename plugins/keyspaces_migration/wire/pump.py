@@ -14,6 +14,8 @@ from keyspaces_migration.wire.requests import Requests
 
 _WAKE_S = 0.005
 """How soon a budget that is used up is looked at again."""
+_LOOK_S = 0.01
+"""How soon answers are read that are too few for a socket to be called readable."""
 _MOST_IN_FLIGHT = STREAMS // 4
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.2, 10.0
 
@@ -120,6 +122,8 @@ class Pump:
         self._feed()
         for key, events in self._selector.select(self._patience(timeout_s)):
             self._serve(key.data, events)
+        for link in self._unheard():
+            self._serve(link, selectors.EVENT_READ)
         self._feed()
         self._find_silent()
         done, self._finished = self._finished, []
@@ -132,7 +136,13 @@ class Pump:
             return min(timeout_s, _WAKE_S)
         silent = [link.heard_at + self._settings.silence_s for link in self._links if link.expects_answer]
         due = [*silent, *(lost.due for lost in self._lost)]
-        return max(0.0, min([timeout_s, *(each - self._clock() for each in due)]))
+        longest = _LOOK_S if silent else timeout_s
+        return max(0.0, min([timeout_s, longest, *(each - self._clock() for each in due)]))
+
+    def _unheard(self) -> list[Link]:
+        """Return the connections that may have answers too few for their sockets to be called readable."""
+        now = self._clock()
+        return [link for link in self._links if link.expects_answer and now - link.read_at >= _LOOK_S]
 
     def _serve(self, link: Link, events: int) -> None:
         if link not in self._links:
@@ -159,6 +169,7 @@ class Pump:
             self._watch(link)
 
     def _watch(self, link: Link) -> None:
+        link.await_answers()
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if link.wants_to_write else 0)
         if self._selector.get_key(link.connection.socket).events != events:
             self._selector.modify(link.connection.socket, events, link)

@@ -24,12 +24,12 @@ def row_lengths(columns: Sequence[Cells]) -> Lengths:
     return total
 
 
-def join_rows(prefix: Bytes, columns: Sequence[Cells]) -> "pa.BinaryArray":
-    """Return, for each row, its prefix and its values with their lengths.
+def join_rows(prefix: "Sequence[Bytes | pa.BinaryArray]", columns: Sequence[Cells]) -> "pa.BinaryArray":
+    """Return, for each row, its part of each piece of the prefix, then its values with their lengths.
 
-    `prefix` has shape (n, width). The result's values lie one behind another in its one data buffer.
+    The result's values lie one behind another in its one data buffer.
     """
-    pieces: list[Bytes | pa.BinaryArray] = [prefix]
+    pieces = list(prefix)
     for column in columns:
         pieces += [big_endian(column.lengths, _LENGTH_BYTES), column.body]
     return join_pieces(pieces)

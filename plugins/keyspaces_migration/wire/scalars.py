@@ -22,6 +22,8 @@ _Whole = npt.NDArray[np.int64]
 _EXACT_DOUBLES = 2**53
 """Up to here every whole number is a double, and up to 10**22 every power of ten: their quotient is rounded once."""
 _EXACT_POWERS = 22
+_WIDEST = 64
+"""Bits of the whole numbers that are looked at here."""
 _DAY_NS = 24 * 3600 * 10**9
 _UUID_CHARACTERS = 36
 _UUID_DASHES = (8, 13, 18, 23)
@@ -50,6 +52,8 @@ def _whole(bits: int) -> Callable[[pa.Array], Column | None]:
         if found is None:
             return None
         values, undecided = found
+        if bits == _WIDEST:
+            return Column(big_endian(values, bits // 8), undecided)
         least, greatest = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
         return Column(big_endian(values, bits // 8), _or(undecided, (values < least) | (values > greatest)))
 
@@ -63,7 +67,7 @@ def _whole_numbers(array: pa.Array) -> tuple[_Whole, Mask | None] | None:
         return _unscaled(array)
     if not pa.types.is_integer(kind) or kind == pa.uint64():
         return None
-    return np.asarray(pc.fill_null(array, 0)).astype(np.int64), None
+    return _filled(array, 0).astype(np.int64, copy=False), None
 
 
 def _unscaled(array: pa.Array) -> tuple[_Whole, Mask | None]:
@@ -97,7 +101,7 @@ def _float(array: pa.Array) -> Column | None:
 
 def _floats(array: pa.Array) -> tuple[npt.NDArray[np.float64], Mask | None] | None:
     if pa.types.is_floating(array.type):
-        return np.asarray(pc.fill_null(array.cast(pa.float64()), 0.0)), None
+        return _filled(array.cast(pa.float64()), 0.0), None
     scale = array.type.scale if pa.types.is_decimal128(array.type) else 0
     found = _unscaled(array) if pa.types.is_decimal128(array.type) else _whole_numbers(array)
     if found is None or not 0 <= scale <= _EXACT_POWERS:
@@ -128,22 +132,23 @@ def _blob(array: pa.Array) -> Column | None:
 def _date(array: pa.Array) -> Column | None:
     if not pa.types.is_date32(array.type):
         return None
-    days = np.asarray(pc.fill_null(array.cast(pa.int32()), 0)).astype(np.int64)
+    days = _filled(array.view(pa.int32()), 0).astype(np.int64)
     return Column(big_endian(days + 2**31, 4, "u"))
 
 
 def _time(array: pa.Array) -> Column | None:
     if not pa.types.is_time(array.type):
         return None
-    nanoseconds = np.asarray(pc.fill_null(array.cast(pa.time64("ns")).cast(pa.int64()), 0))
+    nanoseconds = _filled(array.cast(pa.time64("ns")).view(pa.int64()), 0)
     return Column(big_endian(nanoseconds, 8), (nanoseconds < 0) | (nanoseconds >= _DAY_NS))
 
 
 def _timestamp(array: pa.Array) -> Column | None:
     if not pa.types.is_timestamp(array.type):
         return _whole(64)(array)
-    floored = pc.floor_temporal(array, unit="millisecond").cast(pa.timestamp("ms", tz=array.type.tz))
-    return Column(big_endian(np.asarray(pc.fill_null(floored.cast(pa.int64()), 0)), 8))
+    if array.type.unit != "ms":
+        array = pc.floor_temporal(array, unit="millisecond").cast(pa.timestamp("ms", tz=array.type.tz))
+    return Column(big_endian(_filled(array.view(pa.int64()), 0), 8))
 
 
 def _uuid(array: pa.Array) -> Column | None:
@@ -201,6 +206,10 @@ def _shortest(values: _Whole) -> "pa.BinaryArray":
 
 def _is_text(array: pa.Array) -> bool:
     return bool(pa.types.is_string(array.type) or pa.types.is_large_string(array.type))
+
+
+def _filled(array: pa.Array, value: float) -> "npt.NDArray[Any]":
+    return np.asarray(pc.fill_null(array, value) if array.null_count else array)
 
 
 def _or(one: Mask | None, other: Mask) -> Mask | None:

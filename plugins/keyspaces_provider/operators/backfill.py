@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Asset, BaseOperator
 
 from keyspaces_migration.errors import MigrationError
-from keyspaces_migration.lifecycle import Milestone, standing
+from keyspaces_migration.lifecycle import Milestone
 from keyspaces_provider.evidence import Evidence
 from keyspaces_provider.history import snowflake_connection
+from keyspaces_provider.hooks.cassandra import CassandraHook
 from keyspaces_provider.hooks.keyspaces import KeyspacesHook
 from keyspaces_provider.operators.backfill_cost import require_allowed_load
 from keyspaces_provider.operators.run import ActsInRun
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow.sdk import Context
+    from cassandra.cluster import Session
 
-    from keyspaces_migration.backfill import History, Verification
+    from keyspaces_migration.backfill import History, LoggedDeletes, Verification
     from keyspaces_migration.config import Migration
 
 DRY_RUN = "dry_run"
@@ -133,11 +135,13 @@ class LoadTableOperator(ActsInRun):
         """
         from keyspaces_migration.backfill import Loading, Pacing, load_splits
         from keyspaces_migration.ledger.backfills import BackfillLedger
+        from keyspaces_provider.object_files import unloaded_storage
 
         run = self.unchanged_run(context)
         plan = require_allowed_load(run, task_id=self.task_id)
         hook = KeyspacesHook(run.migration.connections.target)
-        with _history(run) as history, hook.session() as session:
+        unload = run.migration.backfill.unload
+        with _history(run) as history, hook.session() as session, _logged_deletes(run, session) as deletes:
             loading = Loading(
                 history=history,
                 settings=hook.settings(),
@@ -147,8 +151,11 @@ class LoadTableOperator(ActsInRun):
                 worker=f"{run.dag_id}/{run.run_id}/{self.task_id}/{context['task_instance'].map_index}",
                 clock=lambda: datetime.now(UTC),
                 pacing=Pacing(wait=time.sleep, chance=random.random),
+                deletes=deletes,
+                barrier_now=lambda: barrier_us(run),
                 progress=lambda line: self.log.info("%s", line),
                 plan=plan,
+                unloaded=None if unload is None else unloaded_storage(unload.path),
             )
             done = load_splits(
                 loading, dag_id=run.dag_id, run_id=run.run_id, barrier_us=barrier_us(run), table=self.table
@@ -157,7 +164,7 @@ class LoadTableOperator(ActsInRun):
 
 
 class VerifyBackfillOperator(_BackfillOperator):
-    """Counts the target against the plan and the ledger, keeps the report, and reaches the milestone.
+    """Applies what applications deleted meanwhile, counts, keeps the report, and reaches the milestone.
 
     Where the counts add up, it updates the migration's asset: the event's extra has rows, money and dead letters.
 
@@ -178,6 +185,7 @@ class VerifyBackfillOperator(_BackfillOperator):
 
         Raises:
             CountsDifferError: the counts do not add up; the report is kept all the same.
+            DeletesNotAppliedError: the target did not take what applications deleted meanwhile.
         """
         from keyspaces_migration.backfill import load_facts, load_report, require_planned, verify_counts
         from keyspaces_migration.ledger import ReportKind
@@ -185,8 +193,11 @@ class VerifyBackfillOperator(_BackfillOperator):
 
         run = recorded_run(context, ledger_conn_id=self.ledger_conn_id)
         ledger, of_run = BackfillLedger(run.ledger), {"dag_id": run.dag_id, "run_id": run.run_id}
-        with KeyspacesHook(run.migration.connections.target).session() as session:
-            found = verify_counts(session, ledger, run.migration, **of_run)
+        with (
+            KeyspacesHook(run.migration.connections.target).session() as session,
+            _logged_deletes(run, session) as deletes,
+        ):
+            found = verify_counts(session, ledger, run.migration, **of_run, deletes=deletes)
         plan, now = require_planned(ledger, **of_run), datetime.now(UTC)
         letters = {each.table: ledger.dead_letters(**of_run, table=each.table) for each in plan.tables}
         page = load_report(found, letters, plan=plan, finished_at=now)
@@ -217,21 +228,32 @@ def barrier_us(run: MigrationRun) -> int | None:
     """The barrier of dual writes in microseconds since 1970; None before they have begun.
 
     Raises:
-        MigrationError: dual writes have begun, and their barrier is not in the ledger.
+        DualWritesStartingError: a barrier is fixed, and start_dual_writes has not ended.
+        BarrierUnknownError: dual writes have begun, and their barrier is not in the ledger.
     """
-    from keyspaces_migration.ledger.flags import FlagLedger
+    from keyspaces_migration.backfill import current_barrier_us
 
-    with run.ledger.one_state():
-        reached = standing(record.milestone for record in run.ledger.milestones(run.migration.name))
-        recorded = FlagLedger(run.ledger).barrier_us(run.migration.name)
-    if Milestone.DUAL_WRITES_STARTED not in reached:
-        return None
-    if recorded is None:
-        raise MigrationError(
-            f"Dual writes of {run.migration.name} have begun, and their barrier is not in the ledger: a load stamped "
-            f"otherwise could overwrite what was dual-written. Nothing was loaded."
+    return current_barrier_us(run.ledger, run.migration.name)
+
+
+@contextmanager
+def _logged_deletes(run: MigrationRun, target: "Session") -> "Iterator[LoggedDeletes | None]":
+    """Yield the deletes that applications log on the source; None before dual writes, when they log none."""
+    from keyspaces_migration.backfill import LoggedDeletes, Pacing
+
+    barrier = barrier_us(run)
+    if barrier is None:
+        yield None
+        return
+    with CassandraHook(run.migration.connections.source).session() as source:
+        yield LoggedDeletes(
+            source=source,
+            target=target,
+            migration=run.migration,
+            barrier_us=barrier,
+            pacing=Pacing(wait=time.sleep, chance=random.random),
+            clock=lambda: datetime.now(UTC),
         )
-    return recorded
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The start of dual writes as tasks."""
 
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from keyspaces_provider.operators.run import ActsInRun
 from keyspaces_provider.run import MigrationRun, recorded_run
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from airflow.sdk import Context
     from cassandra.cluster import Session
 
@@ -100,12 +103,14 @@ class DualModeOperator(ActsInRun):
     def execute(self, context: "Context") -> dict[str, Any]:
         """Fix the barrier and put DUAL_SOURCE_LEADS in force.
 
+        Waits as long as the writers' clocks are apart, so that no dual write is stamped before what came before RECORD.
+
         Raises:
             ConfigurationChangedError: the migration file has changed since the run began; nothing was done.
             BarrierRefusedError: a writer is missing, or clocks are too far apart.
             FlagWriteError: the flag was not changed.
         """
-        from keyspaces_migration.dual_write.barrier import fix_barrier, read_source_clock
+        from keyspaces_migration.dual_write.barrier import fix_barrier, read_source_clock, stamps_settle_in
         from keyspaces_migration.dual_write.flag import FlagState, WriteMode
         from keyspaces_migration.dual_write.registry import list_writers
         from keyspaces_migration.ledger.flags import FlagLedger
@@ -114,6 +119,9 @@ class DualModeOperator(ActsInRun):
         writer = flag_writer(run.migration)
         recording = require_flag(writer)
         with CassandraHook(run.migration.connections.source).session() as session:
+            writers, clock = list_writers(session, run.migration.name), read_source_clock(session)
+            fix_barrier(writers, recording, clock, expected_writers=None)  # all must be there before the wait
+            self._wait_out(stamps_settle_in(writers, clock))
             writers = list_writers(session, run.migration.name)
             fixed = fix_barrier(writers, recording, read_source_clock(session), expected_writers=None)
         barrier_us = FlagLedger(run.ledger).fix_barrier(
@@ -123,6 +131,10 @@ class DualModeOperator(ActsInRun):
         change_flag(run, writer, dual, expected_version=recording.version)
         self.log.info("Dual writes are on above barrier %d, flag version %d", barrier_us, dual.version)
         return {"barrier_us": str(barrier_us), "version": dual.version}
+
+    def _wait_out(self, apart: "timedelta") -> None:
+        self.log.info("The writers' clocks are up to %.1f s apart: waiting for so long", apart.total_seconds())
+        time.sleep(apart.total_seconds())
 
 
 class RecopyOperator(ActsInRun):
@@ -148,23 +160,30 @@ class RecopyOperator(ActsInRun):
         """
         from dataclasses import asdict
 
+        from keyspaces_migration.dual_write.barrier import read_source_clock, stamps_settle_in
         from keyspaces_migration.dual_write.clock import system_now_us
         from keyspaces_migration.dual_write.recopy import recopy_table
+        from keyspaces_migration.dual_write.registry import list_writers
         from keyspaces_migration.dual_write.shape import TableShape
         from keyspaces_migration.dual_write.store import Store, StoreName, Stores
 
         run = self.unchanged_run(context)
         migration, barrier_us = run.migration, _barrier_in_force(run)
+        shape = TableShape.from_migration(self.table, migration.tables[self.table])
         with (
             CassandraHook(migration.connections.source).session() as source,
             KeyspacesHook(migration.connections.target).session() as target,
         ):
+            if any(map(shape.multi_cell, shape.columns)):
+                # A collection is recopied at the newest time that was recorded of its row: no later write may be older.
+                writers = list_writers(source, migration.name)
+                time.sleep(stamps_settle_in(writers, read_source_clock(source)).total_seconds())
             counts = recopy_table(
                 Stores(
                     source=Store(name=StoreName.SOURCE, session=source, keyspace=migration.source.keyspace),
                     target=Store(name=StoreName.TARGET, session=target, keyspace=migration.target.keyspace),
                 ),
-                TableShape.from_migration(self.table, migration.tables[self.table]),
+                shape,
                 migration=migration.name,
                 barrier_us=barrier_us,
                 now_us=system_now_us(),

@@ -177,7 +177,10 @@ def loaded(plan: BackfillPlan, *, target_rows: int | None = None, dead: int = 0)
         last_finished_at=NOW + 2 * HOUR,
         usage=SplitUsage(write_units=7_200_000, throttled_units=800_000),
     )
-    return Verification(run_id=plan.run_id, tables=(TableCounts(progress=progress, target_rows=target_rows),))
+    # Beside dual writes, a load whose logged deletes were not applied does not agree.
+    deletes = None if table.barrier_us is None else 0
+    counts = TableCounts(progress=progress, target_rows=target_rows, deletes=deletes)
+    return Verification(run_id=plan.run_id, tables=(counts,))
 
 
 def test_the_load_report_holds_what_was_reached_against_what_was_planned() -> None:

@@ -34,6 +34,8 @@ NULLABLE = {
     "comment",
     "access",
     "runbooks",
+    "unload",
+    "log_uri",
 }
 OPTIONAL = NULLABLE | {
     "description",
@@ -80,10 +82,16 @@ OPTIONAL = NULLABLE | {
     "least_severity",
     "repeat_after",
     "check_grace",
+    "above_rows",
+    "executors",
+    "cores_per_executor",
+    "memory_per_executor_gb",
+    "conf",
 }
 FREE_TEXT = {"description", "comment", "zip_version"}
+FREE_MAPS = {("tags",), ("environment_variables",), ("conf",)}
 # Maps whose keys are the file's own names, so that another key is no unknown key but another name.
-NAMED = {"tables", "tags", "environment_variables", "channels", "arguments", "roles"}
+NAMED = {"tables", "tags", "environment_variables", "channels", "arguments", "roles", "conf"}
 # Whatever JSON can say is allowed there: the notifier's class judges it.
 ANYTHING = {"arguments"}
 
@@ -107,7 +115,13 @@ def without(location: Location) -> dict[str, Any]:
 
 
 def text(location: Location) -> str:
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
+    return "".join(map(part_text, location)).lstrip(".")
+
+
+def part_text(part: str | int) -> str:
+    if isinstance(part, int):
+        return f"[{part}]"
+    return f"[{part!r}]" if "." in part else f".{part}"
 
 
 def is_one_key_map(location: Location) -> bool:
@@ -153,7 +167,11 @@ def changed_values() -> Iterator[Change]:
     for location, value in places(GOOD):
         if not location or (location[-2:-1] and location[-2] in ANYTHING):
             continue
-        is_free_text = location[-1] in FREE_TEXT or location[-2:-1] in {("tags",), ("environment_variables",)}
+        is_free_text = location[-1] in FREE_TEXT or location[-2:-1] in {
+            ("tags",),
+            ("environment_variables",),
+            ("conf",),
+        }
         may_be_empty = is_free_text and location[-1] not in {"comment", "zip_version"}
         for kind, wrong in wrong_kinds(value):
             if not (is_free_text and kind == "an odd text") and not (may_be_empty and kind == "nothing"):

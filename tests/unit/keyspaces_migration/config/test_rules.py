@@ -43,6 +43,14 @@ def test_the_full_example_is_valid(load: Load, content: Content) -> None:
     assert migration.load_order("orders_unarchived") == "DUAL_WRITES_FIRST"
 
 
+def test_spark_on_one_machine_needs_no_secret_names(load: Load, content: Content) -> None:
+    spark = load(put(content, "backfill.spark", {"spark_submit": {}, "executors": 3})).backfill.spark
+    assert spark is not None
+    assert spark.spark_submit is not None
+    assert spark.spark_submit.is_local
+    assert (spark.workers, spark.secrets) == (3, None)
+
+
 # path in the content, value there, path of the problem, text that the problem must say
 BROKEN = {
     "migration name begins a DAG id": ("migration", "Orders", "migration", "lower-case"),
@@ -61,6 +69,16 @@ BROKEN = {
     "report path is no empty text": ("reports.path", " ", "reports.path", "object storage"),
     "report path climbs nowhere": ("reports.path", "/a/../b", "reports.path", ".."),
     "report path holds no password": ("reports.path", "s3://a:hunter2@bucket/x", "reports.path", "password"),
+    "unload stage is not only a name": ("backfill.unload.stage", "KM", "backfill.unload.stage", "session's defaults"),
+    "unload stage has no @": ("backfill.unload.stage", "@A.B.KM", "backfill.unload.stage", "leave out the @"),
+    "unload path is no relative one": ("backfill.unload.path", "unloaded", "backfill.unload.path", "absolute folder"),
+    "unload path holds no password": (
+        "backfill.unload.path",
+        "s3://a:hunter2@bucket/x",
+        "backfill.unload.path",
+        "password",
+    ),
+    "unload path climbs nowhere": ("backfill.unload.path", "s3://bucket/../b", "backfill.unload.path", ".."),
     "report path outlives the machine": ("reports.path", "reports", "reports.path", "disposable"),
     "approvers are listed": ("approvals.approvers", [], "approvals.approvers", "at least 1"),
     "approver is a user name": ("approvals.approvers.1", "Grace Hopper", "approvals.approvers[1]", "Airflow user"),
@@ -75,6 +93,45 @@ BROKEN = {
         1.5,
         "backfill.budget.max_write_units_per_s",
         "whole",
+    ),
+    "Spark has its section": ("backfill.spark", None, "backfill.spark", "the engine is SPARK"),
+    "Spark's section is read": ("backfill.engine", "AIRFLOW", "backfill.spark", "or engine: SPARK"),
+    "Spark runs in one place": (
+        "backfill.spark.spark_submit",
+        {"master": "yarn"},
+        "backfill.spark.spark_submit",
+        "one of emr_serverless and spark_submit",
+    ),
+    "Spark runs somewhere": (
+        "backfill.spark.emr_serverless",
+        None,
+        "backfill.spark.emr_serverless",
+        "one of emr_serverless and spark_submit",
+    ),
+    "executors on other machines are told where secrets are": (
+        "backfill.spark",
+        {"spark_submit": {"master": "yarn"}},
+        "backfill.spark.secrets",
+        "Secrets Manager",
+    ),
+    "local threads follow from the executors": (
+        "backfill.spark",
+        {"spark_submit": {"master": "local[4]"}},
+        "backfill.spark.spark_submit.master",
+        "write local alone",
+    ),
+    "speculation stays off": (
+        "backfill.spark.conf",
+        {"spark.speculation": "true"},
+        "backfill.spark.conf['spark.speculation']",
+        "of your own",
+    ),
+    "property is Spark's": ("backfill.spark.conf", {"HOME": "/"}, "backfill.spark.conf.HOME", "a property of Spark"),
+    "application is an id": (
+        "backfill.spark.emr_serverless.application_id",
+        "arn:aws:x",
+        "backfill.spark.emr_serverless.application_id",
+        "00f1r2s3t4u5v6w7",
     ),
     "schedule has five fields": ("consistency.schedule", "0 5 * *", "consistency.schedule", "this has 4 fields"),
     "schedule is in range": ("consistency.schedule", "0 24 * * *", "consistency.schedule", "hour"),

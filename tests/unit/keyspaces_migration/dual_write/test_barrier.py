@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from keyspaces_migration.dual_write.barrier import ClockReading, fix_barrier
+from keyspaces_migration.dual_write.barrier import ClockReading, fix_barrier, stamps_settle_in
 from keyspaces_migration.dual_write.errors import BarrierRefusedError
 from keyspaces_migration.dual_write.flag import FlagState, WriteMode
 from keyspaces_migration.dual_write.registry import WriterRecord, missing_writers
@@ -78,3 +78,11 @@ def test_a_silent_writer_with_unsent_writes_is_said_to_have_them() -> None:
     gone = replace(WRITER, heartbeat_age=dt.timedelta(hours=3), journal_depth=12)
     (missing,) = missing_writers([WRITER, gone], RECORDING)
     assert "with 12 unsent writes in its journal" in missing.reason
+
+
+def test_what_is_stamped_after_the_wait_is_above_all_from_before_it_whatever_the_clocks() -> None:
+    writers = [replace(WRITER, clock_skew=seconds(skew)) for skew in (-12, 3, 18)]
+    waited = stamps_settle_in(writers, CLOCK)
+    newest_before_s, oldest_after_s = 0 + 18, waited.total_seconds() - 12
+    assert newest_before_s < oldest_after_s < newest_before_s + 2
+    assert stamps_settle_in([], CLOCK) == seconds(0)

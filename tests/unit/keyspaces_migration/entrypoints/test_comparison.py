@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from keyspaces_migration.config import load_migration
-from keyspaces_migration.entrypoints.comparison import SecretUnreadError, handler, read_secrets
+from keyspaces_migration.entrypoints.comparison import handler, read_secrets
 from keyspaces_migration.entrypoints.comparison_event import EventError
 from keyspaces_migration.entrypoints.secret_model import SecretError
+from keyspaces_migration.entrypoints.secrets_manager import SecretUnreadError
 from rehearsal.ports import free_ports
 
 ROOT = Path(__file__).parents[4]

@@ -9,13 +9,16 @@ from hypothesis import strategies as st
 
 from keyspaces_migration.cql.types import parse_type
 from keyspaces_migration.wire import encode_column
-from keyspaces_migration.wire.grouping import group_by_partition
+from keyspaces_migration.wire.grouping import group_by_partition, partition_numbers, spread
 
 
 def groups(partitions: list[str], sizes: list[int], *, max_rows: int, max_bytes: int) -> list[list[int]]:
     key = (encode_column(pa.array(partitions), parse_type("text")),)
-    found = group_by_partition(key, np.array(sizes, np.int32), max_rows=max_rows, max_bytes=max_bytes)
-    return [found.order[start:end].tolist() for start, end in zip(found.starts[:-1], found.starts[1:], strict=True)]
+    found = group_by_partition(
+        partition_numbers(key), np.array(sizes, np.int32), max_rows=max_rows, max_bytes=max_bytes
+    )
+    order = np.arange(len(partitions)) if found.order is None else found.order
+    return [order[start:end].tolist() for start, end in zip(found.starts[:-1], found.starts[1:], strict=True)]
 
 
 @settings(deadline=None)
@@ -44,3 +47,25 @@ def test_no_partition_comes_again_before_the_others_had_their_turn() -> None:
 
 def test_the_row_that_passes_a_groups_bytes_is_its_last() -> None:
     assert groups(list("aaa"), [10, 500, 10], max_rows=30, max_bytes=100) == [[0, 1], [2]]
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=200))
+def test_rows_of_a_partition_with_many_of_them_are_apart(drawn: list[int]) -> None:
+    numbers = np.array(pa.array(drawn).dictionary_encode().indices)
+    order = spread(numbers)
+    if order is None:
+        assert max(np.bincount(numbers)) <= max(1, len(numbers) / 64)
+        return
+    assert sorted(order.tolist()) == list(range(len(numbers)))
+    seen: dict[int, int] = {}
+    rounds = []
+    for row in order.tolist():
+        seen[numbers[row]] = seen.get(numbers[row], 0) + 1
+        rounds.append(seen[numbers[row]])
+    assert rounds == sorted(rounds)
+
+
+def test_rows_stay_as_they_are_where_each_partition_has_few_of_them() -> None:
+    assert spread(np.arange(10_000) // 10) is None
+    assert spread(np.zeros(10_000, np.int64)) is not None

@@ -13,6 +13,7 @@ from keyspaces_migration.config import load_migration
 from keyspaces_migration.ledger import ConfigurationChangedError
 from keyspaces_migration.lifecycle import Stage
 from keyspaces_provider.operators.backfill import LoadTableOperator
+from keyspaces_provider.operators.backfill_spark import LoadBySparkSubmitOperator
 from keyspaces_provider.operators.cutover import RaiseShareOperator
 from keyspaces_provider.operators.destroy import DestroyOperator
 from keyspaces_provider.operators.dual_writes import DualModeOperator, RecopyOperator, RecordModeOperator
@@ -25,6 +26,7 @@ ACTING: dict[str, tuple[Stage, Callable[..., BaseOperator]]] = {
     "apply": (Stage.PROVISION, ApplyOperator),
     "destroy": (Stage.DESTROY, DestroyOperator),
     "load": (Stage.HISTORICAL_BACKFILL, lambda **given: LoadTableOperator(table="planes", **given)),
+    "load in Spark": (Stage.HISTORICAL_BACKFILL, LoadBySparkSubmitOperator),
     "record_mode": (Stage.START_DUAL_WRITES, RecordModeOperator),
     "dual_mode": (Stage.START_DUAL_WRITES, DualModeOperator),
     "recopy_planes": (Stage.START_DUAL_WRITES, lambda **given: RecopyOperator(table="planes", **given)),
@@ -82,7 +84,7 @@ def test_no_task_acts_on_a_file_that_changed_after_the_run_began(
     stage, make = ACTING[task_id]
     of_the_run = context(file, stage)
     file.write_text(file.read_text().replace("max_cost_usd: 0.001", "max_cost_usd: 500"))
-    task = make(task_id=task_id, migration_file=str(file), ledger_conn_id="ledger")
+    task = make(task_id=task_id.replace(" ", "_"), migration_file=str(file), ledger_conn_id="ledger")
     with pytest.raises(ConfigurationChangedError, match="Start a new run to use the file as it is now"):
         task.execute(of_the_run)
 

@@ -1,0 +1,1 @@
+"""Backfills beside writers that contradict one another: what the benchmark and its small test share."""
