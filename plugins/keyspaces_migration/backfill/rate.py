@@ -3,8 +3,8 @@
 Additive increase, multiplicative decrease (AIMD), with what a table with a capacity lets one know. Keyspaces keeps
 capacity that was not used for a while, as a bucket of tokens does: a rate beyond the capacity works until the bucket is
 empty, and only then something is throttled. So what was taken between two throttles, over the time between them, is the
-capacity, whatever was kept at other times. A cut goes to just below that. A rate well beyond it is looked for
-afterwards: if capacity was raised, it is found again within seconds, and if it was the bucket, a first throttle ends it.
+capacity, whatever was kept at other times. A cut goes to just below that. A rate well beyond it is then looked for
+again: if capacity was raised, it is found within seconds, and if it was the bucket, a first throttle ends it.
 """
 
 from collections import deque
@@ -24,9 +24,9 @@ _BETWEEN_CUTS_S = 0.3
 _AGAIN_S = 1.0
 """A throttle so soon after the last one found the bucket empty: what is taken just now is the capacity, or less, as a
 batch that was throttled may have been taken in part."""
-_NEAR, _BEYOND = 0.95, 1.03
+_NEAR, _BEYOND = 0.95, 1.02
 """Of what is thought to be the capacity: between them the rate grows slowly."""
-_SLOW_GROWTH_A_SECOND = 0.005
+_SLOW_GROWTH_A_SECOND = 0.0075
 _GROWTH_A_SECOND = 0.5
 """Below what was taken before, and the most that it comes to beyond, where it doubles each second."""
 _LEAST_UNITS_A_SECOND = 10.0
