@@ -22,7 +22,7 @@ def encode_column(column: "pa.Array | pa.ChunkedArray", cql_type: CqlType, *, nu
     Raises:
         TypeError: The history can have no value of the type.
     """
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    array = _one_array(column)
     inner = cql_type.inner if isinstance(cql_type, Frozen) else cql_type
     known = encode_scalars(array, inner.name) if isinstance(inner, Scalar) else None
     if known is None:
@@ -32,6 +32,13 @@ def encode_column(column: "pa.Array | pa.ChunkedArray", cql_type: CqlType, *, nu
     if undecided is None or not undecided.any():
         return with_nulls(known.body, valid, null=null)
     return _mended(array, cql_type, known, undecided, null=null)
+
+
+def _one_array(column: "pa.Array | pa.ChunkedArray") -> pa.Array:
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    # Putting one chunk together would copy it.
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def _mended(array: pa.Array, cql_type: CqlType, known: Column, undecided: npt.NDArray[np.bool_], *, null: int) -> Cells:

@@ -40,5 +40,21 @@ def join_pieces(pieces: "Iterable[Bytes | pa.BinaryArray]") -> "pa.BinaryArray":
     arrays: list[pa.BinaryArray] = []
     for of_one_width, group in groupby(pieces, key=lambda piece: isinstance(piece, np.ndarray)):
         together = list(group)
-        arrays += [as_binary(np.concatenate(together, axis=1))] if of_one_width else together
+        arrays += [as_binary(_beside(together))] if of_one_width else together
     return arrays[0] if len(arrays) == 1 else pc.binary_join_element_wise(*arrays, b"")
+
+
+def _beside(matrices: Sequence[Bytes]) -> Bytes:
+    """Return matrices of n rows side by side: a row's part of each is copied whole, not byte by byte."""
+    rows, width = len(matrices[0]), sum(matrix.shape[1] for matrix in matrices)
+    together = np.empty((rows, width), np.uint8)
+    at = 0
+    for matrix in matrices:
+        part = matrix.shape[1]
+        if rows and part:
+            # A constant has all its rows in one place.
+            source = matrix[:1] if matrix.strides[0] == 0 else matrix
+            whole = np.ascontiguousarray(source).view(f"V{part}").ravel()
+            np.ndarray((rows,), f"V{part}", together, at, (width,))[:] = whole
+        at += part
+    return together
