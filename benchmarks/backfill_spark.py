@@ -1,9 +1,9 @@
 """The backfill in Spark on one machine: how fast it is, and how evenly its workers share the budget.
 
-    make bench NAME=backfill-spark         DAYS=60 WORKERS=2 BUDGET=3000
+    make bench NAME=backfill-spark         DAYS=30 WORKERS=2 BUDGET=1000
 
 Local Keyspaces and the Snowflake stand-in with some days of flights; spark-submit loads one table, each row of which is
-one write unit, under a budget well below what the machine can do. A worker's share is what it wrote a second from the
+one write unit, under a budget well below what the machine can read and write. A worker's share is what it wrote a second from the
 moment when all were at work to the moment when the first had nothing left to claim. The last line is one JSON object:
 `rows_per_s` counts from the first claim to the last split, `with_start_s` is the whole of spark-submit.
 """
@@ -36,9 +36,9 @@ from rehearsal.servers import comparison
 from rehearsal.settings import Component, WorldPorts, WorldSettings
 from rehearsal.world import World
 
-DAYS = int(os.environ.get("DAYS", "60"))
+DAYS = int(os.environ.get("DAYS", "30"))
 WORKERS = int(os.environ.get("WORKERS", "2"))
-BUDGET = int(os.environ.get("BUDGET", "3000"))
+BUDGET = int(os.environ.get("BUDGET", "1000"))
 ROWS_A_SPLIT = 500
 TABLE = "flights_unarchived"
 DAG, RUN = "flights.historical_backfill", "bench"

@@ -1,1 +1,1 @@
-"""What AWS calls: each module is one entry point over the core, with neither Airflow nor Pulumi."""
+"""What AWS and Spark call: each entry point is over the core, with neither Airflow nor Pulumi."""
