@@ -52,7 +52,7 @@ def migration() -> Migration:
     """Return the flights' migration with Spark as its engine."""
     content = json.loads(load_migration(MIGRATION_FILE).canonical_json())
     content["backfill"] |= {"engine": "SPARK", "spark": {"spark_submit": {"master": "local"}, "executors": WORKERS}}
-    content["backfill"]["budget"]["max_write_units_per_s"] = BUDGET
+    content["backfill"]["budget"] = {"max_write_units_per_s": BUDGET, "max_cost_usd": 50}
     return Migration.from_canonical_json(json.dumps(content))
 
 

@@ -15,7 +15,7 @@ in the ledger, two reports, and the milestone that the next stages stand on.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG, Param
 
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
 FEWEST_AT_A_TIME = 2
 LOAD, UNLOAD = "load", "unload"
-TRIGGER_RULE = "none_failed"
-"""Gates that were skipped because the plan is cheap enough do not hold a load up; each task looks for itself."""
+# Gates that were skipped because the plan is cheap enough do not hold it up; each task looks for itself.
+AFTER_GATES: dict[str, Any] = {"trigger_rule": "none_failed", **READ_ONLY_RETRIES}
 
 
 def historical_backfill(loaded: LoadedMigration) -> DAG:
@@ -73,8 +73,7 @@ def historical_backfill(loaded: LoadedMigration) -> DAG:
             otherwise=LOAD if migration.backfill.unload is None else UNLOAD,
         )
         gates = approval_gates(migration, ledger_conn_id=ledger, subject=load_subject(migration))
-        # Gates that were skipped because the plan is cheap enough do not hold it up; each task looks for itself.
-        load = spark_load(loaded, trigger_rule="none_failed") if migration.backfill.spark else _load_each_table(loaded)
+        load = spark_load(loaded, task_id=LOAD, **AFTER_GATES) if migration.backfill.spark else _load_each_table(loaded)
         verify = VerifyBackfillOperator(
             task_id="verify", ledger_conn_id=ledger, migration=migration.name, **READ_ONLY_RETRIES
         )
@@ -86,8 +85,7 @@ def historical_backfill(loaded: LoadedMigration) -> DAG:
                 migration_file=str(loaded.path),
                 ledger_conn_id=ledger,
                 map_index_template="{{ task.table }}",
-                trigger_rule=TRIGGER_RULE,
-                **READ_ONLY_RETRIES,
+                **AFTER_GATES,
             ).expand(table=list(migration.tables))
             gates >> unload >> load
             needed >> unload
@@ -95,16 +93,16 @@ def historical_backfill(loaded: LoadedMigration) -> DAG:
 
 
 def _load_each_table(loaded: LoadedMigration) -> "MappedOperator":
-    slots = loaded.migration.backfill.workers_per_table
+    migration = loaded.migration
+    slots = migration.backfill.workers_per_table
     return LoadTableOperator.partial(
         task_id=LOAD,
         migration_file=str(loaded.path),
-        ledger_conn_id=loaded.migration.connections.ledger,
+        ledger_conn_id=migration.connections.ledger,
         map_index_template="{{ task.table }}, worker {{ task.slot }}",
         max_active_tis_per_dagrun=max(FEWEST_AT_A_TIME, slots),
-        trigger_rule=TRIGGER_RULE,
-        **READ_ONLY_RETRIES,
-    ).expand_kwargs([{"table": table, "slot": slot + 1} for table in loaded.migration.tables for slot in range(slots)])
+        **AFTER_GATES,
+    ).expand_kwargs([{"table": table, "slot": slot + 1} for table in migration.tables for slot in range(slots)])
 
 
 DAGS = [

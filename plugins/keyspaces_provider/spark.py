@@ -5,6 +5,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from keyspaces_migration.errors import MigrationError
+from keyspaces_provider.hooks.cassandra import CassandraHook
 from keyspaces_provider.hooks.keyspaces import KeyspacesHook
 
 if TYPE_CHECKING:
@@ -22,8 +23,13 @@ class ConnectionForSparkError(MigrationError):
     """A connection can't be handed on to Spark as it is; nothing was started."""
 
 
-def write_secrets(file: "Path", migration: "Migration") -> None:
+def write_secrets(file: "Path", migration: "Migration", *, with_source: bool) -> None:
     """Write the connections of a migration to a file that only this user may read, as `SparkSecrets` of the core.
+
+    Args:
+        file: It must not be there yet.
+        migration: Whose connections.
+        with_source: Whether the source's is among them, which is read after the barrier of dual writes.
 
     Raises:
         ConnectionForSparkError: a connection has what such a file can't hold.
@@ -35,18 +41,20 @@ def write_secrets(file: "Path", migration: "Migration") -> None:
     names = migration.connections
     settings = KeyspacesHook(names.target).settings()
     content = {
-        "target": target_secret(settings, conn_id=names.target),
+        "target": store_secret(settings, conn_id=names.target),
         "history": _history_secret(names.history),
         "ledger": _ledger_secret(names.ledger),
     }
+    if with_source:
+        content["source"] = store_secret(CassandraHook(names.source).settings(), conn_id=names.source)
     text = json.dumps(content)
     parse_secret(text, SparkSecrets, name="of the connections")
     file.touch(mode=0o600, exist_ok=False)
     file.write_text(text, encoding="utf-8")
 
 
-def target_secret(settings: "SessionSettings", *, conn_id: str) -> dict[str, Any]:
-    """The target's connection, as `TargetSecret` of the core.
+def store_secret(settings: "SessionSettings", *, conn_id: str) -> dict[str, Any]:
+    """A store's connection, as `StoreSecret` and `TargetSecret` of the core.
 
     Raises:
         ConnectionForSparkError: it signs with another AWS connection, whose credentials may end before the load does,

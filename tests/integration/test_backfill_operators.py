@@ -220,7 +220,11 @@ def test_a_load_leaves_its_pages_its_milestone_and_the_assets_event(
     assert {table: rows(session, table) for table in TABLES} == expected
     assert {each["slot"] for each in loaded} == {2}
     assert "nobody has to approve it" in caplog.text
-    assert "weather: split 1 of 1 done" in caplog.text
+    usage = {
+        each.table.table_name: each.usage.write_units
+        for each in BackfillLedger(backfill.ledger).progress(dag_id=DAG_ID, run_id="load")
+    }
+    assert usage == expected  # each row takes less than 1 KB
     (page,) = backfill.reports(ReportKind.BACKFILL_PLAN)
     assert "so nobody has to approve it" in page
     (report,) = backfill.reports(ReportKind.BACKFILL)

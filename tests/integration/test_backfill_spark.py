@@ -67,7 +67,7 @@ def migration_with(*, units_per_s: int, secrets: bool = False) -> Migration:
         "engine": "SPARK",
         "spark": {"spark_submit": {"master": "local"}, "executors": 2, "secrets": names if secrets else None},
     }
-    content["backfill"]["budget"]["max_write_units_per_s"] = units_per_s
+    content["backfill"]["budget"] = {"max_write_units_per_s": units_per_s, "max_cost_usd": 5}
     return Migration.from_canonical_json(json.dumps(content))
 
 

@@ -44,7 +44,6 @@ class RefusalReason(StrEnum):
     BEYOND_DEADLINE = "beyond_deadline"
     LIST_STAMPED_ALIKE = "list_stamped_alike"
     STATIC_WITH_TTL = "static_with_ttl"
-    UNLOAD_WITH_SPARK = "unload_with_spark"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,12 +79,12 @@ class DeadlineError(BackfillError):
     """The load would not end in good time before its timestamps become too old: it stopped before that."""
 
 
+class DualWritesStartingError(BackfillError):
+    """A barrier is fixed, and not every writer is above it: no load is safe until `start_dual_writes` has ended."""
+
+
 class BarrierUnknownError(BackfillError):
     """Dual writes have begun, and the ledger has no barrier: no write can be stamped rightly. Nothing was loaded."""
-
-
-class DualWritesStartingError(BackfillError):
-    """Dual writes are being started: nothing may be loaded until they are on."""
 
 
 class StampChangedError(BackfillError):

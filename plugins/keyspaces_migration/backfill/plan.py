@@ -251,10 +251,6 @@ def _mode_and_base(
 def _refusals_before(migration: Migration, name: str, *, barrier_us: int | None) -> list[Refusal]:
     """Return what can be refused without looking at the history."""
     table, found = migration.tables[name], []
-    if migration.backfill.spark is not None and migration.backfill.unload is not None:
-        text = "Spark's executors do not read an unloaded snapshot yet"
-        advice = "Leave out backfill.unload, or set engine: AIRFLOW and leave out backfill.spark"
-        found.append(_refusal(name, RefusalReason.UNLOAD_WITH_SPARK, text, advice))
     if barrier_us is None and migration.load_order(name) is LoadOrder.DUAL_WRITES_FIRST:
         advice = "Run start_dual_writes first, which sets the barrier, or set order: HISTORY_FIRST"
         text = "its order is DUAL_WRITES_FIRST and there is no barrier yet"

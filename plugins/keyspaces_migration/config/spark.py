@@ -65,6 +65,9 @@ class SparkSecrets(FileModel):
     """The target, as for `comparison_lambda.secrets`; without `username` the job signs with its own role."""
     history: SecretName
     """The history, as for `comparison_lambda.secrets`; its role may also create tables beside the history's."""
+    source: SecretName | None = None
+    """The source, as for `comparison_lambda.secrets`: from `start_dual_writes` on, what applications delete is read
+    there, and nothing is loaded without it."""
     ledger: SecretName
     """The ledger: `url` of PostgreSQL, and `secret_keys`, as in Airflow's variable keyspaces_ledger_secret_keys."""
 

@@ -14,9 +14,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from keyspaces_migration.backfill import current_barrier_us, require_planned
 from keyspaces_migration.entrypoints.secret_model import SecretError
 from keyspaces_migration.entrypoints.spark_secrets import SecretsFile, SecretsManager, SecretsPlace, SparkSecrets
-from keyspaces_migration.entrypoints.spark_worker import LOADED_DDL, SLOT, SparkJob, run_migration
+from keyspaces_migration.entrypoints.spark_worker import LOADED_DDL, SLOT, SparkJob
 from keyspaces_migration.errors import MigrationError
 from keyspaces_migration.ledger import LedgerAddressError
 from keyspaces_migration.ledger.backfills import BackfillLedger
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str]) -> dict[str, Any]:
     """Load what the command line names; return the summary.
 
     Raises:
-        SecretError, SecretUnreadError, LedgerError: Nothing was loaded.
+        SecretError, SecretUnreadError, LedgerError, PlanChangedError: Nothing was loaded.
         SplitsLeftError: Somebody else has splits, or changed the ledger.
         py4j.protocol.Py4JJavaError, pyspark.errors.PySparkException: A worker failed for good.
     """
@@ -49,8 +50,10 @@ def main(arguments: Sequence[str]) -> dict[str, Any]:
     secrets = place.read()
     ledger = secrets.ledger.open()
     run = {"dag_id": asked.dag_id, "run_id": asked.run_id}
-    run_migration(ledger, **run)
     backfill, loaded = BackfillLedger(ledger), []
+    plan = require_planned(backfill, **run)
+    if current_barrier_us(ledger, plan.migration) is not None:
+        secrets.source_after_barrier()
     if backfill.unfinished(**run):
         with _session(asked.dag_id) as spark:
             _refuse_ledger_of_one_machine(secrets, master=spark.sparkContext.master)
@@ -109,16 +112,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--secrets-region", help="of AWS Secrets Manager, instead of a file, with all three of:")
     for part in ("target", "history", "ledger"):
         parser.add_argument(f"--{part}-secret", help="the secret's name")
+    parser.add_argument("--source-secret", help="the secret's name; needed after the barrier of dual writes")
     return parser
 
 
 def _place(asked: argparse.Namespace) -> SecretsPlace:
     names = (asked.secrets_region, asked.target_secret, asked.history_secret, asked.ledger_secret)
-    if asked.secrets_file is not None and not any(names):
+    if asked.secrets_file is not None and not any((*names, asked.source_secret)):
         return SecretsFile(path=asked.secrets_file)
     if asked.secrets_file is None and all(names):
         region, target, history, ledger = names
-        return SecretsManager(region=region, target=target, history=history, ledger=ledger)
+        source = asked.source_secret
+        return SecretsManager(region=region, target=target, history=history, ledger=ledger, source=source)
     raise SecretError(
         "The command line does not say where the secrets are: give --secrets-file, or all of --secrets-region, "
         "--target-secret, --history-secret and --ledger-secret"

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from keyspaces_migration.entrypoints.history_secret import HistorySecret
 from keyspaces_migration.entrypoints.secret_model import SecretError, SecretModel, Text, parse_secret
 from keyspaces_migration.entrypoints.secrets_manager import secret_text
-from keyspaces_migration.entrypoints.store_secrets import TargetSecret
+from keyspaces_migration.entrypoints.store_secrets import StoreSecret, TargetSecret
 from keyspaces_migration.ledger import Keyring, Ledger, open_ledger
 from keyspaces_migration.ledger.database import Address
 
@@ -67,6 +67,21 @@ class SparkSecrets(SecretModel):
     """Snowflake."""
     ledger: LedgerSecret
     """The ledger."""
+    source: StoreSecret | None = None
+    """The source, where deletes are logged; needed after the barrier of dual writes."""
+
+    def source_after_barrier(self) -> StoreSecret:
+        """Return the source's secret, which there must be.
+
+        Raises:
+            SecretError: There is none.
+        """
+        if self.source is None:
+            raise SecretError(
+                "Dual writes have begun, and there is no secret of the source, where deletes are logged: rows that "
+                "applications delete during the load would come back. Name it in backfill.spark.secrets.source"
+            )
+        return self.source
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,12 +111,13 @@ class SecretsFile:
 
 @dataclass(frozen=True, kw_only=True)
 class SecretsManager:
-    """Names of three secrets in AWS Secrets Manager; whoever reads them has an AWS role of its own."""
+    """Names of secrets in AWS Secrets Manager; whoever reads them has an AWS role of its own."""
 
     region: str
     target: str
     history: str
     ledger: str
+    source: str | None = None
 
     def read(self) -> SparkSecrets:
         """Read them.
@@ -114,7 +130,11 @@ class SecretsManager:
             target=parse_secret(secret_text(self.target, region=self.region), TargetSecret, name=self.target),
             history=parse_secret(secret_text(self.history, region=self.region), HistorySecret, name=self.history),
             ledger=parse_secret(secret_text(self.ledger, region=self.region), LedgerSecret, name=self.ledger),
+            source=None if self.source is None else self._source(self.source),
         )
+
+    def _source(self, name: str) -> StoreSecret:
+        return parse_secret(secret_text(name, region=self.region), StoreSecret, name=name)
 
 
 SecretsPlace = SecretsFile | SecretsManager

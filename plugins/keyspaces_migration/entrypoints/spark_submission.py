@@ -72,6 +72,8 @@ class SparkRun:
         if secrets_file is not None or names is None:
             return ["--secrets-file", str(secrets_file)]
         by_part = {"target": names.target, "history": names.history, "ledger": names.ledger}
+        if names.source is not None:
+            by_part["source"] = names.source
         return ["--secrets-region", self.region, *(a for part in by_part for a in (f"--{part}-secret", by_part[part]))]
 
     def submit_command(self, *, spark_home: Path, secrets_file: Path | None) -> list[str]:

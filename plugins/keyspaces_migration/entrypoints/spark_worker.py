@@ -2,27 +2,43 @@
 
 import logging
 import random
+import re
 import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pyarrow as pa
 import snowflake.connector
+from botocore.exceptions import BotoCoreError
+from fsspec.core import url_to_fs
 
-from keyspaces_migration.backfill import History, LoadedSplit, Loading, Pacing, current_barrier_us, each_split
+from keyspaces_migration.backfill import (
+    History,
+    LoadedSplit,
+    Loading,
+    LoggedDeletes,
+    Pacing,
+    Storage,
+    current_barrier_us,
+    each_split,
+    require_planned,
+)
 from keyspaces_migration.clients import default_credentials, open_session
 from keyspaces_migration.config import Migration
 from keyspaces_migration.entrypoints.history_secret import history_cursor
 from keyspaces_migration.entrypoints.spark_secrets import SecretsPlace, SparkSecrets
-from keyspaces_migration.entrypoints.store_secrets import target_settings
-from keyspaces_migration.ledger import Ledger
+from keyspaces_migration.entrypoints.store_secrets import source_settings, target_settings
 from keyspaces_migration.ledger.backfills import BackfillLedger
 
+_PACING = Pacing(wait=time.sleep, chance=random.SystemRandom().random)
+_CONNECTION = re.compile("://[^/@]*@")
+"""The id of an Airflow connection in an address of object storage."""
 SLOT = "slot"
 """The column of a worker's number: one row a worker."""
 _COUNTS = ("rows_read", "written", "expired", "dead")
@@ -83,44 +99,60 @@ class SparkJob:
                 yield from self._load_as(self.worker(slot))
 
     def _load_as(self, worker: str) -> Iterator[pa.RecordBatch]:
-        secrets = self.secrets.read()
+        secrets, run = self.secrets.read(), {"dag_id": self.dag_id, "run_id": self.run_id}
         ledger = secrets.ledger.open()
-        migration = run_migration(ledger, dag_id=self.dag_id, run_id=self.run_id)
+        recorded = ledger.run_configuration(**run)
+        migration = Migration.from_canonical_json(recorded.canonical_json)
+        barrier_us, unload = current_barrier_us(ledger, migration.name), migration.backfill.unload
         with ExitStack() as stack:
-            loading = self._loading(worker, secrets, migration, stack)
-            loading = replace(loading, barrier_now=lambda: current_barrier_us(ledger, migration.name))
-            barrier_us = current_barrier_us(ledger, migration.name)
-            for loaded in each_split(loading, dag_id=self.dag_id, run_id=self.run_id, barrier_us=barrier_us):
+            stores = self._stores(secrets, migration, barrier_us, stack)
+            loading = Loading(
+                **stores,
+                ledger=BackfillLedger(ledger),
+                migration=migration,
+                worker=worker,
+                clock=_now,
+                pacing=_PACING,
+                lease=self.lease,
+                barrier_now=lambda: current_barrier_us(ledger, migration.name),
+                progress=logging.getLogger(__name__).info,
+                plan=require_planned(BackfillLedger(ledger), **run),
+                unloaded=None if unload is None else unloaded_storage(unload.path),
+            )
+            for loaded in each_split(loading, **run, barrier_us=barrier_us):
                 yield _row(worker, loaded)
 
-    def _loading(self, worker: str, secrets: SparkSecrets, migration: Migration, stack: ExitStack) -> Loading:
+    def _stores(
+        self, secrets: SparkSecrets, migration: Migration, barrier_us: int | None, stack: ExitStack
+    ) -> dict[str, Any]:
+        """Open what is read and written, as arguments of `Loading`."""
         folder = Path(stack.enter_context(TemporaryDirectory()))
         credentials, region = default_credentials(), migration.target.region
         settings = target_settings(secrets.target, region=region, folder=folder, credentials=credentials)
-        session = stack.enter_context(open_session(settings))
+        session, deletes = stack.enter_context(open_session(settings)), None
+        if barrier_us is not None:
+            source = source_settings(secrets.source_after_barrier(), folder=folder)
+            deletes = LoggedDeletes(
+                source=stack.enter_context(open_session(source)),
+                target=session,
+                migration=migration,
+                barrier_us=barrier_us,
+                pacing=_PACING,
+                clock=_now,
+            )
         cursor = stack.enter_context(history_cursor(secrets.history, folder=folder))
-        return Loading(
-            history=History(cursor, snowflake.connector.Error),
-            settings=settings,
-            session=session,
-            ledger=BackfillLedger(secrets.ledger.open()),
-            migration=migration,
-            worker=worker,
-            clock=lambda: datetime.now(UTC),
-            pacing=Pacing(wait=time.sleep, chance=random.SystemRandom().random),
-            lease=self.lease,
-            progress=logging.getLogger(__name__).info,
-        )
+        history = History(cursor, snowflake.connector.Error)
+        return {"history": history, "settings": settings, "session": session, "deletes": deletes}
 
 
-def run_migration(ledger: Ledger, *, dag_id: str, run_id: str) -> Migration:
-    """Return the migration file as the run's first task recorded it.
+def unloaded_storage(path: str) -> Storage:
+    """Return the place of unloaded histories, with this process's own credentials: Airflow's connections end there."""
+    found, root = url_to_fs(_CONNECTION.sub("://", path))
+    return Storage(files=found, root=root, errors=(OSError, BotoCoreError))
 
-    Raises:
-        RunNotRecordedError: There is no such run.
-    """
-    recorded = ledger.run_configuration(dag_id=dag_id, run_id=run_id)
-    return Migration.from_canonical_json(recorded.canonical_json)
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _row(worker: str, loaded: LoadedSplit) -> pa.RecordBatch:

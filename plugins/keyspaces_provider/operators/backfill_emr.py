@@ -42,7 +42,8 @@ class LoadByEmrServerlessOperator(EmrServerlessStartJobOperator):
 
         Raises:
             ConfigurationChangedError: the migration file has changed since the run began; nothing was started.
-            CostNotAllowedError: the plan costs more than the file allows, and was not approved; nothing was started.
+            CostNotAllowedError, ApprovalUnreadableError, PlanNotRecordedError: as `require_allowed_load`; nothing was
+                started.
         """
         run = acting_run(context, ledger_conn_id=self.ledger_conn_id, migration_file=self.migration_file)
         require_allowed_load(run, task_id=self.task_id)

@@ -12,7 +12,7 @@ from keyspaces_migration.config import Migration
 from keyspaces_migration.errors import MigrationError
 from keyspaces_provider.operators.backfill_cost import require_allowed_load
 from keyspaces_provider.operators.run import ActsInRun
-from keyspaces_provider.stages import READ_ONLY_RETRIES, LoadedMigration
+from keyspaces_provider.stages import LoadedMigration
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -32,6 +32,8 @@ class SparkFailedError(MigrationError):
 class LoadBySparkSubmitOperator(ActsInRun):
     """Loads every split of the run with spark-submit, whose log becomes the task's; safe to run again after any end.
 
+    What the load costs is verified in the same call, as in `LoadTableOperator`.
+
     Args:
         migration_file: Path of the migration file, as the worker sees it: it must be as the run recorded it.
         ledger_conn_id: Airflow connection of the ledger, where the splits are kept.
@@ -47,7 +49,8 @@ class LoadBySparkSubmitOperator(ActsInRun):
 
         Raises:
             ConfigurationChangedError: the migration file has changed since the run began; nothing was done.
-            CostNotAllowedError: the plan costs more than the file allows, and was not approved; nothing was done.
+            CostNotAllowedError, ApprovalUnreadableError, PlanNotRecordedError: as `require_allowed_load`; nothing was
+                done.
             ConnectionForSparkError: a connection can't be handed on; nothing was done.
             SparkMissingError: there is no Spark on the worker.
             SparkFailedError: it ended before all was loaded.
@@ -61,6 +64,7 @@ class LoadBySparkSubmitOperator(ActsInRun):
 
     def _submit(self, run: "MigrationRun", file: Path) -> str:
         """Return the last line of the job's output that is JSON."""
+        from keyspaces_migration.backfill import current_barrier_us
         from keyspaces_migration.entrypoints.spark_process import SparkProcess
         from keyspaces_migration.entrypoints.spark_submission import SparkRun, spark_environment, spark_home
         from keyspaces_provider.spark import write_secrets
@@ -68,7 +72,8 @@ class LoadBySparkSubmitOperator(ActsInRun):
         home, job = spark_home(os.environ), SparkRun.of(run.migration, dag_id=run.dag_id, run_id=run.run_id)
         secrets_file = None
         if job.spark.secrets is None:
-            write_secrets(file, run.migration)
+            after_barrier = current_barrier_us(run.ledger, run.migration.name) is not None
+            write_secrets(file, run.migration, with_source=after_barrier)
             secrets_file = file
         answers = [""]
 
@@ -97,10 +102,8 @@ def spark_load(loaded: LoadedMigration, **kwargs: Any) -> BaseOperator:  # noqa:
     """The task `load` of a migration whose engine is Spark, as its section `backfill.spark` says."""
     migration = loaded.migration
     common: dict[str, Any] = {
-        "task_id": "load",
         "migration_file": str(loaded.path),
         "ledger_conn_id": migration.connections.ledger,
-        **READ_ONLY_RETRIES,
         **kwargs,
     }
     if migration.backfill.spark is None or migration.backfill.spark.emr_serverless is None:

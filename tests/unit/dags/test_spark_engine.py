@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import threading
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -19,18 +18,15 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.providers.amazon.aws.triggers.emr import EmrServerlessStartJobTrigger
 from airflow.sdk.exceptions import AirflowException, TaskDeferred
 
+from keyspaces_migration.approval import ApprovalUnreadableError
 from keyspaces_migration.config import load_migration
-from keyspaces_migration.ledger import ConfigurationChangedError, open_ledger
-from keyspaces_migration.ledger.backfills import BackfillLedger
-from keyspaces_migration.ledger.errors import PlanNotRecordedError
-from keyspaces_migration.ledger.plan_records import LoadPlan
+from keyspaces_migration.ledger import ConfigurationChangedError
 from keyspaces_migration.lifecycle import Stage
 from keyspaces_provider.operators.backfill_spark import SparkFailedError
-from tests.keyring import KEYRING
-from tests.unit.keyspaces_provider.recorded import a_recorded_run
+from tests.unit.keyspaces_provider.recorded import a_recorded_run, record_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 CANCEL = "/applications/00f1r2s3t4u5v6w7/jobruns/00jobrun"
@@ -65,10 +61,7 @@ def load_task(dags_folder: Path, file: Path, section: str) -> Any:
     bag = DagBag(dag_folder=str(dags_folder))
     assert bag.import_errors == {}
     dag = bag.dags["trains.historical_backfill"]
-    assert [task.task_id for task in dag.tasks] == [
-        *("record_run", "plan", "approval_needed", "approve_1", "load", "verify")
-    ]
-    task = dag.get_task("load")
+    task: Any = dag.get_task("load")
     assert (task.upstream_task_ids, task.downstream_task_ids) == ({"approval_needed", "approve_1"}, {"verify"})
     assert task.trigger_rule == "none_failed"
     return task
@@ -129,30 +122,22 @@ def emr(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emr]:
         yield server
 
 
-def a_context(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Of a task in a run that is recorded with the file as it is now."""
+@pytest.fixture
+def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Of a task in a run that is recorded with a file as it is now, and whose plan costs so much."""
     monkeypatch.setenv("AIRFLOW_CONN_FLIGHTS_LEDGER", f"sqlite://{tmp_path}/ledger.db")
-    migration = load_migration(file)
-    run = a_recorded_run(migration, ledger=tmp_path / "ledger.db", stage=Stage.HISTORICAL_BACKFILL)
-    pushed: dict[str, Any] = {}
-    ti = SimpleNamespace(xcom_push=lambda *, key, value: pushed.update({key: value}))
-    return {"dag_run": SimpleNamespace(dag_id=run.dag_id, run_id=run.run_id), "ti": ti, "pushed": pushed}
+    # Nobody listens there.
+    monkeypatch.setenv("AIRFLOW_CONN_FLIGHTS_AIRFLOW", "http://reader:r@127.0.0.1:9")
 
+    def recorded(file: Path, *, cost_usd: float = 0.0) -> Any:
+        stage = Stage.HISTORICAL_BACKFILL
+        run = a_recorded_run(load_migration(file), ledger=tmp_path / "ledger.db", stage=stage)
+        record_plan(run, cost_usd=cost_usd)
+        links: list[str] = []
+        ti = SimpleNamespace(xcom_push=lambda *, key, value: links.append(f"{key} {value}"))
+        return {"dag_run": SimpleNamespace(dag_id=run.dag_id, run_id=run.run_id), "ti": ti}
 
-def allow(file: Path, context: dict[str, Any], ledger: Path) -> None:
-    """Record a plan that nobody has to approve."""
-    migration, run = load_migration(file), context["dag_run"]
-    plan = LoadPlan(
-        migration=migration.name,
-        configuration=migration.digest,
-        dag_id=run.dag_id,
-        run_id=run.run_id,
-        max_write_units_per_s=1,
-        max_cost_usd=1.0,
-        tables=(),
-        planned_at=datetime.now(UTC),
-    )
-    BackfillLedger(open_ledger(f"sqlite:///{ledger}", keyring=KEYRING)).record_plan(plan)
+    return recorded
 
 
 def test_a_file_that_names_spark_submit_has_one_task_for_all_tables(dags_folder: Path, second_migration: Path) -> None:
@@ -163,20 +148,19 @@ def test_a_file_that_names_spark_submit_has_one_task_for_all_tables(dags_folder:
 
 
 def test_a_job_of_emr_serverless_is_asked_for_as_the_file_says(
-    dags_folder: Path, second_migration: Path, emr: Emr, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dags_folder: Path, second_migration: Path, emr: Emr, context: Callable[..., Any]
 ) -> None:
     task = load_task(dags_folder, second_migration, EMR)
-    context = a_context(second_migration, tmp_path, monkeypatch)
-    allow(second_migration, context, tmp_path / "ledger.db")
-    task.render_template_fields(context)
+    of_the_run = context(second_migration)
+    task.render_template_fields(of_the_run)
     with pytest.raises(TaskDeferred) as deferred:
-        task.execute(context)
+        task.execute(of_the_run)
     (_, application, _), (method, path, job) = emr.asked
     assert application == "/applications/00f1r2s3t4u5v6w7"
     assert (method, path) == ("POST", "/applications/00f1r2s3t4u5v6w7/jobruns")
     assert (job["executionRoleArn"], job["executionTimeoutMinutes"]) == (ROLE, 43_200)
     submit = job["jobDriver"]["sparkSubmit"]
-    run = context["dag_run"]
+    run = of_the_run["dag_run"]
     assert submit["entryPoint"] == "s3://artifacts/spark_backfill.py"
     assert submit["entryPointArguments"] == [
         *("--dag-id", run.dag_id, "--run-id", run.run_id, "--workers", "32", "--secrets-region", "us-east-1"),
@@ -212,22 +196,24 @@ def test_a_job_of_emr_serverless_is_asked_for_as_the_file_says(
 
 
 def test_no_job_is_started_for_a_file_that_changed_after_the_run_began(
-    dags_folder: Path, second_migration: Path, emr: Emr, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dags_folder: Path, second_migration: Path, emr: Emr, context: Callable[..., Any]
 ) -> None:
     task = load_task(dags_folder, second_migration, EMR)
-    context = a_context(second_migration, tmp_path, monkeypatch)
+    of_the_run = context(second_migration)
     second_migration.write_text(second_migration.read_text().replace("executors: 8", "executors: 9"))
     with pytest.raises(ConfigurationChangedError, match="Start a new run"):
-        task.execute(context)
+        task.execute(of_the_run)
     assert emr.asked == []
 
 
-def test_no_job_is_started_without_a_plan_that_allows_it(
-    dags_folder: Path, second_migration: Path, emr: Emr, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("section", [EMR, SUBMIT], ids=["EMR Serverless", "spark-submit"])
+def test_no_job_is_started_for_a_plan_that_costs_too_much_and_nobody_approved(
+    dags_folder: Path, second_migration: Path, emr: Emr, context: Callable[..., Any], section: str
 ) -> None:
-    task = load_task(dags_folder, second_migration, EMR)
-    with pytest.raises(PlanNotRecordedError, match="nothing may be loaded"):
-        task.execute(a_context(second_migration, tmp_path, monkeypatch))
+    """Here Airflow does not answer, which counts as not approved."""
+    task = load_task(dags_folder, second_migration, section)
+    with pytest.raises(ApprovalUnreadableError):
+        task.execute(context(second_migration, cost_usd=2.0))
     assert emr.asked == []
 
 

@@ -4,7 +4,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from keyspaces_migration.config import Migration
+from keyspaces_migration.config.tables import LoadOrder
 from keyspaces_migration.ledger import RunConfiguration, open_ledger
+from keyspaces_migration.ledger.backfill_records import BackfillTable, LoadMode, PlannedSplit
+from keyspaces_migration.ledger.backfills import BackfillLedger
+from keyspaces_migration.ledger.plan_records import LoadPlan, PlannedTable
 from keyspaces_migration.lifecycle import Stage
 from keyspaces_provider.run import MigrationRun
 from tests.keyring import KEYRING
@@ -25,3 +29,51 @@ def a_recorded_run(migration: Migration, *, ledger: Path, stage: Stage = Stage.P
         )
     )
     return MigrationRun(migration=migration, stage=stage, ledger=opened, dag_id=dag_id, run_id="run-1")
+
+
+def record_plan(run: MigrationRun, *, cost_usd: float) -> None:
+    """Record a load of 20 planes in one split, as the task `plan` does."""
+    ledger, now, table = BackfillLedger(run.ledger), datetime(2026, 11, 26, tzinfo=UTC), "planes"
+    record = BackfillTable(
+        dag_id=run.dag_id,
+        run_id=run.run_id,
+        table_name=table,
+        snapshot='"A"."B"."S"',
+        mode=LoadMode.FULL,
+        barrier_us=None,
+        rows=20,
+        deleted=1,
+        watermark="2",
+        snapshot_at=now,
+        planned_at=now,
+    )
+    planned = PlannedTable(
+        table=table,
+        order=LoadOrder.HISTORY_FIRST,
+        mode=record.mode,
+        barrier_us=None,
+        snapshot=record.snapshot,
+        watermark="2",
+        rows=20,
+        deleted=1,
+        splits=1,
+        row_bytes=100,
+        write_units=20,
+        units_per_s=1,
+        capacity_units_per_s=4_000,
+        is_on_demand=True,
+        cost_usd=cost_usd,
+    )
+    ledger.record_table(record, [PlannedSplit(number=0, of=1, first_bucket=0, end_bucket=4096, planned_rows=20)])
+    ledger.record_plan(
+        LoadPlan(
+            migration=run.migration.name,
+            configuration=run.migration.digest,
+            dag_id=run.dag_id,
+            run_id=run.run_id,
+            max_write_units_per_s=4_000,
+            max_cost_usd=run.migration.backfill.budget.max_cost_usd,
+            tables=(planned,),
+            planned_at=now,
+        )
+    )

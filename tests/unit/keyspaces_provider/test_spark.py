@@ -20,7 +20,7 @@ from keyspaces_migration.clients import (
 from keyspaces_migration.entrypoints.history_secret import HistorySecret
 from keyspaces_migration.entrypoints.secret_model import parse_secret
 from keyspaces_migration.entrypoints.store_secrets import TargetSecret, target_settings
-from keyspaces_provider.spark import ConnectionForSparkError, history_secret, target_secret
+from keyspaces_provider.spark import ConnectionForSparkError, history_secret, store_secret
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +36,7 @@ def test_the_targets_settings_are_the_same_on_the_other_side(tmp_path: Path) -> 
         auth=PasswordAuth(username="loader", password=SecretStr("hunter2")),
         local_data_center="eu-west-1",
     )
-    text = json.dumps(target_secret(settings, conn_id="keyspaces"))
+    text = json.dumps(store_secret(settings, conn_id="keyspaces"))
     read = parse_secret(text, TargetSecret, name="x")
     there = target_settings(read, region="eu-west-1", folder=tmp_path, credentials=default_credentials())
     assert there == settings
@@ -53,7 +53,7 @@ def test_the_targets_settings_are_the_same_on_the_other_side(tmp_path: Path) -> 
 def test_what_spark_could_not_do_alike_is_refused(changes: dict[str, Any], said: str) -> None:
     settings = SessionSettings(hosts=("10.0.0.1",), **changes)
     with pytest.raises(ConnectionForSparkError, match=f"Connection 'keyspaces' .*{said}.*backfill.spark.secrets"):
-        target_secret(settings, conn_id="keyspaces")
+        store_secret(settings, conn_id="keyspaces")
 
 
 def test_a_private_key_gets_to_spark() -> None:

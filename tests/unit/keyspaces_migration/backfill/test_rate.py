@@ -11,7 +11,6 @@ from keyspaces_migration.backfill.rate import AdaptiveRate
 
 TICK_S = 0.005
 ROUND_TRIP_S = 0.008
-KEPT_S = 0.1
 BUDGET = 10_000.0
 
 
@@ -25,10 +24,16 @@ class Clock:
 
 @dataclass
 class Table:
-    """Takes `capacity` units a second, keeps unused ones for a tenth of a second, and answers after a round trip."""
+    """Takes `capacity` units a second, keeps unused ones for so long, and answers after a round trip.
+
+    Attributes:
+        pause_s: How long, every three seconds, nothing is sent or answered.
+    """
 
     clock: Clock
     rate: AdaptiveRate
+    kept_s: float = 0.1
+    pause_s: float = 0.0
     kept: float = 0.0
     taken: float = 0.0
     throttled: float = 0.0
@@ -39,8 +44,12 @@ class Table:
         self.taken = self.throttled = 0.0
         end = self.clock.now + seconds
         while self.clock.now < end:
+            before = self.clock.now
             self.clock.now += TICK_S
-            self.kept = min(capacity * KEPT_S, self.kept + capacity * TICK_S)
+            if self.pause_s and before // 3 != self.clock.now // 3:
+                self.clock.now += self.pause_s
+            passed = self.clock.now - before
+            self.kept = min(capacity * self.kept_s, self.kept + capacity * passed)
             self._answer()
             self._send()
         return self.taken / (capacity * seconds), self.throttled / (self.taken + self.throttled)
@@ -76,6 +85,15 @@ def test_a_tables_capacity_is_found_and_used_with_few_throttles(table: Table) ->
         used, throttled = table.run(20, capacity=capacity)
         assert used >= 0.97, capacity
         assert throttled <= 0.005, capacity
+
+
+def test_units_that_were_kept_are_not_taken_for_a_raised_capacity(table: Table) -> None:
+    table.kept_s, table.pause_s = 1.0, 0.25
+    for capacity in (4_000, 1_000, 8_000):
+        table.run(20, capacity=capacity)
+        used, throttled = table.run(20, capacity=capacity)
+        assert used >= 0.95, capacity
+        assert throttled <= 0.008, capacity
 
 
 def test_a_lowered_capacity_is_heeded_within_seconds(table: Table) -> None:

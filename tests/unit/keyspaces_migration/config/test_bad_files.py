@@ -34,8 +34,8 @@ NULLABLE = {
     "comment",
     "access",
     "runbooks",
-    "unload",
     "log_uri",
+    "unload",
 }
 OPTIONAL = NULLABLE | {
     "description",
@@ -82,12 +82,14 @@ OPTIONAL = NULLABLE | {
     "least_severity",
     "repeat_after",
     "check_grace",
-    "above_rows",
     "executors",
     "cores_per_executor",
     "memory_per_executor_gb",
     "conf",
+    "above_rows",
 }
+# Elsewhere a key of this name is required.
+OPTIONAL_SOURCE = ("backfill", "spark", "secrets", "source")
 FREE_TEXT = {"description", "comment", "zip_version"}
 FREE_MAPS = {("tags",), ("environment_variables",), ("conf",)}
 # Maps whose keys are the file's own names, so that another key is no unknown key but another name.
@@ -176,14 +178,14 @@ def changed_values() -> Iterator[Change]:
         for kind, wrong in wrong_kinds(value):
             if not (is_free_text and kind == "an odd text") and not (may_be_empty and kind == "nothing"):
                 yield f"{kind} instead", location, text(location), changed(location, wrong)
-        if location[-1] not in NULLABLE:
+        if location[-1] not in NULLABLE and location != OPTIONAL_SOURCE:
             yield "null instead", location, text(location), changed(location, None)
 
 
 def missing_keys() -> Iterator[Change]:
     for location, _ in places(GOOD):
         name = location[-1] if location else 0
-        is_optional = name in OPTIONAL or is_named(location[:-1]) or is_named(location)
+        is_optional = name in OPTIONAL or location == OPTIONAL_SOURCE or is_named(location[:-1]) or is_named(location)
         if isinstance(name, str) and not is_optional:
             yield "left out", location, text(location), without(location)
 

@@ -21,7 +21,7 @@ from keyspaces_migration.entrypoints.spark_backfill import main
 from keyspaces_migration.entrypoints.spark_process import SparkProcess
 from keyspaces_migration.entrypoints.spark_secrets import SecretsFile
 from keyspaces_migration.entrypoints.spark_submission import SparkMissingError, SparkRun, spark_environment, spark_home
-from keyspaces_migration.entrypoints.spark_worker import LOADED, LOADED_DDL, SparkJob
+from keyspaces_migration.entrypoints.spark_worker import LOADED, LOADED_DDL, SparkJob, unloaded_storage
 from tests.keyring import KEYRING
 
 if TYPE_CHECKING:
@@ -134,6 +134,29 @@ def test_spark_is_given_none_of_airflows_settings() -> None:
 def test_a_command_line_that_does_not_say_where_secrets_are_is_refused(place: list[str]) -> None:
     with pytest.raises(SecretError, match="does not say where the secrets are"):
         main(["--dag-id", "d", "--run-id", "r", "--workers", "1", *place])
+
+
+def test_a_load_after_the_barrier_needs_to_see_what_applications_delete(file: Callable[..., Path]) -> None:
+    with pytest.raises(SecretError, match=r"backfill\.spark\.secrets\.source"):
+        SecretsFile(path=file()).read().source_after_barrier()
+    source = SecretsFile(path=file({**CONTENT, "source": {"hosts": ["10.0.0.3"]}})).read().source_after_barrier()
+    assert source.hosts == ("10.0.0.3",)
+
+
+def test_the_name_of_the_sources_secret_is_handed_on_where_there_is_one() -> None:
+    content = json.loads(load_migration(FULL).canonical_json())
+    named = SparkRun.of(Migration.from_canonical_json(json.dumps(content)), dag_id="d", run_id="r").arguments()
+    assert named[-2:] == ["--source-secret", "orders/source"]
+    content["backfill"]["spark"]["secrets"]["source"] = None
+    without = SparkRun.of(Migration.from_canonical_json(json.dumps(content)), dag_id="d", run_id="r").arguments()
+    assert named[:-2] == without
+
+
+def test_unloaded_files_are_read_without_airflows_connection(tmp_path: Path) -> None:
+    storage = unloaded_storage(str(tmp_path))
+    storage.write("a.json", b"{}")
+    assert storage.read("a.json") == b"{}"
+    assert unloaded_storage("s3://history_files@bucket/unloaded").root == "bucket/unloaded"
 
 
 FAMILY = """
