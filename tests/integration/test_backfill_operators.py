@@ -9,22 +9,25 @@ from __future__ import annotations
 
 import json
 import logging
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import fsspec
 import pytest
 import snowflake.connector
 import yaml
 from airflow.sdk.execution_time.context import OutletEventAccessors
 
-from keyspaces_migration.backfill import PlanRefusedError
+from keyspaces_migration.backfill import NotUnloadedError, PlanRefusedError
 from keyspaces_migration.clients import SessionSettings, open_session
 from keyspaces_migration.config import load_migration
 from keyspaces_migration.ledger import ReportKind, open_ledger
 from keyspaces_migration.ledger.backfills import BackfillLedger
 from keyspaces_migration.ledger.errors import PlanNotRecordedError
 from keyspaces_migration.lifecycle import Milestone, Stage
+from keyspaces_provider.history import snowflake_connection
 from keyspaces_provider.operators.backfill import (
     CountsDifferError,
     LoadTableOperator,
@@ -33,6 +36,7 @@ from keyspaces_provider.operators.backfill import (
     backfill_asset,
 )
 from keyspaces_provider.operators.run import RecordRunOperator
+from keyspaces_provider.operators.unload import UnloadTableOperator
 from rehearsal.data import history as sample_history
 from rehearsal.data.schema import MIGRATED
 from rehearsal.data.tables import Sample
@@ -40,6 +44,7 @@ from rehearsal.ports import free_ports
 from rehearsal.processes import wait_until
 from rehearsal.servers import connections as of_the_rehearsal
 from rehearsal.servers.snowflake import SnowflakeStandIn
+from tests.integration.unloading import STAGE, UnloadingCursor
 from tests.keyring import KEYRING
 from tests.unit.keyspaces_provider.recorded import a_recorded_run
 
@@ -106,10 +111,18 @@ class Backfill:
         self.run_id = ""
         self.context: Any = None
 
-    def start(self, run_id: str, *, dry_run: bool = False, history_table: str = "WEATHER") -> None:
+    def start(
+        self,
+        run_id: str,
+        *,
+        dry_run: bool = False,
+        history_table: str = "WEATHER",
+        unload: dict[str, Any] | None = None,
+    ) -> None:
         content = yaml.safe_load(FILE.read_text())
         content["target"]["keyspace"] = KEYSPACE
         content["backfill"]["budget"]["max_cost_usd"] = ENOUGH_USD
+        content["backfill"]["unload"] = unload
         content["tables"] = {name: content["tables"][name] for name in TABLES}
         content["tables"]["weather"]["history"]["table"] = f"ANALYTICS.PUBLIC.{history_table}"
         self.file.write_text(yaml.safe_dump(content, sort_keys=False))
@@ -134,6 +147,11 @@ class Backfill:
     def load(self, table: str) -> dict[str, Any]:
         return LoadTableOperator(
             task_id="load", migration_file=str(self.file), ledger_conn_id="flights_ledger", table=table, slot=2
+        ).execute(self.context)
+
+    def unload(self, table: str) -> dict[str, Any]:
+        return UnloadTableOperator(
+            task_id="unload", migration_file=str(self.file), ledger_conn_id="flights_ledger", table=table
         ).execute(self.context)
 
     def verify(self) -> dict[str, Any]:
@@ -252,3 +270,34 @@ def test_counts_that_do_not_add_up_leave_the_page_and_no_event(backfill: Backfil
     (report,) = backfill.reports(ReportKind.BACKFILL)
     assert "**The counts do not agree.**" in report
     assert backfill.events[backfill_asset("flights")].extra == {}
+
+
+def test_a_large_table_is_unloaded_then_read_from_its_files_and_a_small_one_by_queries(
+    backfill: Backfill, session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Snowflake's COPY INTO is what `UnloadingCursor` makes of it; all else is real."""
+    files = tmp_path / "unloaded"
+    copies: list[str] = []
+
+    @contextmanager
+    def unloading(conn_id: str) -> Iterator[Any]:
+        with snowflake_connection(conn_id) as connection, connection.cursor() as opened:
+            cursor = UnloadingCursor(opened, fsspec.filesystem("file"), str(files))
+            yield SimpleNamespace(cursor=lambda: nullcontext(cursor))
+            copies.extend(cursor.copies)
+
+    monkeypatch.setattr("keyspaces_provider.operators.unload.snowflake_connection", unloading)
+    expected = {"weather": len(SAMPLE.weather.rows), "planes": len(SAMPLE.planes.rows)}
+    small, large = sorted(expected, key=lambda table: expected[table])
+    backfill.start("unload", unload={"stage": STAGE, "path": str(files), "above_rows": expected[small]})
+    backfill.plan()
+    (page,) = backfill.reports(ReportKind.BACKFILL_PLAN)
+    assert page.count("read from there") == page.count("by queries") == 1
+    with pytest.raises(NotUnloadedError, match="`unload`"):
+        backfill.load(large)
+    unloaded = [backfill.unload(table) for table in TABLES]
+    assert {each["table"]: each.get("rows") for each in unloaded} == {small: None, large: expected[large]}
+    assert len(copies) == 1
+    assert {table: backfill.load(table)["written"] for table in TABLES} == expected
+    assert backfill.verify()["agrees"]
+    assert {table: rows(session, table) for table in TABLES} == expected

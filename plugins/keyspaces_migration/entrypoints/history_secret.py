@@ -98,7 +98,7 @@ def history_cursor(secret: HistorySecret, *, folder: Path) -> Iterator[Snowflake
 
 def _connect(secret: HistorySecret) -> snowflake.connector.SnowflakeConnection:
     try:
-        return snowflake.connector.connect(**secret.arguments())
+        return snowflake.connector.connect(**secret.arguments(), arrow_number_to_decimal=True)
     except snowflake.connector.errors.Error as error:
         raise HistoryUnreachableError(
             f"Snowflake can't be reached as {secret.user} of {secret.account}: {error.msg or type(error).__name__}"

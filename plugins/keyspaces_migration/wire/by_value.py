@@ -20,13 +20,14 @@ Encoded = bytes | None | ConversionError
 def encode_values(array: pa.Array, cql_type: CqlType) -> Sequence[Encoded]:
     """Return each row's value. Text is encoded once for all rows that have the same."""
     if not (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
-        return [_encode(value, cql_type) for value in column_values(array)]
+        return [encode_value(value, cql_type) for value in column_values(array)]
     distinct = pc.dictionary_encode(array)
-    encoded = [_encode(value, cql_type) for value in distinct.dictionary.to_pylist()]
+    encoded = [encode_value(value, cql_type) for value in distinct.dictionary.to_pylist()]
     return [None if index is None else encoded[index] for index in distinct.indices.to_pylist()]
 
 
-def _encode(value: Any, cql_type: CqlType) -> Encoded:  # noqa: ANN401 # as many types as Arrow has
+def encode_value(value: Any, cql_type: CqlType) -> Encoded:  # noqa: ANN401 # as many types as Arrow has
+    """Return the bytes of one value."""
     try:
         converted = convert(value, cql_type)
     except ConversionError as error:

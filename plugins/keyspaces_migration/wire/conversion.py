@@ -13,10 +13,11 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from cassandra.util import Date, Time
+from cassandra.util import Date, Duration, OrderedMap, Time
 
 from keyspaces_migration.cql.types import CqlType, Frozen, ListOf, MapOf, Scalar, ScalarName, SetOf, TupleOf
 from keyspaces_migration.errors import MigrationError
+from keyspaces_migration.wire.driver_types import driver_type, serialise
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,6 +27,16 @@ _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MILLISECOND = dt.timedelta(milliseconds=1)
 _DAY_NS = 24 * 3600 * 10**9
 _TIME_UUID = 1
+
+
+REFUSALS = (TypeError, ValueError, LookupError, ArithmeticError, struct.error)
+"""What conversions raise for a value that is none of the type."""
+
+
+# Of Snowflake's floats; `json.loads` with arguments makes such a decoder for each text.
+_CONSTANTS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+_EXACT = json.JSONDecoder(parse_float=Decimal, parse_constant=_CONSTANTS.__getitem__)
+_BY_FLOAT = json.JSONDecoder(parse_constant=_CONSTANTS.__getitem__)
 
 
 class ConversionError(MigrationError):
@@ -42,7 +53,7 @@ def convert(value: object, cql_type: CqlType) -> Any:  # noqa: ANN401 # as many 
         return None
     try:
         return _convert(value, cql_type)
-    except (TypeError, ValueError, LookupError, ArithmeticError, struct.error) as error:
+    except REFUSALS as error:
         raise ConversionError(f"{_shown(value)} is no {cql_type}: {error}") from error
 
 
@@ -75,9 +86,9 @@ def _convert(value: Any, cql_type: CqlType) -> Any:  # noqa: ANN401
         case Scalar(name) if name in _SCALARS:
             return _SCALARS[name](value)
         case ListOf(element):
-            return _or_none(value, lambda parsed: [_element(each, element) for each in _list(parsed)])
+            return _or_none(value, lambda parsed: _elements(parsed, element))
         case SetOf(element):
-            return _or_none(value, lambda parsed: _set([_element(each, element) for each in _list(parsed)]))
+            return _or_none(value, lambda parsed: _set(_elements(parsed, element), element))
         case MapOf(key, element):
             return _or_none(value, lambda parsed: _map(parsed, key, element))
         case TupleOf(elements):
@@ -88,12 +99,17 @@ def _convert(value: Any, cql_type: CqlType) -> Any:  # noqa: ANN401
 
 def _or_none(value: object, build: Callable[[Any], Any]) -> Any:  # noqa: ANN401
     """Build a collection of what JSON text holds, or of what is parsed already; None for null."""
-    parsed = json.loads(value, parse_float=Decimal, parse_constant=_no_constant) if isinstance(value, str) else value
+    parsed = parse_json(value, exact=True) if isinstance(value, str) else value
     return None if parsed is None else build(parsed)
 
 
-def _no_constant(text: str) -> float:
-    return {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}[text]
+def parse_json(text: str, *, exact: bool) -> Any:  # noqa: ANN401 # what JSON holds
+    """Return what JSON text holds; `exact` reads numbers with a point as decimals.
+
+    Raises:
+        ValueError: It is no JSON.
+    """
+    return (_EXACT if exact else _BY_FLOAT).decode(text)
 
 
 def _list(parsed: object) -> list[Any]:
@@ -102,39 +118,90 @@ def _list(parsed: object) -> list[Any]:
     return parsed
 
 
-def _element(value: object, cql_type: CqlType) -> Any:  # noqa: ANN401
-    if value is None:
-        raise ValueError("a collection holds no nulls")
-    return _convert(value, cql_type)
+def _elements(parsed: object, cql_type: CqlType) -> list[Any]:
+    return [_element(each, cql_type, f"element {place}") for place, each in enumerate(_list(parsed), start=1)]
 
 
-def _set(values: list[Any]) -> Any:  # noqa: ANN401
+def _element(value: object, cql_type: CqlType, place: str) -> Any:  # noqa: ANN401
     try:
-        return set(values)
-    except TypeError:  # frozen collections as elements; the driver binds a list as well
-        return values
+        found = None if value is None else _convert(value, cql_type)
+    except REFUSALS as error:
+        raise ValueError(f"{place}, {_shown(value)}, is no {cql_type}: {error}") from error
+    if found is None:
+        raise ValueError(f"{place} is null, and a collection holds no nulls")
+    return found
 
 
-def _map(parsed: object, key: CqlType, element: CqlType) -> dict[Any, Any]:
-    if not isinstance(parsed, Mapping):
+def _set(values: list[Any], cql_type: CqlType) -> list[Any]:
+    """Return each value once, where it is first, in order: the driver sends a set's elements in the order it has them.
+
+    The same are those with the same bytes: Python takes 0.0 and -0.0 for one.
+    """
+    kind = driver_type(cql_type)
+    found: dict[bytes, Any] = {}
+    for value in values:
+        found.setdefault(serialise(value, kind), value)
+    return list(found.values())
+
+
+def _map(parsed: object, key: CqlType, element: CqlType) -> Mapping[Any, Any]:
+    """Return keys and values in order; of values of the same key, as its bytes tell, the last one where it was first.
+
+    Arrow's maps come as pairs, with keys of their own types.
+    """
+    pairs = parsed.items() if isinstance(parsed, Mapping) else _pairs(parsed)
+    kind = driver_type(key)
+    found: dict[bytes, tuple[Any, Any]] = {}
+    for name, value in pairs:
+        converted = _map_key(name, key)
+        encoded = serialise(converted, kind)
+        found[encoded] = (found.get(encoded, (converted,))[0], _element(value, element, f"the value of {_shown(name)}"))
+    try:
+        plain = dict(found.values())
+    except TypeError:  # a frozen collection as key
+        plain = {}
+    ordered: Mapping[Any, Any] = plain if len(plain) == len(found) else OrderedMap(found.values())
+    return ordered
+
+
+def _map_key(name: object, cql_type: CqlType) -> Any:  # noqa: ANN401
+    try:
+        found = _convert(key_of_text(name, cql_type) if isinstance(name, str) else name, cql_type)
+    except REFUSALS as error:
+        raise ValueError(f"the key {_shown(name)} is no {cql_type}: {error}") from error
+    if found is None:
+        raise ValueError(f"the key {_shown(name)} is null")
+    return found
+
+
+def _pairs(parsed: object) -> list[tuple[Any, Any]]:
+    if not isinstance(parsed, list) or not all(isinstance(each, tuple) for each in parsed):
         raise TypeError("a JSON object is wanted")
-    return {_key(k, key): _element(v, element) for k, v in parsed.items()}
+    return parsed
 
 
-def _key(text: str, cql_type: CqlType) -> Any:  # noqa: ANN401
-    """Convert a key, which is text in JSON whatever its type."""
+def key_of_text(text: str, cql_type: CqlType) -> Any:  # noqa: ANN401
+    """Return what a map's key says, which is text in JSON whatever its type; it may still be none of the type.
+
+    Raises:
+        ValueError, LookupError, ArithmeticError: It is none.
+    """
     scalar = cql_type.name if isinstance(cql_type, Scalar) else None
     if scalar in _WHOLE_BITS or scalar is ScalarName.VARINT:
-        return _convert(int(text), cql_type)
+        return int(text)
     if scalar in {ScalarName.DOUBLE, ScalarName.FLOAT, ScalarName.DECIMAL}:
-        return _convert(Decimal(text), cql_type)
+        number = Decimal(text)
+        return number if scalar is ScalarName.DECIMAL else float(number)
     if scalar is ScalarName.BOOLEAN:
         return {"true": True, "false": False}[text]
-    return _convert(text, cql_type)
+    return text
 
 
 def _tuple(parsed: list[Any], elements: tuple[CqlType, ...]) -> tuple[Any, ...]:
-    return tuple(None if each is None else _convert(each, part) for each, part in zip(parsed, elements, strict=True))
+    if len(parsed) != len(elements):
+        raise ValueError(f"it has {len(parsed)} parts, and {len(elements)} are wanted")
+    parts = enumerate(zip(parsed, elements, strict=True), start=1)
+    return tuple(None if each is None else _element(each, part, f"part {place}") for place, (each, part) in parts)
 
 
 def _whole_number(value: object) -> int:
@@ -244,6 +311,14 @@ def _inet(value: object) -> str:
     return str(ipaddress.ip_address(_text(value)))
 
 
+def _duration(value: object) -> Duration:
+    from keyspaces_migration.wire.durations import checked, parse_duration  # noqa: PLC0415 # brings Arrow
+
+    # Arrow's intervals come as tuples.
+    months, days, nanoseconds = parse_duration(value) if isinstance(value, str) else checked(_instance(value, tuple))
+    return Duration(months, days, nanoseconds)
+
+
 def _instance(value: object, wanted: type) -> Any:  # noqa: ANN401
     if not isinstance(value, wanted):
         raise TypeError(f"{wanted.__name__} is wanted")
@@ -259,6 +334,7 @@ _SCALARS: dict[ScalarName, Callable[[Any], Any]] = {
     ScalarName.DATE: _date,
     ScalarName.DECIMAL: _decimal,
     ScalarName.DOUBLE: _double,
+    ScalarName.DURATION: _duration,
     ScalarName.FLOAT: _float,
     ScalarName.INET: _inet,
     ScalarName.TEXT: _text,

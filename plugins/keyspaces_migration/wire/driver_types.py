@@ -1,5 +1,6 @@
 """The driver's classes for CQL types: they say what each value's bytes are."""
 
+from functools import cache
 from typing import Any
 
 from cassandra import cqltypes
@@ -8,6 +9,7 @@ from keyspaces_migration.clients.settings import PROTOCOL_VERSION
 from keyspaces_migration.cql.types import CqlType, Frozen, ListOf, MapOf, Scalar, ScalarName, SetOf, TupleOf
 
 
+@cache
 def driver_type(cql_type: CqlType) -> Any:  # noqa: ANN401 # the driver ships no types
     """Return the driver's class for a type.
 

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from keyspaces_migration.cql.types import ScalarName
 from keyspaces_migration.wire.cells import Bytes, big_endian, binary, data_of, lengths_of
+from keyspaces_migration.wire.durations import INTERVAL, encode_intervals
 
 Mask = npt.NDArray[np.bool_]
 _Whole = npt.NDArray[np.int64]
@@ -174,6 +175,10 @@ def _timeuuid(array: pa.Array) -> Column | None:
     return Column(column.body, _or(column.undecided, (version != _TIME_UUID) | (variant != _RFC_4122)))
 
 
+def _duration(array: pa.Array) -> Column | None:
+    return Column(*encode_intervals(array)) if array.type == INTERVAL else None
+
+
 def _varint(array: pa.Array) -> Column | None:
     found = _whole_numbers(array)
     if found is None:
@@ -230,6 +235,7 @@ _ENCODERS: dict[ScalarName, Callable[[pa.Array], Column | None]] = {
     ScalarName.DATE: _date,
     ScalarName.DECIMAL: _decimal,
     ScalarName.DOUBLE: _double,
+    ScalarName.DURATION: _duration,
     ScalarName.FLOAT: _float,
     ScalarName.INT: _whole(32),
     ScalarName.SMALLINT: _whole(16),

@@ -37,3 +37,15 @@ def test_a_rejected_plan_reaches_no_load_and_a_skipped_gate_holds_none_up(dags_f
     assert load.upstream_task_ids == {"approval_needed", "approve_1"}
     assert load.trigger_rule == "none_failed"
     assert dag.get_task("approve_1").fail_on_reject is True
+
+
+def test_large_histories_are_unloaded_after_the_approval_and_before_any_load(dags_folder: Path) -> None:
+    assert "unload" not in dag_with(dags_folder, workers=2).task_ids
+    file = dags_folder / "migrations/flights.yaml"
+    unload = "backfill:\n  unload: {stage: ANALYTICS.PUBLIC.KM, path: s3://bucket/history}\n"
+    file.write_text(file.read_text().replace("backfill:\n", unload, 1))
+    dag = dag_with(dags_folder, workers=2)
+    assert dag.get_task("unload").expand_input.value == {"table": TABLES}
+    assert "approve_1" in dag.get_task("unload").upstream_task_ids
+    assert "unload" in dag.get_task("load").upstream_task_ids
+    assert dag.get_task("unload").trigger_rule == dag.get_task("load").trigger_rule == "none_failed"

@@ -119,6 +119,24 @@ def test_nested_types_maps_by_every_key_and_tuples_are_read() -> None:
     assert convert("[[1, 2], [3]]", parse_type("set<frozen<list<int>>>")) == [[1, 2], [3]]
 
 
+@pytest.mark.parametrize(
+    ("value", "name", "says"),
+    [
+        ("[1, 2, 3000000000]", "list<int>", "element 3, 3000000000, is no int: it does not fit in 32 bits"),
+        ('["a", 1]', "set<text>", "element 2, 1, is no text"),
+        ('{"a": 1, "b": "c"}', "map<text, int>", "the value of 'b', 'c', is no int"),
+        ('{"a": 1}', "map<int, int>", "the key 'a'"),
+        ('{"300": 1}', "map<tinyint, int>", "the key '300'"),
+        ('[1, "b"]', "tuple<int, int>", "part 2, 'b', is no int"),
+        ("[[1], [2, null]]", "list<frozen<list<int>>>", "element 2, [2, None], is no frozen<list<int>>: element 2 is"),
+    ],
+)
+def test_a_bad_element_is_named(value: str, name: str, says: str) -> None:
+    with pytest.raises(ConversionError) as raised:
+        convert(value, parse_type(name))
+    assert says in str(raised.value)
+
+
 @pytest.mark.parametrize("name", ["int", "text", "set<text>", "map<text, int>", "frozen<list<int>>"])
 def test_null_is_null(name: str) -> None:
     assert convert(None, parse_type(name)) is None
@@ -154,6 +172,7 @@ def test_jsons_null_is_null_for_a_collection() -> None:
         ('{"300": 1}', "map<tinyint, int>"),
         ('{"yes": 1}', "map<boolean, int>"),
         ("[1]", "frozen<tuple<int, int>>"),
+        ('[["null"]]', "list<frozen<list<frozen<list<int>>>>>"),
     ],
 )
 def test_a_value_that_is_not_of_its_type_is_refused(value: object, name: str) -> None:
@@ -172,6 +191,27 @@ def test_a_moments_column_is_cut_to_the_millisecond_before_it_also_before_1970(n
     for zone in (None, "UTC", "Asia/Tokyo"):
         column = pa.chunked_array([pa.array([nanoseconds, None], pa.timestamp("ns", tz=zone))])
         assert column_values(column) == [nanoseconds // 1_000_000, None]
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("P1Y2M3DT4H5M6S", (14, 3, 14_706 * 10**9)),
+        ("P2W", (0, 14, 0)),
+        ("-PT1H", (0, 0, -3_600 * 10**9)),
+        ("1y2mo3w4d5h6m7s8ms9us10ns", (14, 25, 18_367_008_009_010)),
+        ("-1MO", (-1, 0, 0)),
+    ],
+)
+def test_durations_are_read_as_iso_8601_and_as_cassandra_write_them(text: str, parts: tuple[int, int, int]) -> None:
+    found = convert(text, parse_type("duration"))
+    assert (found.months, found.days, found.nanoseconds) == parts
+
+
+@pytest.mark.parametrize("value", ["", "P", "PT", "1", "1x", "P1Y-2M", "178956971y", "PT9223372037S", (1, -1, 0)])
+def test_what_is_no_duration_is_refused(value: object) -> None:
+    with pytest.raises(ConversionError, match="is no duration"):
+        convert(value, parse_type("duration"))
 
 
 def test_times_of_day_are_nanoseconds_in_every_unit() -> None:
