@@ -101,8 +101,7 @@ class Conflicts:
                 history.follow(read(self.source, self.name))
                 self._load("snapshot", barrier_us=None)
             self._go_on("SOURCE_ONLY")
-            barrier_us = self._start_dual_writes()
-            history.follow(read(self.source, self.name))
+            barrier_us = self._start_dual_writes(history)
             self._load("barrier", barrier_us=barrier_us)
             self._go_on("after the load")
             writers.check()
@@ -135,10 +134,14 @@ class Conflicts:
         self.progress(f"{self.order}: writers alone, {phase}")
         time.sleep(self.phase_s)
 
-    def _start_dual_writes(self) -> int:
-        """As the stage start_dual_writes does: see keyspaces_provider/operators/dual_writes.py."""
+    def _start_dual_writes(self, history: HistoryTable) -> int:
+        """As the stage start_dual_writes does: see keyspaces_provider/operators/dual_writes.py.
+
+        The history stands still from the start of RECORD on, which is the least that a load may be planned with.
+        """
         recording = FlagState(mode=WriteMode.RECORD, version=2)
         self._switch(recording)
+        history.follow(read(self.source, self.name))
         self._go_on("RECORD")
         clock = read_source_clock(self.source)
         fix_barrier(self._listed(), recording, clock)

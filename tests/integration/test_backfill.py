@@ -14,10 +14,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import fakesnow
 import pytest
 import snowflake.connector
 import sqlalchemy as sa
+from fakesnow import server as snowflake_stand_in  # the first call puts a module of that name in its place
 
 from keyspaces_migration.backfill import (
     DeadlineError,
@@ -81,7 +81,7 @@ SAMPLE = Sample(days=1)
 
 @pytest.fixture(scope="module")
 def snowflake_address() -> Iterator[dict[str, Any]]:
-    with fakesnow.server() as address:
+    with snowflake_stand_in() as address:
         yield address
 
 

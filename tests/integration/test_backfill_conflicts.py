@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-import fakesnow
 import pytest
 import snowflake.connector
+from fakesnow import server as snowflake_stand_in  # the first call puts a module of that name in its place
 
 from keyspaces_migration.backfill import History, LoggedDeletes
 from keyspaces_migration.backfill.deletes import DeletesApplied
@@ -34,7 +34,7 @@ ROWS = 600
 @pytest.fixture(scope="module")
 def cursor() -> Iterator[SnowflakeCursor]:
     with (
-        fakesnow.server() as address,
+        snowflake_stand_in() as address,
         closing(snowflake.connector.connect(**address, database="ANALYTICS", schema="PUBLIC")) as connection,
         connection.cursor() as opened,
     ):
@@ -72,7 +72,7 @@ def conflicts(  # noqa: PLR0913, PLR0917 # pytest gives them all
 ) -> Iterator[Conflicts]:
     order = getattr(request, "param", LoadOrder.DUAL_WRITES_FIRST)
     ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.db", keyring=KEYRING)
-    name = f"conflicts_{request.node.originalname.rpartition('_')[2]}_{order.value.lower()}"
+    name = f"c_{request.node.originalname.rpartition('_')[2]}_{order.value.lower()}"
     yield Conflicts(
         name=name,
         order=order,

@@ -407,6 +407,10 @@ def test_ranges_and_partitions_go_whole_and_what_outlives_them_is_kept(world: Wo
             f"USING TIMESTAMP {barrier_us}",
             (DAY,),
         )
+        world.session.execute(
+            f"UPDATE {TARGET}.events USING TIMESTAMP {barrier_us} SET s = 'static' WHERE customer = 'c' AND day = %s",
+            (DAY,),
+        )
         assert world.recopy(barrier_us) == world.recopy(barrier_us)
         # Neither store keeps a row whose cells are all null, as neither has its marker.
         writer.update("events", key(0), {"kind": None})

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
-import fakesnow
 import fsspec
 import pyarrow as pa
 import pytest
 import snowflake.connector
 from botocore.exceptions import BotoCoreError
 from cassandra.util import Date, Time
+from fakesnow import server as snowflake_stand_in  # the first call puts a module of that name in its place
 
 from keyspaces_migration.backfill import (
     FilesChangedError,
@@ -65,7 +65,7 @@ _runs = (f"unload-{number}" for number in itertools.count())
 @pytest.fixture(scope="module")
 def cursor() -> Iterator[SnowflakeCursor]:
     with (
-        fakesnow.server() as address,
+        snowflake_stand_in() as address,
         closing(snowflake.connector.connect(**address, database="ANALYTICS", schema="PUBLIC")) as connection,
         connection.cursor() as opened,
     ):
