@@ -5,8 +5,7 @@
 Local Keyspaces and the Snowflake stand-in with some days of flights; spark-submit loads one table, each row of which is
 one write unit, under a budget well below what the machine can read and write. A worker's share is what it wrote a
 second from the moment when all were at work to the moment when the first had nothing left to claim. The last line is
-one JSON object: `rows_per_s` counts from the first claim to the last split, `with_start_s` is the whole of
-spark-submit.
+one JSON object: `rows_per_s` counts from the first claim to the last split, `with_start_s` is all of spark-submit.
 """
 
 import json

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import json
 import logging
 import os
@@ -55,11 +56,12 @@ ROWS = sum(len(table.rows) for table in SAMPLE.tables())
 PARTS = frozenset({Component.TARGET, Component.SNOWFLAKE, Component.AWS})
 STAMPED = "CUSTOM_PROPERTIES = {'client_side_timestamps': {'status': 'enabled'}}"
 SECRETS = "keyspaces-migration/flights"
+NUMBERS = itertools.count(1)
 LEASE_S = 10
 """Shorter than the real one: a test waits for it."""
 
 
-def migration_with(*, units_per_s: int, secrets: bool = False) -> Migration:
+def migration_with(*, keyspace: str, units_per_s: int, secrets: bool = False) -> Migration:
     """flights.yaml with Spark as its engine."""
     content = json.loads(load_migration(MIGRATION_FILE).canonical_json())
     names = {part: f"{SECRETS}/{part}" for part in ("target", "history", "ledger")}
@@ -67,6 +69,7 @@ def migration_with(*, units_per_s: int, secrets: bool = False) -> Migration:
         "engine": "SPARK",
         "spark": {"spark_submit": {"master": "local"}, "executors": 2, "secrets": names if secrets else None},
     }
+    content["target"]["keyspace"] = keyspace
     content["backfill"]["budget"] = {"max_write_units_per_s": units_per_s, "max_cost_usd": 5}
     return Migration.from_canonical_json(json.dumps(content))
 
@@ -78,20 +81,23 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield up
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def target(world: World) -> Iterator[Session]:
+    """A session with the target, where the tables are, empty: in a keyspace of the test's own.
+
+    Rows that a test before left can't be deleted: a load stamps its rows below the time of such a delete.
+    """
+    keyspace = f"spark_{next(NUMBERS)}"
     with world.target.session() as session:
-        keyspace = "SELECT keyspace_name FROM system_schema_mcs.keyspaces WHERE keyspace_name = 'flights'"
-        session.execute("CREATE KEYSPACE flights WITH replication = {'class': 'SingleRegionStrategy'}")
-        until(world, "keyspace", lambda: session.execute(keyspace).one() is not None)
+        session.execute(f"CREATE KEYSPACE {keyspace} WITH replication = {{'class': 'SingleRegionStrategy'}}")
+        there = f"SELECT keyspace_name FROM system_schema_mcs.keyspaces WHERE keyspace_name = '{keyspace}'"
+        until(world, "keyspace", lambda: session.execute(there).one() is not None)
+        session.set_keyspace(keyspace)
         for statement in MIGRATED:
-            session.execute(f"{statement} {'AND' if ' WITH ' in statement else 'WITH'} {STAMPED}")
-        tables = "SELECT status FROM system_schema_mcs.tables WHERE keyspace_name = 'flights'"
-        until(
-            world,
-            "tables",
-            lambda: [row.status for row in session.execute(tables)] == ["ACTIVE"] * len(MIGRATED),
-        )
+            own = statement.replace("CREATE TABLE flights.", f"CREATE TABLE {keyspace}.")
+            session.execute(f"{own} {'AND' if ' WITH ' in own else 'WITH'} {STAMPED}")
+        tables = f"SELECT status FROM system_schema_mcs.tables WHERE keyspace_name = '{keyspace}'"
+        until(world, "tables", lambda: [row.status for row in session.execute(tables)] == ["ACTIVE"] * len(MIGRATED))
         yield session
 
 
@@ -193,16 +199,9 @@ class Run:
 
 @pytest.fixture
 def run(world: World, target: Session, postgresql: Postgresql, tmp_path: Path, request: pytest.FixtureRequest) -> Run:
-    migration = migration_with(**request.param)
-    for name, table in migration.tables.items():
-        key = table.schema_.partition_keys
-        where = " AND ".join(f"{column} = %s" for column in key)
-        # Keyspaces has no SELECT DISTINCT, and a row with static values alone has no clustering key.
-        for partition in set(map(tuple, target.execute(f"SELECT {', '.join(key)} FROM flights.{name}"))):
-            target.execute(f"DELETE FROM flights.{name} WHERE {where}", partition)
     return Run(
         world=world,
-        migration=migration,
+        migration=migration_with(keyspace=target.keyspace, **request.param),
         run_id=tmp_path.name,
         ledger_url=postgresql.new_database(),
         folder=tmp_path,
@@ -211,7 +210,9 @@ def run(world: World, target: Session, postgresql: Postgresql, tmp_path: Path, r
 
 def found(session: Session, table: Any) -> dict[tuple[Any, ...], tuple[Any, ...]]:
     columns = ", ".join(table.all_columns)
-    rows = (tuple(map(as_sample, row)) for row in session.execute(f"SELECT {columns} FROM flights.{table.name}"))
+    rows = (
+        tuple(map(as_sample, row)) for row in session.execute(f"SELECT {columns} FROM {session.keyspace}.{table.name}")
+    )
     return {row[: len(table.key)]: row for row in rows}
 
 
