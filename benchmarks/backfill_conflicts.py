@@ -1,6 +1,6 @@
 """Backfills beside writers that contradict one another: is a newer write lost, or does a deleted row come back?
 
-    make bench NAME=backfill-conflicts         ROWS=30000
+    make bench NAME=backfill-conflicts         ROWS=15000
 
 A real Cassandra node, a local Keyspaces that forgets deletes of rows which it has not got yet, and a Snowflake
 stand-in. Four dual writers, clocks up to 30 s apart, insert, change and null cells, and delete rows, ranges and
@@ -30,7 +30,7 @@ from rehearsal.conflicts.scenario import Conflicts
 from rehearsal.local_keyspaces.node import LocalKeyspacesNode, LocalKeyspacesSettings
 from rehearsal.ports import free_ports
 
-ROWS = int(os.environ.get("ROWS", "30000"))
+ROWS = int(os.environ.get("ROWS", "15000"))
 CLOCKS_S = (-15.0, -5.0, 5.0, 15.0)
 PHASE_S = 4.0
 ROWS_A_SPLIT = 2_000

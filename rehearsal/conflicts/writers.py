@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 ONLY_DELETED_EVERY = 3
 """Of so many partitions one is only ever deleted from."""
 _HOT = 60
-_PAUSE_S = 0.012
+_PAUSE_S = 0.025
 _DRAIN_S = 60.0
 
 
