@@ -160,9 +160,17 @@ def parts(
     provider: PulumiAwsProvider,
     aws_stand_in: AwsStandIn,
     session: Session,
-) -> Iterator[Parts]:
-    yield Parts(node=local_keyspaces, control_plane=control_plane, provider=provider, aws=aws_stand_in, session=session)
-    local_keyspaces.admin.change_settings(ddl_delay_ms=0)
+) -> Parts:
+    return Parts(
+        node=local_keyspaces, control_plane=control_plane, provider=provider, aws=aws_stand_in, session=session
+    )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def changes_at_once_afterwards(parts: Parts) -> Iterator[None]:
+    """The node is that of the session: tests of other modules do not wait for their tables."""
+    yield
+    parts.node.admin.change_settings(ddl_delay_ms=0)
 
 
 def kept(request: pytest.FixtureRequest, case: Case) -> None:
