@@ -140,8 +140,12 @@ class LoadTableOperator(ActsInRun):
         run = self.unchanged_run(context)
         plan = require_allowed_load(run, task_id=self.task_id)
         hook = KeyspacesHook(run.migration.connections.target)
-        unload = run.migration.backfill.unload
-        with _history(run) as history, hook.session() as session, _logged_deletes(run, session) as deletes:
+        barrier, unload = barrier_us(run), run.migration.backfill.unload
+        with (
+            _history(run) as history,
+            hook.session() as session,
+            _logged_deletes(run, session, barrier=barrier) as deletes,
+        ):
             loading = Loading(
                 history=history,
                 settings=hook.settings(),
@@ -157,9 +161,7 @@ class LoadTableOperator(ActsInRun):
                 plan=plan,
                 unloaded=None if unload is None else unloaded_storage(unload.path),
             )
-            done = load_splits(
-                loading, dag_id=run.dag_id, run_id=run.run_id, barrier_us=barrier_us(run), table=self.table
-            )
+            done = load_splits(loading, dag_id=run.dag_id, run_id=run.run_id, barrier_us=barrier, table=self.table)
         return {"table": self.table, "slot": self.slot, **done.summary()}
 
 
@@ -193,9 +195,10 @@ class VerifyBackfillOperator(_BackfillOperator):
 
         run = recorded_run(context, ledger_conn_id=self.ledger_conn_id)
         ledger, of_run = BackfillLedger(run.ledger), {"dag_id": run.dag_id, "run_id": run.run_id}
+        barrier = barrier_us(run)
         with (
             KeyspacesHook(run.migration.connections.target).session() as session,
-            _logged_deletes(run, session) as deletes,
+            _logged_deletes(run, session, barrier=barrier) as deletes,
         ):
             found = verify_counts(session, ledger, run.migration, **of_run, deletes=deletes)
         plan, now = require_planned(ledger, **of_run), datetime.now(UTC)
@@ -204,7 +207,7 @@ class VerifyBackfillOperator(_BackfillOperator):
         self.log.info("%s", page)
         path = run.keep_report(ReportKind.BACKFILL, name="backfill.md", media_type="text/markdown", content=page)
         _refuse_difference(found, path)
-        run.reach(Milestone.SNAPSHOT_LOADED if barrier_us(run) is None else Milestone.BACKFILL_COMPLETE)
+        run.reach(Milestone.SNAPSHOT_LOADED if barrier is None else Milestone.BACKFILL_COMPLETE)
         context["outlet_events"][backfill_asset(self.migration)].extra = load_facts(found, plan, finished_at=now)
         return {**found.summary(), "report": path}
 
@@ -237,11 +240,10 @@ def barrier_us(run: MigrationRun) -> int | None:
 
 
 @contextmanager
-def _logged_deletes(run: MigrationRun, target: "Session") -> "Iterator[LoggedDeletes | None]":
+def _logged_deletes(run: MigrationRun, target: "Session", *, barrier: int | None) -> "Iterator[LoggedDeletes | None]":
     """Yield the deletes that applications log on the source; None before dual writes, when they log none."""
     from keyspaces_migration.backfill import LoggedDeletes, Pacing
 
-    barrier = barrier_us(run)
     if barrier is None:
         yield None
         return
