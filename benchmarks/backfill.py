@@ -124,7 +124,7 @@ def migration() -> Migration:
 
 def target() -> Target:
     """The table of that file."""
-    return Target(keyspace="bench", name="events", table=migration().tables["events"])
+    return Target.of(migration(), "events")
 
 
 @contextmanager

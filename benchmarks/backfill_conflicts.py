@@ -20,10 +20,11 @@ from pathlib import Path
 import fakesnow
 import snowflake.connector
 
+from benchmarks.support.backfill_runs import KEYRING
 from keyspaces_migration.backfill import History
 from keyspaces_migration.clients import Consistency, SessionSettings, open_session
 from keyspaces_migration.config.tables import LoadOrder
-from keyspaces_migration.ledger import Keyring, open_ledger
+from keyspaces_migration.ledger import open_ledger
 from keyspaces_migration.ledger.backfills import BackfillLedger
 from rehearsal.cassandra.node import CassandraNode, NodeSettings
 from rehearsal.conflicts.scenario import Conflicts
@@ -34,7 +35,6 @@ ROWS = int(os.environ.get("ROWS", "15000"))
 CLOCKS_S = (-15.0, -5.0, 5.0, 15.0)
 PHASE_S = 4.0
 ROWS_A_SPLIT = 2_000
-KEYRING = Keyring(current="bench", keys={"bench": bytes(range(32))})
 
 
 def main() -> None:

@@ -16,7 +16,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -26,16 +25,14 @@ import fakesnow
 import snowflake.connector
 import sqlalchemy as sa
 from cassandra.cluster import Session
-from snowflake.connector.cursor import SnowflakeCursor
 
-from keyspaces_migration.backfill import History, Loading, Pacing, load_splits, plan_backfill
+from benchmarks.support.backfill_runs import KEYRING, loading, plan_run
+from keyspaces_migration.backfill import load_splits
 from keyspaces_migration.clients import SessionSettings, open_session
-from keyspaces_migration.config import Migration, load_migration
-from keyspaces_migration.ledger import Keyring, RunConfiguration, open_ledger
+from keyspaces_migration.config import load_migration
+from keyspaces_migration.ledger import open_ledger
 from keyspaces_migration.ledger.backfill_records import SplitState
-from keyspaces_migration.ledger.backfills import BackfillLedger
 from keyspaces_migration.ledger.schema import backfill_splits
-from keyspaces_migration.lifecycle import Stage
 from rehearsal.cassandra.node import CassandraNode, NodeSettings
 from rehearsal.data import history as sample_history
 from rehearsal.data.schema import MIGRATED
@@ -49,22 +46,7 @@ LONGEST_LIFE_S = 4.0
 ROWS_A_SPLIT = 500
 DAG = "flights.historical_backfill"
 MIGRATION_FILE = Path("dags/migrations/flights.yaml")
-KEYRING = Keyring(current="bench", keys={"bench": bytes(range(32))})
 KEYSPACE = "CREATE KEYSPACE flights WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}"
-
-
-def loading(setting: dict[str, Any], history: History, session: Session, migration: Migration) -> Loading:
-    """What a worker loads with."""
-    return Loading(
-        history=history,
-        settings=SessionSettings(hosts=(setting["host"],), port=setting["port"]),
-        session=session,
-        ledger=BackfillLedger(open_ledger(setting["ledger"], keyring=KEYRING)),
-        migration=migration,
-        worker="slot-0",
-        clock=lambda: datetime.now(UTC),
-        pacing=Pacing(wait=time.sleep, chance=random.SystemRandom().random),
-    )
 
 
 def work(setting: dict[str, Any]) -> None:
@@ -78,36 +60,9 @@ def work(setting: dict[str, Any]) -> None:
         connection.cursor() as cursor,
         open_session(settings) as session,
     ):
-        with_all = loading(setting, History(cursor, snowflake.connector.Error), session, migration)
+        with_all = loading(cursor, session, migration, settings=settings, ledger_url=setting["ledger"])
         print("begins", flush=True)
         load_splits(with_all, dag_id=DAG, run_id=setting["run_id"], barrier_us=None)
-
-
-def plan(setting: dict[str, Any], cursor: SnowflakeCursor) -> None:
-    """Plan a run in a ledger of its own."""
-    ledger, migration = open_ledger(setting["ledger"], keyring=KEYRING), load_migration(MIGRATION_FILE)
-    now = datetime.now(UTC)
-    ledger.record_run(
-        RunConfiguration(
-            migration=migration.name,
-            stage=Stage.HISTORICAL_BACKFILL,
-            dag_id=DAG,
-            run_id=setting["run_id"],
-            digest=migration.digest,
-            canonical_json=migration.canonical_json(),
-            recorded_at=now,
-        )
-    )
-    plan_backfill(
-        History(cursor, snowflake.connector.Error),
-        BackfillLedger(ledger),
-        migration,
-        dag_id=DAG,
-        run_id=setting["run_id"],
-        barrier_us=None,
-        now=now,
-        rows_a_split=ROWS_A_SPLIT,
-    )
 
 
 def attempts(ledger: str) -> dict[int, int]:
@@ -164,7 +119,7 @@ def as_sample(value: Any) -> Any:  # noqa: ANN401 # a value of any column
 
 def main() -> None:
     """Run all and print the result."""
-    sample, (native, storage) = Sample(days=DAYS), free_ports(2)
+    sample, migration, (native, storage) = Sample(days=DAYS), load_migration(MIGRATION_FILE), free_ports(2)
     totals = {"runs": 0, "kills": 0, "lost": 0, "wrong": 0, "repeated_splits": 0}
     with tempfile.TemporaryDirectory(prefix="bench-resume-") as folder, fakesnow.server() as address:
         home = Path(folder)
@@ -180,7 +135,7 @@ def main() -> None:
                 session.execute(statement)
             sample_history.load(cursor, sample, progress=lambda _: None)
             for number in range(RUNS):
-                setting = {
+                setting: dict[str, Any] = {
                     "host": node.host,
                     "port": node.port,
                     "snowflake": address,
@@ -189,7 +144,15 @@ def main() -> None:
                 }
                 for table in sample.tables():
                     session.execute(f"TRUNCATE flights.{table.name}")
-                plan(setting, cursor)
+                ledger = open_ledger(setting["ledger"], keyring=KEYRING)
+                plan_run(
+                    cursor,
+                    migration,
+                    ledger=ledger,
+                    dag_id=DAG,
+                    run_id=setting["run_id"],
+                    rows_a_split=ROWS_A_SPLIT,
+                )
                 kills, repeated = run_killed(setting)
                 differences = [compare(session, table) for table in sample.tables()]
                 totals["runs"] += 1

@@ -13,23 +13,20 @@ import os
 import tempfile
 import time
 from collections import defaultdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import snowflake.connector
 import sqlalchemy as sa
 
-from keyspaces_migration.backfill import History, plan_backfill
+from benchmarks.support.backfill_runs import KEYRING, plan_run
 from keyspaces_migration.config import Migration, load_migration
 from keyspaces_migration.entrypoints.history_secret import HistorySecret, history_cursor
 from keyspaces_migration.entrypoints.secret_model import parse_secret
 from keyspaces_migration.entrypoints.spark_process import SparkProcess
 from keyspaces_migration.entrypoints.spark_submission import SparkRun, spark_environment, spark_home
-from keyspaces_migration.ledger import Keyring, RunConfiguration, open_ledger
+from keyspaces_migration.ledger import open_ledger
 from keyspaces_migration.ledger.backfills import BackfillLedger
 from keyspaces_migration.ledger.schema import backfill_splits
-from keyspaces_migration.lifecycle import Stage
 from rehearsal.data.schema import MIGRATED
 from rehearsal.processes import wait_until
 from rehearsal.servers import comparison
@@ -43,7 +40,6 @@ ROWS_A_SPLIT = 500
 TABLE = "flights_unarchived"
 DAG, RUN = "flights.historical_backfill", "bench"
 MIGRATION_FILE = Path("dags/migrations/flights.yaml")
-KEYRING = Keyring(current="bench", keys={"bench": bytes(range(32))})
 PARTS = frozenset({Component.TARGET, Component.SNOWFLAKE})
 STAMPED = "CUSTOM_PROPERTIES = {'client_side_timestamps': {'status': 'enabled'}}"
 
@@ -80,32 +76,12 @@ def make_table(world: World) -> None:
 
 def plan(world: World, file: Migration, ledger_url: str, *, folder: Path) -> int:
     """Plan the run, and return its rows."""
-    ledger, now = open_ledger(ledger_url, keyring=KEYRING), datetime.now(UTC)
-    ledger.record_run(
-        RunConfiguration(
-            migration=file.name,
-            stage=Stage.HISTORICAL_BACKFILL,
-            dag_id=DAG,
-            run_id=RUN,
-            digest=file.digest,
-            canonical_json=file.canonical_json(),
-            recorded_at=now,
-        )
-    )
+    ledger = open_ledger(ledger_url, keyring=KEYRING)
     secret = parse_secret(json.dumps(comparison.history(world.snowflake)), HistorySecret, name="history")
     with history_cursor(secret, folder=folder) as cursor:
-        made = plan_backfill(
-            History(cursor, snowflake.connector.Error),
-            BackfillLedger(ledger),
-            file,
-            dag_id=DAG,
-            run_id=RUN,
-            barrier_us=None,
-            now=now,
-            tables=[TABLE],
-            rows_a_split=ROWS_A_SPLIT,
-        )
-    return made.rows
+        return plan_run(
+            cursor, file, ledger=ledger, dag_id=DAG, run_id=RUN, tables=[TABLE], rows_a_split=ROWS_A_SPLIT
+        ).rows
 
 
 def submit(world: World, file: Migration, ledger_url: str, *, folder: Path) -> None:

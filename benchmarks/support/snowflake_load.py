@@ -2,12 +2,9 @@
 
 import json
 import logging
-import random
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +13,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import snowflake.connector
 
-from keyspaces_migration.backfill import History, Loading, Pacing, load_splits, plan_backfill
+from benchmarks.support.backfill_runs import KEYRING, loading, plan_run
+from keyspaces_migration.backfill import History, load_splits
 from keyspaces_migration.backfill.rows import SplitReader
 from keyspaces_migration.backfill.statements import Target
 from keyspaces_migration.clients import SessionSettings, open_session
 from keyspaces_migration.config import Migration
-from keyspaces_migration.ledger import Keyring, RunConfiguration, open_ledger
+from keyspaces_migration.ledger import open_ledger
 from keyspaces_migration.ledger.backfill_records import LoadMode
 from keyspaces_migration.ledger.backfills import BackfillLedger
-from keyspaces_migration.lifecycle import Stage
 
 HISTORY_TABLE = "ANALYTICS.PUBLIC.EVENTS"
 _DAG = "bench.historical_backfill"
-_KEYRING = Keyring(current="bench", keys={"bench": bytes(range(32))})
 _BY_NAME = "MATCH_BY_COLUMN_NAME=CASE_INSENSITIVE"
 _TYPES = {pa.string(): "VARCHAR", pa.int64(): "NUMBER(38,0)", pa.float64(): "FLOAT", pa.date32(): "DATE"}
 
@@ -69,21 +65,9 @@ class SnowflakeLoad:
 
     def plan(self, run_id: str) -> None:
         """Plan a run in a ledger of its own; the clients load the run that was planned last."""
-        ledger, now = self._ledger(run_id), datetime.now(UTC)
-        open_ledger(self._url(run_id), keyring=_KEYRING).record_run(
-            RunConfiguration(
-                migration=self.migration.name,
-                stage=Stage.HISTORICAL_BACKFILL,
-                dag_id=_DAG,
-                run_id=run_id,
-                digest=self.migration.digest,
-                canonical_json=self.migration.canonical_json(),
-                recorded_at=now,
-            )
-        )
+        ledger = open_ledger(self._url(run_id), keyring=KEYRING)
         with self._cursor() as cursor:
-            history = History(cursor, snowflake.connector.Error)
-            plan_backfill(history, ledger, self.migration, dag_id=_DAG, run_id=run_id, barrier_us=None, now=now)
+            plan_run(cursor, self.migration, ledger=ledger, dag_id=_DAG, run_id=run_id)
         (self.home / "snowflake.json").write_text(json.dumps(self.address))
         (self.home / "run_id").write_text(run_id)
 
@@ -92,24 +76,15 @@ class SnowflakeLoad:
         run_id = (self.home / "run_id").read_text()
         settings = SessionSettings(hosts=("127.0.0.1",), port=port)
         with self._cursor() as cursor, open_session(settings) as session:
-            loading = Loading(
-                history=History(cursor, snowflake.connector.Error),
-                settings=settings,
-                session=session,
-                ledger=self._ledger(run_id),
-                migration=self.migration,
-                worker="bench",
-                clock=lambda: datetime.now(UTC),
-                pacing=Pacing(wait=time.sleep, chance=random.SystemRandom().random),
-            )
-            return load_splits(loading, dag_id=_DAG, run_id=run_id, barrier_us=None).counts.written
+            given = loading(cursor, session, self.migration, settings=settings, ledger_url=self._url(run_id))
+            return load_splits(given, dag_id=_DAG, run_id=run_id, barrier_us=None).counts.written
 
     def read(self) -> int:
         """Read all splits of the planned run, as a load does; return how many rows came."""
         run_id = (self.home / "run_id").read_text()
         (table,) = self._ledger(run_id).tables(dag_id=_DAG, run_id=run_id)
         (name,) = self.migration.tables
-        target = Target(keyspace="bench", name=name, table=self.migration.tables[name])
+        target = Target.of(self.migration, name)
         with self._cursor() as cursor:
             reader = SplitReader(
                 history=History(cursor, snowflake.connector.Error),
@@ -121,7 +96,7 @@ class SnowflakeLoad:
             return sum(part.num_rows for split in splits for part in reader.rows(split))
 
     def _ledger(self, run_id: str) -> BackfillLedger:
-        return BackfillLedger(open_ledger(self._url(run_id), keyring=_KEYRING))
+        return BackfillLedger(open_ledger(self._url(run_id), keyring=KEYRING))
 
     def _url(self, run_id: str) -> str:
         return f"sqlite:///{self.home}/{run_id}.db"

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from keyspaces_migration.backfill import LoggedDeletes, Pacing, load_splits, plan_backfill, verify_counts
-from keyspaces_migration.backfill.load import Loading
+from keyspaces_migration.backfill.loading import Loading
 from keyspaces_migration.config.tables import LoadOrder
 from keyspaces_migration.dual_write.barrier import fix_barrier, read_source_clock, stamps_settle_in
 from keyspaces_migration.dual_write.clock import system_now_us
@@ -169,14 +169,8 @@ class Conflicts:
     def _load(self, run_id: str, *, barrier_us: int | None) -> None:
         dag_id, now = f"{self.name}.historical_backfill", datetime.now(UTC)
         self.ledger.record_run(
-            RunConfiguration(
-                migration=self.migration.name,
-                stage=Stage.HISTORICAL_BACKFILL,
-                dag_id=dag_id,
-                run_id=run_id,
-                digest=self.migration.digest,
-                canonical_json=self.migration.canonical_json(),
-                recorded_at=now,
+            RunConfiguration.of(
+                self.migration, stage=Stage.HISTORICAL_BACKFILL, dag_id=dag_id, run_id=run_id, recorded_at=now
             )
         )
         run = {"dag_id": dag_id, "run_id": run_id}

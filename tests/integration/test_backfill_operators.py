@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import fsspec
 import pytest
-import snowflake.connector
 import yaml
 from airflow.sdk.execution_time.context import OutletEventAccessors
 
@@ -40,10 +39,7 @@ from keyspaces_provider.operators.unload import UnloadTableOperator
 from rehearsal.data import history as sample_history
 from rehearsal.data.schema import MIGRATED
 from rehearsal.data.tables import Sample
-from rehearsal.ports import free_ports
-from rehearsal.processes import wait_until
 from rehearsal.servers import connections as of_the_rehearsal
-from rehearsal.servers.snowflake import SnowflakeStandIn
 from tests.integration.unloading import STAGE, UnloadingCursor
 from tests.keyring import KEYRING
 from tests.unit.keyspaces_provider.recorded import a_recorded_run
@@ -52,8 +48,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cassandra.cluster import Session
+    from snowflake.connector.cursor import SnowflakeCursor
 
     from rehearsal.cassandra.node import CassandraNode
+    from rehearsal.servers.snowflake import SnowflakeStandIn
 
 FILE = Path(__file__).parents[2] / "dags" / "migrations" / "flights.yaml"
 DAG_ID, KEYSPACE = "flights.historical_backfill", "flights_loaded"
@@ -74,31 +72,16 @@ def session(cassandra_node: CassandraNode) -> Iterator[Session]:
 
 
 @pytest.fixture(scope="module")
-def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SnowflakeStandIn]:
-    home = tmp_path_factory.mktemp("snowflake")
-    made = SnowflakeStandIn(home=home, port=free_ports(1)[0], log=home / "log")
-    made.launch()
-    try:
-        wait_until(made.why_not_healthy, name=made.name, log=made.log, timeout_s=made.start_timeout_s)
-        yield made
-    finally:
-        made.stop()
-
-
-@pytest.fixture(scope="module")
-def history(stand_in: SnowflakeStandIn) -> Iterator[Any]:
+def history(snowflake_cursor: SnowflakeCursor) -> SnowflakeCursor:
     """A cursor on the sample's history, in the server that the Airflow connection names."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("REQUESTS_CA_BUNDLE", str(stand_in.ca_file))
-        with snowflake.connector.connect(**stand_in.connection()) as connection, connection.cursor() as cursor:
-            sample_history.load(cursor, SAMPLE, progress=lambda _line: None)
-            yield cursor
+    sample_history.load(snowflake_cursor, SAMPLE, progress=lambda _line: None)
+    return snowflake_cursor
 
 
 @pytest.fixture(scope="module")
-def loaded_history(stand_in: SnowflakeStandIn, history: Any) -> SnowflakeStandIn:
+def loaded_history(snowflake_stand_in: SnowflakeStandIn, history: Any) -> SnowflakeStandIn:
     assert history
-    return stand_in
+    return snowflake_stand_in
 
 
 class Backfill:

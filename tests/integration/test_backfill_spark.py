@@ -124,14 +124,8 @@ class Run:
         """Plan, and return how many splits there are."""
         ledger, now = open_ledger(self.ledger_url, keyring=KEYRING), dt.datetime.now(dt.UTC)
         ledger.record_run(
-            RunConfiguration(
-                migration=self.migration.name,
-                stage=Stage.HISTORICAL_BACKFILL,
-                dag_id=DAG,
-                run_id=self.run_id,
-                digest=self.migration.digest,
-                canonical_json=self.migration.canonical_json(),
-                recorded_at=now,
+            RunConfiguration.of(
+                self.migration, stage=Stage.HISTORICAL_BACKFILL, dag_id=DAG, run_id=self.run_id, recorded_at=now
             )
         )
         with self.history() as cursor:

@@ -133,13 +133,11 @@ class Rehearsed:
     def reach(self, *milestones: Milestone) -> None:
         """As if earlier stages had run."""
         migration, now = load_migration(self.file), dt.datetime.now(dt.UTC)
-        earlier = RunConfiguration(
-            migration="flights",
+        earlier = RunConfiguration.of(
+            migration,
             stage=Stage.HISTORICAL_BACKFILL,
             dag_id="flights.historical_backfill",
             run_id="earlier",
-            digest=migration.digest,
-            canonical_json=migration.canonical_json(),
             recorded_at=now,
             recorded_by="admin",
         )

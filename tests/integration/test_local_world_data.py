@@ -6,15 +6,11 @@ import ssl
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import snowflake.connector
 
 from rehearsal.data import history, source
 from rehearsal.data.source import SampleMismatchError
 from rehearsal.data.tables import Sample
 from rehearsal.data.versions import newest
-from rehearsal.ports import free_ports
-from rehearsal.processes import wait_until
-from rehearsal.servers.snowflake import SnowflakeStandIn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +19,7 @@ if TYPE_CHECKING:
     from snowflake.connector.cursor import SnowflakeCursor
 
     from rehearsal.cassandra.node import CassandraNode
+    from rehearsal.servers.snowflake import SnowflakeStandIn
 
 UA_FIRST = ("UA", dt.date(2013, 1, 1), 515, 1545)
 
@@ -99,66 +96,45 @@ def test_a_lost_row_is_noticed(session: Session, loaded: dict[str, int]) -> None
 
 
 @pytest.fixture(scope="module")
-def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SnowflakeStandIn]:
-    home = tmp_path_factory.mktemp("snowflake")
-    (port,) = free_ports(1)
-    made = SnowflakeStandIn(home=home, port=port, log=home / "log")
-    made.launch()
-    try:
-        wait_until(made.why_not_healthy, name=made.name, log=made.log, timeout_s=made.start_timeout_s)
-        yield made
-    finally:
-        made.stop()
-
-
-@pytest.fixture(scope="module")
-def cursor(stand_in: SnowflakeStandIn) -> Iterator[SnowflakeCursor]:
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("REQUESTS_CA_BUNDLE", str(stand_in.ca_file))
-        with snowflake.connector.connect(**stand_in.connection()) as connection, connection.cursor() as opened:
-            yield opened
-
-
-@pytest.fixture(scope="module")
-def versions(cursor: SnowflakeCursor, sample: Sample) -> dict[str, int]:
-    return history.load(cursor, sample, progress=lambda _: None)
+def versions(snowflake_cursor: SnowflakeCursor, sample: Sample) -> dict[str, int]:
+    return history.load(snowflake_cursor, sample, progress=lambda _: None)
 
 
 def test_the_newest_versions_in_snowflake_are_the_sources_rows(
-    cursor: SnowflakeCursor, sample: Sample, versions: dict[str, int]
+    snowflake_cursor: SnowflakeCursor, sample: Sample, versions: dict[str, int]
 ) -> None:
-    history.verify(cursor, sample, versions, progress=lambda _: None)
+    history.verify(snowflake_cursor, sample, versions, progress=lambda _: None)
     table = sample.flights_unarchived
     names = (*table.all_columns, "version", "is_deleted")
-    cursor.execute(f"SELECT {', '.join(names)} FROM FLIGHTS")
-    held = cursor.fetchall()
+    snowflake_cursor.execute(f"SELECT {', '.join(names)} FROM FLIGHTS")
+    held = snowflake_cursor.fetchall()
     assert len(held) == versions["FLIGHTS"] > len(table.rows)
     (place,) = table.places(["time_hour"])
     assert newest(table, (_aware(row, place) for row in held)) == {row[: len(table.key)]: row for row in table.rows}
 
 
 def test_collections_arrive_as_arrays_and_objects(
-    cursor: SnowflakeCursor, sample: Sample, versions: dict[str, int]
+    snowflake_cursor: SnowflakeCursor, sample: Sample, versions: dict[str, int]
 ) -> None:
     assert versions
     table = sample.planes
     (place,) = table.places(["destinations"])
     tailnum, destinations = next((row[0], row[place]) for row in table.rows if row[place])
-    cursor.execute(
+    snowflake_cursor.execute(
         "SELECT ARRAY_SIZE(DESTINATIONS) FROM PLANES WHERE TAILNUM = %s ORDER BY VERSION DESC LIMIT 1", (tailnum,)
     )
-    assert cursor.fetchone() == (len(destinations),)
+    assert snowflake_cursor.fetchone() == (len(destinations),)
 
 
-def test_lost_versions_are_noticed(cursor: SnowflakeCursor, sample: Sample, versions: dict[str, int]) -> None:
-    cursor.execute("DELETE FROM WEATHER WHERE VERSION = 2 AND NOT IS_DELETED")
+def test_lost_versions_are_noticed(snowflake_cursor: SnowflakeCursor, sample: Sample, versions: dict[str, int]) -> None:
+    snowflake_cursor.execute("DELETE FROM WEATHER WHERE VERSION = 2 AND NOT IS_DELETED")
     with pytest.raises(SampleMismatchError, match="WEATHER has"):
-        history.verify(cursor, sample, versions, progress=lambda _: None)
+        history.verify(snowflake_cursor, sample, versions, progress=lambda _: None)
 
 
-def test_the_stand_in_is_trusted_through_the_worlds_authority_only(stand_in: SnowflakeStandIn) -> None:
+def test_the_stand_in_is_trusted_through_the_worlds_authority_only(snowflake_stand_in: SnowflakeStandIn) -> None:
     with (
-        socket.create_connection(("127.0.0.1", stand_in.port)) as plain,
+        socket.create_connection(("127.0.0.1", snowflake_stand_in.port)) as plain,
         pytest.raises(ssl.SSLCertVerificationError),
     ):
         ssl.create_default_context().wrap_socket(plain, server_hostname="127.0.0.1")

@@ -29,7 +29,8 @@ from keyspaces_migration.backfill.errors import (
     UnloadDiffersError,
 )
 from keyspaces_migration.backfill.history import ArrowCursor, History
-from keyspaces_migration.backfill.load import LoadedSplit, Loading, LoadSummary, each_split, load_splits
+from keyspaces_migration.backfill.load import LoadedSplit, LoadSummary, each_split, load_splits
+from keyspaces_migration.backfill.loading import Loading
 from keyspaces_migration.backfill.logged import LoggedDeletes
 from keyspaces_migration.backfill.money import usd
 from keyspaces_migration.backfill.plan import BackfillPlan, TablePlan, plan_backfill

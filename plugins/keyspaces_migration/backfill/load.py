@@ -1,87 +1,31 @@
 """Loads splits: claims one, reads it, writes it, records it, until none is left."""
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
-from itertools import cycle
-from math import ceil
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any
 
 from keyspaces_migration.backfill.deadline import check_deadline
 from keyspaces_migration.backfill.encoding import Encoded, Encoder, Writes
 from keyspaces_migration.backfill.errors import SnapshotChangedError, TooManyDeadLettersError
-from keyspaces_migration.backfill.history import History
-from keyspaces_migration.backfill.logged import LoggedDeletes
+from keyspaces_migration.backfill.loading import Loading
 from keyspaces_migration.backfill.plan import require_stamp
-from keyspaces_migration.backfill.progress import Progress
-from keyspaces_migration.backfill.rate import AdaptiveRate
 from keyspaces_migration.backfill.rows import SplitReader
 from keyspaces_migration.backfill.statements import Target
-from keyspaces_migration.backfill.table_log import TableLog
 from keyspaces_migration.backfill.unload import unload_folder
-from keyspaces_migration.backfill.unloaded import Storage, UnloadedReader, no_storage
-from keyspaces_migration.backfill.write import Pacing, Writer, microseconds, statement_texts
-from keyspaces_migration.clients import SessionSettings, StoreUnreachableError
-from keyspaces_migration.config import Migration
+from keyspaces_migration.backfill.unloaded import UnloadedReader, no_storage
+from keyspaces_migration.backfill.write import Writer, microseconds
+from keyspaces_migration.backfill.writing import TableWriting
 from keyspaces_migration.dual_write.barrier import ALLOWED_SKEW
 from keyspaces_migration.errors import MigrationError
-from keyspaces_migration.ledger.backfill_records import BackfillTable, ClaimedSplit, DeadLetter, LoadMode, SplitCounts
-from keyspaces_migration.ledger.backfills import BackfillLedger
-from keyspaces_migration.ledger.plan_records import LoadPlan
-from keyspaces_migration.wire import NULL, UNSET, Pump, PumpSettings, connect, nodes_of
+from keyspaces_migration.ledger.backfill_records import ClaimedSplit, DeadLetter, LoadMode, SplitCounts
+from keyspaces_migration.wire import NULL, UNSET
 from keyspaces_migration.wire.grouping import partition_keys
 
-if TYPE_CHECKING:
-    from cassandra.cluster import Session
-
-LEASE = timedelta(minutes=5)
-MAX_DEAD_LETTERS = 1_000
-"""Of one split. More say that a column's type or the target is wrong, not a row."""
 _LONGEST_WAIT_S = 5.0
-_FEWEST_CONNECTIONS, _MOST_CONNECTIONS = 4, 64
 _BELOW_BARRIER = 2 * ALLOWED_SKEW
 """How far below its time a load without a barrier stamps. There was none just before the split began; one that is fixed
 while it is written lies a minute below its own time, by another machine's clock, and every dual write lies above it."""
-_REQUESTS_PER_CONNECTION = 2_000
-"""Of the 3,000 a second that Keyspaces takes over one connection."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Loading:
-    """What a worker loads with.
-
-    Attributes:
-        settings: Of the target; the load opens connections of its own.
-        session: Of the target; says which nodes there are.
-        worker: The worker's name, the same when its task is tried again, and of no other that runs beside it.
-        clock: The time now, with a time zone.
-        deletes: The deletes that applications log, applied to each split that was written, before it is done; None
-            where they log none, as before dual writes.
-        barrier_now: The barrier as it is now, asked before each split of a load that was planned without one.
-        after_split: Called with each split that was written, before it is done.
-        progress: Called with a line for the log.
-        plan: What was planned; without it, the log says nothing of money.
-        unloaded: Where unloaded snapshots are; needed where the migration file has backfill.unload.
-    """
-
-    history: History
-    settings: SessionSettings
-    session: "Session"
-    ledger: BackfillLedger
-    migration: Migration
-    worker: str
-    clock: Callable[[], datetime]
-    pacing: Pacing
-    lease: timedelta = LEASE
-    max_dead_letters: int = MAX_DEAD_LETTERS
-    deletes: LoggedDeletes | None = None
-    barrier_now: Callable[[], int | None] = lambda: None
-    after_split: Callable[[ClaimedSplit], None] = lambda _: None
-    progress: Callable[[str], None] = lambda _: None
-    plan: LoadPlan | None = None
-    unloaded: Storage | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +81,7 @@ def each_split(
         require_stamp(planned, barrier_us=barrier_us)
     run = {"dag_id": dag_id, "run_id": run_id}
     forecast = _Forecast(loading, dag_id=dag_id, run_id=run_id) if barrier_us is not None else None
-    with _Writing(loading, dag_id=dag_id, run_id=run_id) as writing:
+    with TableWriting(loading, dag_id=dag_id, run_id=run_id) as writing:
         while True:
             if barrier_us is not None and forecast is not None:
                 check_deadline(barrier_us=barrier_us, now=loading.clock(), remaining=forecast.remaining())
@@ -159,7 +103,7 @@ def each_split(
 
 
 def _load_or_give_back(
-    loading: Loading, claimed: ClaimedSplit, writing: "_Writing", *, before: datetime
+    loading: Loading, claimed: ClaimedSplit, writing: TableWriting, *, before: datetime
 ) -> SplitCounts:
     try:
         return _SplitLoad(loading, claimed, writing, before).run()
@@ -174,95 +118,13 @@ def _load_or_give_back(
         raise
 
 
-class _Writing:
-    """The connections that a worker writes over: those of one table at a time, under its share of the budget."""
-
-    def __init__(self, loading: Loading, *, dag_id: str, run_id: str) -> None:
-        self._loading = loading
-        self._run = {"dag_id": dag_id, "run_id": run_id}
-        self._stack = ExitStack()
-        self._table = ""
-        self._pump: Pump | None = None
-        self._rate: AdaptiveRate | None = None
-        self._log: TableLog | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._stack.close()
-
-    def pump(self, target: Target) -> Pump:
-        """Return what writes to the table go through, its statements prepared.
-
-        Raises:
-            StoreError: As `wire.connect`.
-        """
-        if self._pump is None or self._table != target.name:
-            self._stack.close()
-            self._rate = AdaptiveRate(units_per_s=self._share(), clock=time.monotonic)
-            texts = tuple(statement_texts(target).values())
-            settings = self._loading.settings
-            pump = Pump(
-                PumpSettings(hosts=self._hosts(), in_flight=self._loading.pacing.in_flight),
-                connect=lambda host: connect(settings, host=host, statements=texts),
-                clock=time.monotonic,
-                budget=self._rate,
-            )
-            self._pump, self._table = self._stack.enter_context(pump), target.name
-        return self._pump
-
-    def log_of(self, table: BackfillTable) -> TableLog:
-        """Return the log of the table whose pump was asked for last."""
-        if self._rate is None:
-            raise ValueError("no table is written to yet")
-        if self._log is None or self._log.rate is not self._rate:
-            loading, name = self._loading, table.table_name
-            planned = loading.plan.table(name) if loading.plan else None
-            self._log = TableLog(
-                ledger=loading.ledger,
-                rate=self._rate,
-                progress=Progress(name, planned_rows=table.rows, planned=planned),
-                clock=loading.clock,
-                tell=loading.progress,
-            )
-        return self._log
-
-    @property
-    def rows_at_once(self) -> int:
-        """How many rows are sent in about a second: their time to live is that of the moment when they are framed."""
-        return max(1, int(self._rate.units_per_s)) if self._rate is not None else 1
-
-    def divide(self) -> None:
-        """Take as much of the budget as falls to each of the workers that are alive now."""
-        if self._rate is not None:
-            self._rate.limit(self._share())
-
-    def _share(self) -> float:
-        alive = self._loading.ledger.live_workers(**self._run, now=self._loading.clock())
-        return self._loading.migration.backfill.budget.max_write_units_per_s / max(1, alive)
-
-    def _hosts(self) -> list[str]:
-        """Name each node as often as it gets a connection."""
-        nodes = nodes_of(self._loading.session)
-        if not nodes:
-            raise StoreUnreachableError(
-                host=self._loading.settings.address,
-                found="no node is up, as far as the driver knows",
-                hint="Check that the cluster is up and that this machine may reach it, and run again.",
-            )
-        budget = self._loading.migration.backfill.budget.max_write_units_per_s
-        wanted = min(_MOST_CONNECTIONS, max(_FEWEST_CONNECTIONS, ceil(budget / _REQUESTS_PER_CONNECTION)))
-        return [node for node, _ in zip(cycle(nodes), range(max(wanted, len(nodes))), strict=False)]
-
-
 @dataclass
 class _SplitLoad:
     """One split while it is loaded."""
 
     loading: Loading
     claimed: ClaimedSplit
-    writing: _Writing
+    writing: TableWriting
     before: datetime
     letters: list[DeadLetter] = field(default_factory=list)
     counts: SplitCounts = field(default_factory=SplitCounts)
@@ -273,7 +135,7 @@ class _SplitLoad:
     def __post_init__(self) -> None:
         self.renewed_at = self.loading.clock()
         name, migration = self.claimed.table.table_name, self.loading.migration
-        self.target = Target(keyspace=migration.target.keyspace, name=name, table=migration.tables[name])
+        self.target = Target.of(migration, name)
 
     def run(self) -> SplitCounts:
         started = self.loading.clock()

@@ -82,7 +82,7 @@ class LoggedDeletes:
         return self._apply(table, recorded, each_chunk=lambda: None)
 
     def _apply(self, table: str, recorded: Iterator[RecordedKey], *, each_chunk: Callable[[], None]) -> DeletesApplied:
-        target = Target(keyspace=self.migration.target.keyspace, name=table, table=self.migration.tables[table])
+        target = Target.of(self.migration, table)
         self._refuse_too_late(target)
         source = Store(name=StoreName.SOURCE, session=self.source, keyspace=self.migration.source.keyspace)
         recorded = confirmed(source, self._shape(table), recorded)

@@ -1,7 +1,7 @@
 """The plan of a backfill: what is loaded, in which splits, stamped how, for how long and how much."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -142,27 +142,19 @@ def plan_backfill(  # noqa: PLR0913 # what a plan depends on, all by keyword
         PlanChangedError: The run recorded another plan: somebody changed a snapshot.
         RunNotRecordedError: The run's first task has recorded no configuration.
     """
-    chosen = {name: migration.tables[name] for name in tables or migration.tables}
+    chosen = tables or tuple(migration.tables)
     refusals = [refusal for name in chosen for refusal in _refusals_before(migration, name, barrier_us=barrier_us)]
     if refusals:
         raise PlanRefusedError(refusals)
-    recorded = {found.table_name: found for found in ledger.tables(dag_id=dag_id, run_id=run_id)}
-    _refuse_other_barrier(recorded.values(), barrier_us=barrier_us)
-    made = []
-    for name, table in chosen.items():
-        mode, base = _mode_and_base(ledger, migration, name, run_id=run_id, barrier_us=barrier_us)
-        snapshot = take_snapshot(
-            history,
-            migration=migration.name,
-            name=name,
-            table=table,
-            run_id=run_id,
-            now=now,
-            since=base,
-            deletes=mode is not LoadMode.FULL,
+    recorded = ledger.tables(dag_id=dag_id, run_id=run_id)
+    for table in recorded:
+        require_stamp(table, barrier_us=barrier_us)
+    made = [
+        _plan_table(
+            history, ledger, migration, name, run_id=run_id, barrier_us=barrier_us, now=now, rows_a_split=rows_a_split
         )
-        plan_table = _table_plan(history, migration, snapshot, mode=mode, barrier_us=barrier_us)
-        made.append(replace(plan_table, splits=make_splits(snapshot.bucket_rows, rows_a_split=rows_a_split)))
+        for name in chosen
+    ]
     plan = BackfillPlan(
         migration=migration.name,
         dag_id=dag_id,
@@ -176,23 +168,47 @@ def plan_backfill(  # noqa: PLR0913 # what a plan depends on, all by keyword
         _refuse_unsafe(plan, migration.tables)
     except PlanRefusedError:
         # Otherwise a retry, after the history was put right, would find the snapshot of before.
-        for each in plan.tables:
-            if each.table not in recorded:
-                drop_snapshot(history, each.snapshot.address)
+        _drop_snapshots(history, plan, but=recorded)
         raise
     if dry_run:
-        for each in plan.tables:
-            if each.table not in recorded:
-                drop_snapshot(history, each.snapshot.address)
+        _drop_snapshots(history, plan, but=recorded)
         return plan
     for table_plan in plan.tables:
         ledger.record_table(_record_of(plan, table_plan), table_plan.splits)
     return as_recorded(plan, ledger.record_plan(load_plan_of(plan, configuration=migration.digest)))
 
 
-def _refuse_other_barrier(recorded: Iterable[BackfillTable], *, barrier_us: int | None) -> None:
-    for table in recorded:
-        require_stamp(table, barrier_us=barrier_us)
+def _plan_table(  # noqa: PLR0913 # as `plan_backfill`
+    history: History,
+    ledger: BackfillLedger,
+    migration: Migration,
+    name: str,
+    *,
+    run_id: str,
+    barrier_us: int | None,
+    now: datetime,
+    rows_a_split: int,
+) -> TablePlan:
+    mode, base = _mode_and_base(ledger, migration, name, run_id=run_id, barrier_us=barrier_us)
+    snapshot = take_snapshot(
+        history,
+        migration=migration.name,
+        name=name,
+        table=migration.tables[name],
+        run_id=run_id,
+        now=now,
+        since=base,
+        deletes=mode is not LoadMode.FULL,
+    )
+    planned = _sized(history, migration, snapshot, mode=mode, barrier_us=barrier_us)
+    return replace(planned, splits=make_splits(snapshot.bucket_rows, rows_a_split=rows_a_split))
+
+
+def _drop_snapshots(history: History, plan: BackfillPlan, *, but: Sequence[BackfillTable]) -> None:
+    kept = {table.table_name for table in but}
+    for each in plan.tables:
+        if each.table not in kept:
+            drop_snapshot(history, each.snapshot.address)
 
 
 def require_stamp(table: BackfillTable, *, barrier_us: int | None) -> None:
@@ -314,11 +330,11 @@ def _expires(table: Table) -> bool:
     return table.default_ttl is not None or table.history.expiry_column is not None
 
 
-def _table_plan(
+def _sized(
     history: History, migration: Migration, snapshot: Snapshot, *, mode: LoadMode, barrier_us: int | None
 ) -> TablePlan:
     table = migration.tables[snapshot.table]
-    target = Target(keyspace=migration.target.keyspace, name=snapshot.table, table=table)
+    target = Target.of(migration, snapshot.table)
     sizes = write_sizes(history, snapshot, target)
     units = math.ceil(snapshot.rows * sizes.units_a_row)
     if table.schema_.static_columns:

@@ -7,6 +7,7 @@ capacity, whatever was kept at other times. A cut goes to just below that. A rat
 again: if capacity was raised, it is found within seconds, and if it was the bucket, a first throttle ends it.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -48,7 +49,7 @@ class AdaptiveRate:
         self._rate = units_per_s / 4
         self._tokens = 0.0
         self._refilled_at = clock()
-        self._cut_at: float | None = None
+        self._cut_at = -math.inf
         self._taken_since_cut = 0.0
         self._capacity: float | None = None
         self._seen_before = 0.0
@@ -102,13 +103,13 @@ class AdaptiveRate:
         self._all_throttled += throttled
         self._taken_since_cut += succeeded
         self._take_note(_Answered(now, succeeded))
-        if throttled and (self._cut_at is None or now - self._cut_at >= _BETWEEN_CUTS_S):
+        if throttled and now - self._cut_at >= _BETWEEN_CUTS_S:
             self._cut(now)
 
     def _cut(self, now: float) -> None:
         just_now = self._taken_units / _MEASURED_S
-        quiet_s = None if self._cut_at is None else now - self._cut_at
-        if self._capacity is None or quiet_s is None or quiet_s < _AGAIN_S:
+        quiet_s = now - self._cut_at
+        if self._capacity is None or quiet_s < _AGAIN_S:
             found = max(just_now, self._rate * _DEEPEST_CUT)
             self._seen_before = min(self._capacity or 0.0, self._rate)
         else:

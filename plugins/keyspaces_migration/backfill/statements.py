@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
+from keyspaces_migration.config import Migration
 from keyspaces_migration.config.tables import Table
 from keyspaces_migration.cql.identifiers import quote
 from keyspaces_migration.cql.types import ListOf
@@ -24,6 +26,11 @@ class Target:
     keyspace: str
     name: str
     table: Table
+
+    @classmethod
+    def of(cls, migration: Migration, name: str) -> Self:
+        """Return a table of a migration."""
+        return cls(keyspace=migration.target.keyspace, name=name, table=migration.tables[name])
 
     @property
     def address(self) -> str:

@@ -109,7 +109,7 @@ def verify_counts(  # noqa: PLR0913 # what is counted, and what is applied befor
     tables = []
     for progress in ledger.progress(dag_id=dag_id, run_id=run_id):
         name = progress.table.table_name
-        target = Target(keyspace=migration.target.keyspace, name=name, table=migration.tables[name])
+        target = Target.of(migration, name)
         comparable = progress.table.mode is LoadMode.FULL and progress.table.barrier_us is None and not target.expires
         applied = _apply_at_end(progress, deletes)
         rows = count_rows(session, target) if comparable else None

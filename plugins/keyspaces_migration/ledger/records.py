@@ -3,8 +3,12 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING, Self
 
 from keyspaces_migration.lifecycle import Milestone, Stage
+
+if TYPE_CHECKING:
+    from keyspaces_migration.config import Migration
 
 
 class ReportKind(StrEnum):
@@ -44,6 +48,29 @@ class RunConfiguration:
     canonical_json: str = field(repr=False)
     recorded_at: datetime
     recorded_by: str | None = None
+
+    @classmethod
+    def of(  # noqa: PLR0913 # a run's parts, all but the file by keyword
+        cls,
+        migration: "Migration",
+        *,
+        stage: Stage,
+        dag_id: str,
+        run_id: str,
+        recorded_at: datetime,
+        recorded_by: str | None = None,
+    ) -> Self:
+        """Return the record of a run that uses this migration file."""
+        return cls(
+            migration=migration.name,
+            stage=stage,
+            dag_id=dag_id,
+            run_id=run_id,
+            digest=migration.digest,
+            canonical_json=migration.canonical_json(),
+            recorded_at=recorded_at,
+            recorded_by=recorded_by,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,9 @@ def encode_column(column: "pa.Array | pa.ChunkedArray", cql_type: CqlType, *, nu
     """
     array = _one_array(column)
     inner = cql_type.inner if isinstance(cql_type, Frozen) else cql_type
-    known = encode_scalars(array, inner.name) if isinstance(inner, Scalar) else _nested(array, inner)
+    known = (
+        encode_scalars(array, inner.name) if isinstance(inner, Scalar) else encode_nested(array, inner, encode_column)
+    )
     if known is None:
         return _of_values(encode_values(array, cql_type), null=null)
     valid = np.asarray(array.is_valid()) if array.null_count else np.ones(len(array), np.bool_)
@@ -40,10 +42,6 @@ def _one_array(column: "pa.Array | pa.ChunkedArray") -> pa.Array:
         return column
     # Putting one chunk together would copy it.
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-
-
-def _nested(array: pa.Array, cql_type: CqlType) -> Column | None:
-    return encode_nested(array, cql_type, encode_column)
 
 
 def _mended(array: pa.Array, cql_type: CqlType, known: Column, undecided: npt.NDArray[np.bool_], *, null: int) -> Cells:

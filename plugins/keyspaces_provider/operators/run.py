@@ -59,13 +59,11 @@ class RecordRunOperator(BaseOperator):
 
         migration = load_migration(Path(self.migration_file))
         run = context["dag_run"]
-        configuration = RunConfiguration(
-            migration=migration.name,
+        configuration = RunConfiguration.of(
+            migration,
             stage=self.stage,
             dag_id=run.dag_id,
             run_id=run.run_id,
-            digest=migration.digest,
-            canonical_json=migration.canonical_json(),
             recorded_at=datetime.now(UTC),
             recorded_by=run.triggering_user_name,
         )

@@ -57,9 +57,7 @@ class UnloadTableOperator(ActsInRun):
                     History(cursor=cursor, database_error=Error),
                     unloaded_storage(unload.path),
                     unload=unload,
-                    target=Target(
-                        keyspace=run.migration.target.keyspace, name=self.table, table=run.migration.tables[self.table]
-                    ),
+                    target=Target.of(run.migration, self.table),
                     table=planned,
                     splits=ledger.splits(dag_id=run.dag_id, run_id=run.run_id, table=self.table),
                     folder=folder,

@@ -7,26 +7,23 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import snowflake.connector
 
 from keyspaces_migration.clients import open_session
 from keyspaces_migration.cql_access import Backoff, CqlAccess
 from rehearsal.keyspaces_control_plane.process import ControlPlaneSettings, KeyspacesControlPlane
 from rehearsal.local_keyspaces.contact import DATA_CENTER
 from rehearsal.ports import free_ports
-from rehearsal.processes import wait_until
 from rehearsal.servers import connections as of_the_rehearsal
-from rehearsal.servers.snowflake import SnowflakeStandIn
 from tests.integration.keyspaces_control_plane.calls import client_of, start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cassandra.cluster import Session
-    from snowflake.connector.cursor import SnowflakeCursor
 
     from rehearsal.local_keyspaces.admin import LocalKeyspacesAdmin
     from rehearsal.local_keyspaces.node import LocalKeyspacesNode
+    from rehearsal.servers.snowflake import SnowflakeStandIn
 
 CASSANDRA, KEYSPACES, AWS, SNOWFLAKE = "my_cassandra", "my_keyspaces", "my_aws", "my_snowflake"
 
@@ -100,34 +97,12 @@ def connections(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.fixture(scope="module")
-def snowflake_stand_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SnowflakeStandIn]:
-    home = tmp_path_factory.mktemp("snowflake")
-    made = SnowflakeStandIn(home=home, port=free_ports(1)[0], log=home / "log")
-    made.launch()
-    try:
-        wait_until(made.why_not_healthy, name=made.name, log=made.log, timeout_s=made.start_timeout_s)
-        yield made
-    finally:
-        made.stop()
-
-
-@pytest.fixture(scope="module")
 def snowflake_environment(snowflake_stand_in: SnowflakeStandIn) -> dict[str, str]:
     """The Airflow connection to the stand-in, and whom to trust for it."""
     made = of_the_rehearsal.history(snowflake_stand_in)
     fields = {"conn_type": made.conn_type, "login": made.login, "password": made.password, "schema": made.schema}
     named = dict([connection(SNOWFLAKE, **fields, extra=made.extra)])
     return {**named, "REQUESTS_CA_BUNDLE": str(snowflake_stand_in.ca_file)}
-
-
-@pytest.fixture(scope="module")
-def snowflake_cursor(
-    snowflake_stand_in: SnowflakeStandIn, snowflake_environment: dict[str, str]
-) -> Iterator[SnowflakeCursor]:
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("REQUESTS_CA_BUNDLE", snowflake_environment["REQUESTS_CA_BUNDLE"])
-        with snowflake.connector.connect(**snowflake_stand_in.connection()) as opened, opened.cursor() as cursor:
-            yield cursor
 
 
 def connection(conn_id: str, **fields: Any) -> tuple[str, str]:

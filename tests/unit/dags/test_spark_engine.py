@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import threading
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ from keyspaces_migration.config import load_migration
 from keyspaces_migration.ledger import ConfigurationChangedError
 from keyspaces_migration.lifecycle import Stage
 from keyspaces_provider.operators.backfill_spark import SparkFailedError
-from tests.unit.keyspaces_provider.recorded import a_recorded_run, record_plan
+from tests.unit.keyspaces_provider.recorded import a_load_plan, a_recorded_run, record_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -132,7 +133,7 @@ def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., An
     def recorded(file: Path, *, cost_usd: float = 0.0) -> Any:
         stage = Stage.HISTORICAL_BACKFILL
         run = a_recorded_run(load_migration(file), ledger=tmp_path / "ledger.db", stage=stage)
-        record_plan(run, cost_usd=cost_usd)
+        record_plan(run, a_load_plan(run, cost_usd=cost_usd, planned_at=datetime.now(UTC)))
         links: list[str] = []
         ti = SimpleNamespace(xcom_push=lambda *, key, value: links.append(f"{key} {value}"))
         return {"dag_run": SimpleNamespace(dag_id=run.dag_id, run_id=run.run_id), "ti": ti}

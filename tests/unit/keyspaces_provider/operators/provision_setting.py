@@ -136,17 +136,7 @@ def record() -> None:
     now = datetime.now(UTC)
     for stage, run_id in ((Stage.ASSESS, "before"), (Stage.PROVISION, RUN_ID)):
         dag_id = f"flights.{stage.value}"
-        ledger.start_run(
-            RunConfiguration(
-                migration="flights",
-                stage=stage,
-                dag_id=dag_id,
-                run_id=run_id,
-                digest=MIGRATION.digest,
-                canonical_json=MIGRATION.canonical_json(),
-                recorded_at=now,
-            )
-        )
+        ledger.start_run(RunConfiguration.of(MIGRATION, stage=stage, dag_id=dag_id, run_id=run_id, recorded_at=now))
         if stage is Stage.ASSESS:
             ledger.add_milestone(Milestone.ASSESSED, dag_id=dag_id, run_id=run_id, reached_at=now)
 

@@ -11,12 +11,10 @@ import sqlalchemy as sa
 from keyspaces_migration.approval import ApprovalUnreadableError
 from keyspaces_migration.backfill import PlanChangedError, approval_counts_for
 from keyspaces_migration.config import load_migration
-from keyspaces_migration.config.tables import LoadOrder
 from keyspaces_migration.ledger import LedgerSignatureError, RunConfiguration, schema
-from keyspaces_migration.ledger.backfill_records import BackfillTable, LoadMode, PlannedSplit
 from keyspaces_migration.ledger.backfills import BackfillLedger
 from keyspaces_migration.ledger.errors import PlanNotRecordedError
-from keyspaces_migration.ledger.plan_records import LoadPlan, PlannedTable
+from keyspaces_migration.ledger.plan_records import LoadPlan
 from keyspaces_migration.lifecycle import Stage
 from keyspaces_provider.evidence import Evidence
 from keyspaces_provider.operators import backfill
@@ -24,6 +22,7 @@ from keyspaces_provider.operators.backfill import LoadTableOperator
 from keyspaces_provider.operators.backfill_cost import CostApprovalNeededOperator, CostNotAllowedError
 from keyspaces_provider.run import MigrationRun, recorded_run
 from tests.unit.keyspaces_provider.operators.provision_setting import LEDGER, Setting, shown
+from tests.unit.keyspaces_provider.recorded import SNAPSHOT, a_load_plan, record_plan
 
 DAG_ID, RUN_ID = "flights.historical_backfill", "load-1"
 NOW = datetime.now(UTC)
@@ -45,15 +44,7 @@ def load_setting(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> Setting:
     monkeypatch.setattr(backfill, "_history", history)
     migration = load_migration(setting.file)
     setting.run.ledger.record_run(
-        RunConfiguration(
-            migration="flights",
-            stage=Stage.HISTORICAL_BACKFILL,
-            dag_id=DAG_ID,
-            run_id=RUN_ID,
-            digest=migration.digest,
-            canonical_json=migration.canonical_json(),
-            recorded_at=NOW,
-        )
+        RunConfiguration.of(migration, stage=Stage.HISTORICAL_BACKFILL, dag_id=DAG_ID, run_id=RUN_ID, recorded_at=NOW)
     )
     return setting
 
@@ -66,56 +57,14 @@ def the_run() -> MigrationRun:
     return recorded_run(context(), ledger_conn_id=LEDGER)
 
 
-def a_plan(*, cost_usd: float, snapshot: str = '"A"."B"."S"', run_id: str = RUN_ID) -> LoadPlan:
-    migration = the_run().migration
-    planned = PlannedTable(
-        table="planes",
-        order=LoadOrder.HISTORY_FIRST,
-        mode=LoadMode.FULL,
-        barrier_us=None,
-        snapshot=snapshot,
-        watermark="2",
-        rows=20,
-        deleted=1,
-        splits=1,
-        row_bytes=100,
-        write_units=7_200,
-        units_per_s=1,
-        capacity_units_per_s=4_000,
-        is_on_demand=True,
-        cost_usd=cost_usd,
-    )
-    return LoadPlan(
-        migration="flights",
-        configuration=migration.digest,
-        dag_id=DAG_ID,
-        run_id=run_id,
-        max_write_units_per_s=4_000,
-        max_cost_usd=migration.backfill.budget.max_cost_usd,
-        tables=(planned,),
-        planned_at=NOW,
-    )
+def a_plan(*, cost_usd: float) -> LoadPlan:
+    return a_load_plan(the_run(), cost_usd=cost_usd, planned_at=NOW)
 
 
-def plan(*, cost_usd: float, snapshot: str = '"A"."B"."S"') -> Evidence:
+def plan(*, cost_usd: float, snapshot: str = SNAPSHOT) -> Evidence:
     """Record a plan as the task `plan` does, and return what approvers are shown."""
-    ledger, made = BackfillLedger(the_run().ledger), a_plan(cost_usd=cost_usd)
-    (planned,) = made.tables
-    table = BackfillTable(
-        dag_id=DAG_ID,
-        run_id=RUN_ID,
-        table_name=planned.table,
-        snapshot=snapshot,
-        mode=planned.mode,
-        barrier_us=None,
-        rows=20,
-        deleted=1,
-        watermark="2",
-        snapshot_at=NOW,
-        planned_at=NOW,
-    )
-    ledger.record_table(table, [PlannedSplit(number=0, of=1, first_bucket=0, end_bucket=4096, planned_rows=20)])
-    ledger.record_plan(made)
+    made = a_plan(cost_usd=cost_usd)
+    record_plan(the_run(), made, snapshot=snapshot)
     evidence = Evidence(title="Load", facts=made.facts(), page="# The plan")
     the_run().keep_evidence(evidence)
     return evidence
