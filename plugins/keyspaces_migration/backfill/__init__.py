@@ -18,6 +18,7 @@ from keyspaces_migration.backfill.errors import (
     FilesUnusableError,
     HistoryUnusableError,
     NotUnloadedError,
+    OverBudgetError,
     PlanChangedError,
     PlanRefusedError,
     Refusal,
@@ -38,6 +39,7 @@ from keyspaces_migration.backfill.plan_page import plan_report, refusal_report
 from keyspaces_migration.backfill.recorded_plan import approval_counts_for, require_planned
 from keyspaces_migration.backfill.report import load_facts, load_report
 from keyspaces_migration.backfill.snapshot import Snapshot, drop_snapshot, take_snapshot
+from keyspaces_migration.backfill.spending import Spending
 from keyspaces_migration.backfill.stamp import current_barrier_us
 from keyspaces_migration.backfill.statements import Target
 from keyspaces_migration.backfill.unload import unload_folder, unload_table
@@ -65,6 +67,7 @@ __all__ = [
     "LoggedDeletes",
     "Manifest",
     "NotUnloadedError",
+    "OverBudgetError",
     "Pacing",
     "PlanChangedError",
     "PlanRefusedError",
@@ -72,6 +75,7 @@ __all__ = [
     "RefusalReason",
     "Snapshot",
     "SnapshotChangedError",
+    "Spending",
     "StampChangedError",
     "Storage",
     "TableCounts",

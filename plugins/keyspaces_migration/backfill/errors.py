@@ -91,6 +91,10 @@ class StampChangedError(BackfillError):
     """The barrier is not the one that was planned with: writes would be stamped wrongly. Plan a new run."""
 
 
+class OverBudgetError(BackfillError):
+    """The load has cost more than was allowed: it stopped between two splits, and waits for an approval."""
+
+
 class TooManyDeadLettersError(BackfillError):
     """So many rows of a split could not be written that something is wrong with all of them."""
 

@@ -11,6 +11,7 @@ from keyspaces_migration.backfill.errors import SnapshotChangedError, TooManyDea
 from keyspaces_migration.backfill.loading import Loading
 from keyspaces_migration.backfill.plan import require_stamp
 from keyspaces_migration.backfill.rows import SplitReader
+from keyspaces_migration.backfill.spending import Spending
 from keyspaces_migration.backfill.statements import Target
 from keyspaces_migration.backfill.unload import unload_folder
 from keyspaces_migration.backfill.unloaded import UnloadedReader, no_storage
@@ -70,6 +71,7 @@ def each_split(
     Raises:
         StampChangedError: Dual writes began, or began anew, since the plan: plan a new run.
         DeadlineError: The load would not end in time; nothing more was written.
+        OverBudgetError: The load is dearer than was allowed; nothing more was written.
         TargetOverloadedError, TooManyDeadLettersError, DeletesNotAppliedError: The split is given back; run again after
             it is put right.
         SnapshotChangedError, FilesChangedError: Somebody changed the snapshot, or its files: plan a new run.
@@ -81,11 +83,14 @@ def each_split(
         require_stamp(planned, barrier_us=barrier_us)
     run = {"dag_id": dag_id, "run_id": run_id}
     forecast = _Forecast(loading, dag_id=dag_id, run_id=run_id) if barrier_us is not None else None
+    spending = Spending(loading.ledger, loading.plan) if loading.plan is not None else None
     with TableWriting(loading, dag_id=dag_id, run_id=run_id) as writing:
         while True:
             if barrier_us is not None and forecast is not None:
                 check_deadline(barrier_us=barrier_us, now=loading.clock(), remaining=forecast.remaining())
             before = loading.clock()
+            if spending is not None:
+                spending.check(now=before)
             if barrier_us is None and (begun_us := loading.barrier_now()) is not None:
                 for planned in loading.ledger.tables(**run):
                     require_stamp(planned, barrier_us=begun_us)

@@ -37,7 +37,7 @@ class Loading:
         barrier_now: The barrier as it is now, asked before each split of a load that was planned without one.
         after_split: Called with each split that was written, before it is done.
         progress: Called with a line for the log.
-        plan: What was planned; without it, the log says nothing of money.
+        plan: What was planned; without it, the log says nothing of money, and no load stops for it.
         unloaded: Where unloaded snapshots are; needed where the migration file has backfill.unload.
     """
 

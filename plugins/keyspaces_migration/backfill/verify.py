@@ -42,6 +42,8 @@ class TableCounts:
         if not self.progress.is_complete:
             left = self.progress.splits - self.progress.done
             found.append(f"{left} of {self.progress.splits} splits are not done")
+        elif planned and counts.dead == planned:
+            found.append(f"none of its {planned} rows could be written; the dead letters say why")
         elif counts.rows_read != planned:
             found.append(f"{counts.rows_read} rows were read, and the snapshot has {planned}")
         elif self.progress.table.barrier_us is not None and self.deletes is None:

@@ -84,10 +84,10 @@ WORDINGS: Mapping[EventKind, Wording] = {
     ),
     EventKind.BUDGET_STOP: Wording(
         severity=Severity.WARNING,
-        headline="the backfill costs more than the budget, and no approval counts",
-        at_risk="nothing was written by this task and nothing was spent; the load waits",
-        next_step="read the plan, then clear the gates and load of {migration}.historical_backfill to be asked again, "
-        "or raise backfill.budget.max_cost_usd in the migration file and trigger it anew with dry_run off",
+        headline="the backfill costs more than was allowed",
+        at_risk="the load waits and spends nothing more; what is loaded stays, and is not loaded again",
+        next_step="read the plan and the load's log, then clear approval_needed of {migration}.historical_backfill "
+        "with what follows it: approvers are asked, and the load goes on where it was",
         page="budget-stop.md",
     ),
     EventKind.LETTERS_GROWING: Wording(

@@ -118,12 +118,14 @@ class RoughProgress:
         rows_read: By finished splits.
         usage: Of finished splits.
         began_at: When the first split was first claimed; None before that.
+        ended_at: When the last of the finished splits was; None before that.
     """
 
     planned_rows: int
     rows_read: int
     usage: SplitUsage = SplitUsage()
     began_at: datetime | None = None
+    ended_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

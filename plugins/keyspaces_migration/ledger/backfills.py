@@ -243,14 +243,28 @@ class BackfillLedger:
 
     def rough_progress(self, *, dag_id: str, run_id: str, table: str | None = None) -> RoughProgress:
         """How far a run, or a table of it, is: summed by the database and not verified. No gate may ask."""
-        summed = (_splits.planned_rows, _splits.rows_read, _splits.write_units, _splits.throttled_units)
-        sums = [sa.func.coalesce(sa.func.sum(column), 0) for column in summed]
-        query = _of_run(sa.select(*sums, sa.func.min(_splits.first_claimed_at)), dag_id, run_id, table)
+        query = _of_run(sa.select(*_rough_columns()), dag_id, run_id, table)
         with self._ledger.reading() as connection:
-            *numbers, began_at = connection.execute(query).one()
-        planned, read, units, throttled = map(int, numbers)
-        usage = SplitUsage(write_units=units, throttled_units=throttled)
-        return RoughProgress(planned_rows=planned, rows_read=read, usage=usage, began_at=began_at)
+            return _rough(connection.execute(query).one())
+
+    def rough_tables(
+        self, *, dag_id: str, run_id: str, finished_by: datetime | None = None
+    ) -> dict[str, RoughProgress]:
+        """The same for each table of a run, by its name; `finished_by` leaves out what was finished later."""
+        query = _of_run(sa.select(*_rough_columns(finished_by), _tables.table_name), dag_id, run_id, None)
+        query = query.group_by(_tables.table_name)
+        with self._ledger.reading() as connection:
+            return {row.table_name: _rough(row) for row in connection.execute(query)}
+
+    def plan_approved_at(self, plan: LoadPlan) -> datetime | None:
+        """When the newest approval was given that a task of the plan's run has verified for it; None without one."""
+        of_plan = (plan.dag_id, plan.run_id, plan.digest)
+        moments = [
+            each.approved_at
+            for each in self._ledger.approvals(plan.migration)
+            if (each.dag_id, each.run_id, each.evidence_digest) == of_plan
+        ]
+        return max(moments, default=None)
 
     def dead_letters(self, *, dag_id: str, run_id: str, table: str | None = None) -> tuple[DeadLetter, ...]:
         """The rows that a run could not write, in the order of recording."""
@@ -311,6 +325,23 @@ def _table_id(connection: sa.Connection, table: BackfillTable) -> int:
     query = sa.select(_tables.id).where(_tables.dag_id == table.dag_id, _tables.run_id == table.run_id)
     found: int = connection.execute(query.where(_tables.table_name == table.table_name)).scalar_one()
     return found
+
+
+def _rough_columns(finished_by: datetime | None = None) -> list[sa.ColumnElement[Any]]:
+    """What `_rough` reads."""
+    counts = finished_by is None or _splits.finished_at <= sa.literal(finished_by, schema.UtcTimestamp)
+    summed = (_splits.rows_read, _splits.write_units, _splits.throttled_units)
+    counted = [column if counts is True else sa.case((counts, column), else_=0) for column in summed]
+    sums = [sa.func.coalesce(sa.func.sum(each), 0) for each in (_splits.planned_rows, *counted)]
+    return [*sums, sa.func.min(_splits.first_claimed_at), sa.func.max(_splits.finished_at)]
+
+
+def _rough(row: sa.Row[Any]) -> RoughProgress:
+    planned, read, units, throttled, began_at, ended_at, *_ = row
+    usage = SplitUsage(write_units=int(units), throttled_units=int(throttled))
+    return RoughProgress(
+        planned_rows=int(planned), rows_read=int(read), usage=usage, began_at=began_at, ended_at=ended_at
+    )
 
 
 def _of_run(query: sa.Select[Any], dag_id: str, run_id: str, table: str | None) -> sa.Select[Any]:

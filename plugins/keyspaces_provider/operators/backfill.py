@@ -14,7 +14,7 @@ from keyspaces_provider.evidence import Evidence
 from keyspaces_provider.history import snowflake_connection
 from keyspaces_provider.hooks.cassandra import CassandraHook
 from keyspaces_provider.hooks.keyspaces import KeyspacesHook
-from keyspaces_provider.operators.backfill_cost import require_allowed_load
+from keyspaces_provider.operators.backfill_cost import CostNotAllowedError, require_allowed_load
 from keyspaces_provider.operators.run import ActsInRun
 from keyspaces_provider.run import MigrationRun, recorded_run
 
@@ -128,12 +128,13 @@ class LoadTableOperator(ActsInRun):
 
         Raises:
             ConfigurationChangedError: the migration file has changed since the run began; nothing was done.
-            CostNotAllowedError: the plan costs more than the file allows, and no approval counts; nothing was done.
+            CostNotAllowedError: the plan costs more than the file allows, and no approval counts, so nothing was done;
+                or the load has cost more than was allowed, and stopped. What is loaded stays.
             ApprovalUnreadableError: Airflow's record of the approval could not be read; nothing was done.
             PlanNotRecordedError: the run has no plan, as a dry run; nothing was done.
             BackfillError: see `keyspaces_migration.backfill.load_splits`; what was loaded stays, and is not repeated.
         """
-        from keyspaces_migration.backfill import Loading, Pacing, load_splits
+        from keyspaces_migration.backfill import Loading, OverBudgetError, Pacing, load_splits
         from keyspaces_migration.ledger.backfills import BackfillLedger
         from keyspaces_provider.object_files import unloaded_storage
 
@@ -161,7 +162,10 @@ class LoadTableOperator(ActsInRun):
                 plan=plan,
                 unloaded=None if unload is None else unloaded_storage(unload.path),
             )
-            done = load_splits(loading, dag_id=run.dag_id, run_id=run.run_id, barrier_us=barrier, table=self.table)
+            try:
+                done = load_splits(loading, dag_id=run.dag_id, run_id=run.run_id, barrier_us=barrier, table=self.table)
+            except OverBudgetError as error:
+                raise CostNotAllowedError(str(error)) from error
         return {"table": self.table, "slot": self.slot, **done.summary()}
 
 

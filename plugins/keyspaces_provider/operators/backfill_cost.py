@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseBranchOperator
@@ -21,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 class CostNotAllowedError(MigrationError, AirflowFailException):
-    """The load costs more than the file allows, and no approval of this plan counts; this task wrote nothing.
+    """The load costs more, or has cost more, than the file or an approval allows. What is loaded stays.
 
     The task is not tried again by itself: the answers stay what they are.
     """
@@ -49,17 +50,20 @@ class CostApprovalNeededOperator(BaseBranchOperator):
         Raises:
             LedgerError: the ledger can't be read, or the plan is not as it was signed.
         """
+        from keyspaces_migration.backfill import Spending
         from keyspaces_migration.ledger.backfills import BackfillLedger
         from keyspaces_migration.ledger.errors import PlanNotRecordedError
 
         run = recorded_run(context, ledger_conn_id=self.ledger_conn_id)
+        ledger = BackfillLedger(run.ledger)
         try:
-            plan = BackfillLedger(run.ledger).plan(dag_id=run.dag_id, run_id=run.run_id)
+            plan = ledger.plan(dag_id=run.dag_id, run_id=run.run_id)
         except PlanNotRecordedError:
             self.log.info("A dry run: it ends with the plan. To load, start a new run with dry_run off.")
             return None
         self.log.info("%s", _price(plan))
-        return list(gate_ids(run.migration)) if plan.needs_approval else [self.otherwise]
+        is_over = Spending(ledger, plan).is_over(now=datetime.now(UTC))
+        return list(gate_ids(run.migration)) if plan.needs_approval or is_over else [self.otherwise]
 
 
 def require_allowed_load(run: MigrationRun, *, task_id: str) -> "LoadPlan":
@@ -73,17 +77,20 @@ def require_allowed_load(run: MigrationRun, *, task_id: str) -> "LoadPlan":
         The plan that may be loaded.
 
     Raises:
-        CostNotAllowedError: it costs more than the file allows, and the answers at the gates do not allow it.
+        CostNotAllowedError: it costs more than the file allows, and the answers at the gates do not allow it, or it has
+            cost more than they did.
         ApprovalUnreadableError: Airflow's record could not be read, which counts as refused.
         PlanNotRecordedError: the run has no plan, as a dry run.
         PlanChangedError: what workers would load is not what was planned.
         LedgerError: the ledger can't be read or written, or is not as it was signed.
     """
-    from keyspaces_migration.backfill import approval_counts_for, require_planned
+    from keyspaces_migration.backfill import OverBudgetError, Spending, approval_counts_for, require_planned
     from keyspaces_migration.ledger.backfills import BackfillLedger
 
-    plan = require_planned(BackfillLedger(run.ledger), dag_id=run.dag_id, run_id=run.run_id)
-    if not plan.needs_approval:
+    ledger = BackfillLedger(run.ledger)
+    plan = require_planned(ledger, dag_id=run.dag_id, run_id=run.run_id)
+    spending = Spending(ledger, plan)
+    if not plan.needs_approval and not spending.is_over(now=datetime.now(UTC)):
         log.info("%s", _price(plan))
         return plan
     try:
@@ -92,6 +99,11 @@ def require_allowed_load(run: MigrationRun, *, task_id: str) -> "LoadPlan":
         )
     except ApprovalRefusedError as error:
         raise CostNotAllowedError(f"{_price(plan)} {error}") from error
+    try:
+        # The approval may be the one that the load has used up.
+        spending.check(now=datetime.now(UTC))
+    except OverBudgetError as error:
+        raise CostNotAllowedError(str(error)) from error
     log.info(
         "%s Approved by %s at %s.", _price(plan), ", ".join(approval.approved_by), approval.approved_at.isoformat()
     )

@@ -12,6 +12,7 @@ from keyspaces_migration.approval import ApprovalUnreadableError
 from keyspaces_migration.backfill import PlanChangedError, approval_counts_for
 from keyspaces_migration.config import load_migration
 from keyspaces_migration.ledger import LedgerSignatureError, RunConfiguration, schema
+from keyspaces_migration.ledger.backfill_records import SplitCounts, SplitUsage
 from keyspaces_migration.ledger.backfills import BackfillLedger
 from keyspaces_migration.ledger.errors import PlanNotRecordedError
 from keyspaces_migration.ledger.plan_records import LoadPlan
@@ -114,6 +115,49 @@ def test_a_plan_above_the_budget_is_shown_and_loaded_once_it_is_approved(load_se
     (approval,) = the_run().ledger.approvals("flights")
     assert (approval.task_id, approval.evidence_digest) == ("load", evidence.digest)
     assert approval.approved_by == ("admin",)
+
+
+def finish_a_split(*, units: int, at: datetime) -> None:
+    ledger = BackfillLedger(the_run().ledger)
+    claimed = ledger.claim(dag_id=DAG_ID, run_id=RUN_ID, worker="w", now=at, lease=timedelta(minutes=5))
+    assert claimed is not None
+    counts, usage = SplitCounts(rows_read=20, written=20), SplitUsage(write_units=units)
+    ledger.finish(claimed, counts, dead_letters=(), now=at, usage=usage)
+
+
+def test_a_load_that_got_dearer_than_approved_stops_and_goes_on_once_it_is_approved_anew(load_setting: Setting) -> None:
+    """Planned at 2 USD, so it may cost 2.40; 4,800,000 units cost 3 USD."""
+    evidence = plan(cost_usd=2)
+    answer(load_setting, evidence, age=timedelta(minutes=10))
+    with pytest.raises(ReachedTheHistoryError):
+        load(load_setting)
+    finish_a_split(units=4_800_000, at=NOW - timedelta(minutes=5))
+    with pytest.raises(
+        CostNotAllowedError, match=r"about 3\.00 USD so far, more than the 2\.40 USD .* \(planned: 2\.00"
+    ):
+        load(load_setting)
+    answer(load_setting, evidence)
+    with pytest.raises(ReachedTheHistoryError):
+        load(load_setting)
+
+
+def test_a_load_within_the_plan_and_its_margin_goes_on(load_setting: Setting) -> None:
+    answer(load_setting, plan(cost_usd=2), age=timedelta(minutes=10))
+    finish_a_split(units=3_800_000, at=NOW)
+    with pytest.raises(ReachedTheHistoryError):
+        load(load_setting)
+
+
+def test_a_load_that_needed_no_approval_needs_one_when_it_has_spent_what_the_file_allows(load_setting: Setting) -> None:
+    evidence = plan(cost_usd=ALLOWED_USD / 2)
+    assert branch() == ["load"]
+    finish_a_split(units=1_601, at=NOW - timedelta(minutes=5))
+    assert branch() == ["approve_1"]
+    with pytest.raises(CostNotAllowedError, match="required, 0 found"):
+        load(load_setting)
+    answer(load_setting, evidence)
+    with pytest.raises(ReachedTheHistoryError):
+        load(load_setting)
 
 
 @pytest.mark.parametrize(
