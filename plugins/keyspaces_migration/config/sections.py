@@ -209,6 +209,16 @@ class Consistency(FileModel):
     """The share of confirmed mismatches that is no failure; 0 means that any one fails the check."""
     settle_time: Duration = timedelta(seconds=30)
     """How long a difference must last to count."""
+    history_lag: Duration | None = None
+    """The history has every change that is older than this; without it, the history is reported and never blamed."""
+    ttl_tolerance: Duration = timedelta(seconds=60)
+    """How far times to live may lie apart: both are read a moment after the other, and each is in whole seconds."""
+    float_tolerance: float = Field(default=0, ge=0, lt=0.01)
+    """The relative difference up to which float and double columns are the same; 0 compares them exactly."""
+    show_write_times: bool = False
+    """Whether mismatches tell when each store's value was written, which takes two more reads of each."""
+    redact_values: bool = False
+    """Whether mismatches leave values out; keys and names of columns stay."""
 
     @model_validator(mode="after")
     def _tolerates_less_than_it_rules_out(self) -> Self:

@@ -41,8 +41,8 @@ class OpenStores:
     history: Cursor | Unopened
 
 
-def check_plan(migration: Migration, *, seed: int) -> CheckPlan:
-    """What the migration file asks a check to do.
+def check_plan(migration: Migration, *, seed: int, now: datetime) -> CheckPlan:
+    """What the migration file asks a check to do that starts `now`.
 
     The source leads: the check after the cutover, when the target does, is not built yet.
     """
@@ -54,6 +54,11 @@ def check_plan(migration: Migration, *, seed: int) -> CheckPlan:
         tolerated_mismatch_rate=asked.tolerated_mismatch_rate,
         settle_time_s=asked.settle_time.total_seconds(),
         leader=Leader.SOURCE,
+        history_as_of=None if asked.history_lag is None else now - asked.history_lag,
+        ttl_tolerance_s=asked.ttl_tolerance.total_seconds(),
+        float_tolerance=asked.float_tolerance,
+        show_write_times=asked.show_write_times,
+        redact_values=asked.redact_values,
     )
 
 

@@ -57,7 +57,9 @@ class TableCheck:
         """
         self._shape, self._plan, self._history, self._now = shape, plan, history, now
         self._tally = Tally(plan)
-        self._comparer = RowComparer(shape, leader=plan.leader)
+        self._comparer = RowComparer(
+            shape, leader=plan.leader, float_tolerance=plan.float_tolerance, ttl_tolerance_s=plan.ttl_tolerance_s
+        )
         self._stores = BothStores(source=source, target=target, leader=plan.leader)
         evidence = Evidence(shape, plan=plan, now=now)
         self._settling = Settling(

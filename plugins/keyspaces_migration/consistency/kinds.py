@@ -31,8 +31,8 @@ class Leader(StrEnum):
 class MismatchKind(StrEnum):
     """What is wrong with a store that does not hold what it should.
 
-    `UNEXPECTED_IN_SOURCE` arises only while the target leads. `TTL_DIFFERS` has its place in the ledger; the check
-    does not read times to live yet, and so never reports it.
+    `UNEXPECTED_IN_SOURCE` arises only while the target leads. `TTL_DIFFERS`: all values are the same, and those named
+    live for a time in one store and for ever, or for another time, in the other.
     """
 
     MISSING_IN_TARGET = "missing_in_target"

@@ -27,6 +27,9 @@ class CheckPlan:
         rows_per_window: How many rows a window should hold, by the history's count.
         history_as_of: The history's watermark, with a time zone: it has every change of the leader's up to then. None
             if nobody knows one; the history is then reported and never blamed.
+        ttl_tolerance_s: How far the times to live of a cell may lie apart.
+        float_tolerance: Relative difference up to which floats are the same; 0 for none.
+        show_write_times: Tell in mismatches when each store's value was written.
         redact_values: Leave values out of mismatches; keys and column names stay.
         batch_rows: Rows compared at a time.
         max_examples: Mismatches of one table that are kept with their keys; all are counted.
@@ -41,6 +44,9 @@ class CheckPlan:
     windows: int = WINDOWS
     rows_per_window: int = ROWS_PER_WINDOW
     history_as_of: datetime | None = None
+    ttl_tolerance_s: float = 60.0
+    float_tolerance: float = 0.0
+    show_write_times: bool = False
     redact_values: bool = False
     batch_rows: int = 1_024
     max_examples: int = 1_000

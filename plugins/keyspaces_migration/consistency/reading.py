@@ -47,7 +47,8 @@ Look = Row | CouldNotLook | None
 class StoreReader:
     """Reads a table with sessions of its caller's. Statements are prepared when first needed.
 
-    Rows are in the order of `TableShape.selected`. Errors that are not the store's own are raised as they are.
+    Rows are in the order of `TableShape.selected`, with the lives of `dated_columns` behind. Errors that are not
+    the store's own are raised as they are.
     """
 
     def __init__(  # noqa: PLR0913 # all by keyword
@@ -80,15 +81,19 @@ class StoreReader:
 
     def read_rows(self, keys: Sequence[Key]) -> list[Look]:
         """Read rows by primary key, in the order of the keys."""
-        return self._read_one_each(self._row_statement(self._shape.selected), keys)
+        where = f" WHERE {_equal(self._shape.primary_key)}"
+        looks = self._read_one_each(self._select_rows() + where, keys)
+        return [self._with_lives(look) if isinstance(look, tuple) else look for look in looks]
 
     def read_write_times(self, keys: Sequence[Key]) -> list[Look]:
         """Read the WRITETIME of `TableShape.dated_columns` (microseconds since 1970, None for null) by primary key."""
-        return self._read_one_each(self._row_statement(self._shape.dated_columns, function="WRITETIME"), keys)
+        columns = _columns(self._shape.dated_columns, function="WRITETIME")
+        text = f"SELECT {columns} FROM {self._table} WHERE {_equal(self._shape.primary_key)}"  # noqa: S608 # names are quoted
+        return self._read_one_each(text, keys)
 
     def read_statics(self, partitions: Sequence[Key]) -> list[Look]:
         """Read the static columns of partitions; None where the partition does not exist."""
-        columns = ", ".join(quote(name) for name in (*self._shape.partition_key, *self._shape.static_columns))
+        columns = _columns((*self._shape.partition_key, *self._shape.static_columns))
         where = _equal(self._shape.partition_key)
         found = self._read_one_each(f"SELECT DISTINCT {columns} FROM {self._table} WHERE {where}", partitions)  # noqa: S608 # names are quoted
         skipped = len(self._shape.partition_key)
@@ -96,19 +101,21 @@ class StoreReader:
 
     def read_partitions(self, partitions: Sequence[Key]) -> list[tuple[Row, ...] | CouldNotLook]:
         """Read whole partitions, in the order given. A partition of static values alone is one row with null keys."""
-        text = self._select(self._shape.selected) + f" WHERE {_equal(self._shape.partition_key)}"
+        text = self._select_rows() + f" WHERE {_equal(self._shape.partition_key)}"
         return [
-            look if isinstance(look, CouldNotLook) else tuple(look) for look in self._read_many_each(text, partitions)
+            look if isinstance(look, CouldNotLook) else tuple(map(self._with_lives, look))
+            for look in self._read_many_each(text, partitions)
         ]
 
     def read_window(self, window: Window) -> Iterator[Row | CouldNotLook]:
         """Yield the rows of a window in token order, and `CouldNotLook` once, as the last, if it ends too early."""
         token = f"TOKEN({', '.join(quote(name) for name in self._shape.partition_key)})"
-        text = self._select(self._shape.selected) + f" WHERE {token} > ? AND {token} <= ?"
+        text = self._select_rows() + f" WHERE {token} > ? AND {token} <= ?"
         try:
             for bounds in window.ranges:
                 statement = self._prepare(text)
-                yield from _all_pages(self._session.execute(statement, bounds, execution_profile=self._profile))
+                pages = _all_pages(self._session.execute(statement, bounds, execution_profile=self._profile))
+                yield from map(self._with_lives, pages)
         except DRIVER_ERRORS as error:
             yield self._could_not_look(error)
 
@@ -122,12 +129,18 @@ class StoreReader:
             EXEC_PROFILE_DEFAULT, row_factory=tuple_factory, consistency_level=_CONSISTENCY[self._store]
         )
 
-    def _select(self, names: Iterable[str], *, function: str = "") -> str:
-        columns = ", ".join(f"{function}({quote(name)})" if function else quote(name) for name in names)
+    @cached_property
+    def _has_lives(self) -> bool:
+        """Whether times to live are read: the source's always, the target's where its table keeps any."""
+        return self._store is Store.SOURCE or self._shape.expires
+
+    def _select_rows(self) -> str:
+        lives = _columns(self._shape.dated_columns, function="TTL") if self._has_lives else ""
+        columns = ", ".join(part for part in (_columns(self._shape.selected), lives) if part)
         return f"SELECT {columns} FROM {self._table}"  # noqa: S608 # names are quoted
 
-    def _row_statement(self, names: Iterable[str], *, function: str = "") -> str:
-        return f"{self._select(names, function=function)} WHERE {_equal(self._shape.primary_key)}"
+    def _with_lives(self, row: Row) -> Row:
+        return row if self._has_lives else row + (None,) * len(self._shape.dated_columns)
 
     def _prepare(self, text: str) -> PreparedStatement:
         if text not in self._prepared:
@@ -175,6 +188,10 @@ class StoreReader:
 
     def _could_not_look(self, error: Exception) -> CouldNotLook:
         return CouldNotLook(self._store, f"{type(error).__name__}: {error}")
+
+
+def _columns(names: Iterable[str], *, function: str = "") -> str:
+    return ", ".join(f"{function}({quote(name)})" if function else quote(name) for name in names)
 
 
 def _equal(names: Iterable[str]) -> str:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from keyspaces_migration.consistency.epoch import Epoch
 from keyspaces_migration.consistency.kinds import HistoryStanding, Verdict
 from keyspaces_migration.consistency.results import CheckResult, Mismatch, TableResult
 from keyspaces_migration.consistency.verdict import one_in
@@ -18,8 +19,8 @@ _MEANING = {
 }
 
 
-def to_markdown(result: CheckResult, *, title: str) -> str:
-    """The page: verdict first, then each table, what was found, and what the check cannot see."""
+def to_markdown(result: CheckResult, *, title: str, epoch: Epoch | None = None) -> str:
+    """The page: verdict first, then each table, what was found, what `epoch`'s checks say together, and the rest."""
     lines = [
         f"# {escape(title)}: {result.verdict.value.upper()}",
         "",
@@ -31,12 +32,15 @@ def to_markdown(result: CheckResult, *, title: str) -> str:
     ]
     for table in result.tables:
         lines += _section(table)
+    if epoch is not None:
+        lines += _together(epoch)
     return "\n".join([*lines, *_how(result)]) + "\n"
 
 
-def to_json(result: CheckResult) -> str:
+def to_json(result: CheckResult, *, epoch: Epoch | None = None) -> str:
     """All of the result; keys in snake case, moments in ISO 8601."""
     document = result.summary() | {
+        "epoch": None if epoch is None else _epoch_document(epoch),
         "plan": {
             "seed": result.plan.seed,
             "leader": result.plan.leader.value,
@@ -126,6 +130,42 @@ def _mismatches(table: TableResult) -> list[str]:
     return lines
 
 
+def _together(epoch: Epoch) -> list[str]:
+    since = f"since {epoch.began.isoformat(timespec='seconds')}" if epoch.began else "so far"
+    said = (
+        f"All checks {since}, when something other than the application last wrote to the stores, as one. The bounds "
+        f"hold at {epoch.confidence * 100:.4g} % confidence for all tables and on all days at once."
+    )
+    lines = [
+        "",
+        "## Over several days",
+        "",
+        said,
+        "",
+        "| table | checks | left out, as not all could be looked at | rows compared | differ | wrong rows, at most |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for pooled in epoch.tables:
+        cells = [
+            escape(pooled.table),
+            f"{pooled.checks:,}",
+            f"{pooled.left_out:,}",
+            f"{pooled.compared:,}",
+            f"{pooled.mismatched:,}",
+            _bound(pooled.bound if pooled.compared else None),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def _epoch_document(epoch: Epoch) -> dict[str, Any]:
+    return {
+        "began": epoch.began.isoformat() if epoch.began else None,
+        "confidence": epoch.confidence,
+        "tables": {pooled.table: vars(pooled) for pooled in epoch.tables},
+    }
+
+
 def _how(result: CheckResult) -> list[str]:
     plan = result.plan
     watermark = plan.history_as_of.isoformat() if plan.history_as_of else "unknown, so the history is not blamed"
@@ -148,7 +188,7 @@ def _how(result: CheckResult) -> list[str]:
         bound,
         f"- Seed {plan.seed}; the history's watermark: {watermark}.",
         f"- From {start} to {end}.",
-        "- Not seen: partitions that only the target has; times to live; static columns against the history.",
+        "- Not seen: partitions that only the target has; static columns against the history; lives of collections.",
     ]
 
 

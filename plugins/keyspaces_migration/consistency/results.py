@@ -107,7 +107,8 @@ class Mismatch:
         draw: How the row was found.
         key: The primary key by column, or the partition key where static columns differ; JSON values.
         columns: The columns that differ; empty where a whole row is too many or too few.
-        values: By column, then by store; JSON values. None where redacted or where a whole row is meant.
+        values: By column, then by store; JSON values. Where a time to live differs, it alone; where asked for, when
+            each value was written too. None where there is none, as of a whole row, or where they are redacted.
         seen_at: When it was first seen.
         confirmed_at: When it was seen again, after settling.
     """

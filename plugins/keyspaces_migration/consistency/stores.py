@@ -62,6 +62,10 @@ class BothStores:
         self.leader, self._follower = (source, target) if leader is Leader.SOURCE else (target, source)
         self.gave_up = ""
 
+    def look_at_write_times(self, keys: Sequence[Key]) -> tuple[Sequence[Look], Sequence[Look]]:
+        """The write times of the leader's and the follower's rows by primary key."""
+        return self.leader.read_write_times(keys), self._follower.read_write_times(keys)
+
     def look(self, keys: Sequence[Key], *, is_static: bool = False) -> tuple[Sequence[Look], Sequence[Look]]:
         """The leader's and the follower's rows by primary key, or static values by partition key."""
         followers = self._follower.read_statics(keys) if is_static else self._follower.read_rows(keys)

@@ -49,12 +49,13 @@ PLAN = CheckPlan(seed=1, max_mismatch_rate=0.05, settle_time_s=5, windows=2, row
 
 @dataclass
 class MemoryStore:
-    """A table in memory; `down` makes every read fail, `unread` those of some keys."""
+    """A table in memory; `down` makes every read fail, `unread` those of some keys; `lives` are times to live of v."""
 
     store: Store
     rows: dict[Key, Row] = field(default_factory=lambda: dict(ROWS))
     down: bool = False
     unread: set[Key] = field(default_factory=set)
+    lives: dict[Key, int] = field(default_factory=dict)
     written_us: int = 0
     reads: int = 0
 
@@ -63,7 +64,10 @@ class MemoryStore:
 
     def read_rows(self, keys: Sequence[Key]) -> list[Row | CouldNotLook | None]:
         self.reads += len(keys)
-        return [self._failure() if self.down or key in self.unread else self.rows.get(key) for key in keys]
+        return [self._failure() if self.down or key in self.unread else self._row(key) for key in keys]
+
+    def _row(self, key: Key) -> Row | None:
+        return (*self.rows[key], self.lives.get(key)) if key in self.rows else None
 
     def read_write_times(self, keys: Sequence[Key]) -> list[Row | CouldNotLook | None]:
         return [(self.written_us,) if key in self.rows else None for key in keys]
@@ -76,14 +80,14 @@ class MemoryStore:
     def read_partitions(self, partitions: Sequence[Key]) -> list[tuple[Row, ...] | CouldNotLook]:
         if self.down:
             return [self._failure()] * len(partitions)
-        return [tuple(row for key, row in sorted(self.rows.items()) if key[:1] == part) for part in partitions]
+        return [tuple(self._row(key) or () for key in sorted(self.rows) if key[:1] == part) for part in partitions]
 
     def read_window(self, window: Window) -> Iterator[Row | CouldNotLook]:
         assert window.ranges
         if self.down:
             yield self._failure()
             return
-        yield from (row for _, row in sorted(self.rows.items()))
+        yield from (self._row(key) or () for key in sorted(self.rows))
 
 
 @dataclass
@@ -110,6 +114,7 @@ class World:
     history: MemoryHistory = field(default_factory=MemoryHistory)
     unopened: set[Store] = field(default_factory=set)
     settles: list[float] = field(default_factory=list)
+    types: dict[str, str] = field(default_factory=dict)
 
     def check(self, *, meanwhile: Callable[[], object] = lambda: None, **changes: Any) -> CheckResult:
         plan = replace(PLAN, **changes)
@@ -119,7 +124,7 @@ class World:
             meanwhile()
 
         check = TableCheck(
-            shape=shape(),
+            shape=shape(**self.types),
             plan=plan,
             source=UnopenedStore(NOBODY, store=Store.SOURCE) if Store.SOURCE in self.unopened else self.source,
             target=UnopenedStore(NOBODY, store=Store.TARGET) if Store.TARGET in self.unopened else self.target,
@@ -170,6 +175,58 @@ def test_damage_is_named_by_store_kind_key_and_column(
     assert result.verdict is Verdict.FAIL
     assert found(result) == {expected}
     assert world.settles == [5]
+
+
+@pytest.mark.parametrize(("of_source", "of_target"), [(3_600, None), (None, 3_600), (3_600, 3_539)])
+def test_a_cell_that_lives_for_another_time_is_named(
+    world: World, of_source: int | None, of_target: int | None
+) -> None:
+    for store, life in ((world.source, of_source), (world.target, of_target)):
+        store.lives = {} if life is None else {(1, 1): life}
+    result = world.check()
+    assert result.verdict is Verdict.FAIL
+    assert found(result) == {(Store.TARGET, MismatchKind.TTL_DIFFERS, (1, 1), ("v",))}
+    assert result.tables[0].mismatches[0].values == {"v": {"source lives s": of_source, "target lives s": of_target}}
+
+
+def test_times_to_live_within_the_tolerance_are_the_same(world: World) -> None:
+    world.source.lives, world.target.lives = {(1, 1): 3_600}, {(1, 1): 3_540}
+    assert world.check().verdict is Verdict.PASS
+    assert world.check(ttl_tolerance_s=59).verdict is Verdict.FAIL
+
+
+def test_a_life_that_runs_out_while_a_difference_settles_is_no_change_of_the_row(world: World) -> None:
+    world.source.lives = {(1, 1): 3_600}
+    lives = iter(range(3_000, 0, -600))
+    result = world.check(meanwhile=lambda: world.source.lives.update({(1, 1): next(lives)}))
+    assert world.settles == [5]
+    assert found(result) == {(Store.TARGET, MismatchKind.TTL_DIFFERS, (1, 1), ("v",))}
+
+
+def test_a_value_that_differs_is_told_and_not_its_life_too(world: World) -> None:
+    world.source.lives = {(1, 1): 3_600}
+    world.target.rows[1, 1] = (1, 1, "x", "s1")
+    assert found(world.check()) == {(Store.TARGET, MismatchKind.VALUE_DIFFERS, (1, 1), ("v",))}
+
+
+@pytest.mark.parametrize("redacted", [False, True])
+def test_mismatches_tell_when_values_were_written_where_that_is_asked_for(world: World, *, redacted: bool) -> None:
+    world.target.rows[1, 1] = (1, 1, "x", "s1")
+    world.source.written_us = int(NOW.timestamp() * 1_000_000)
+    (mismatch, *_) = world.check(show_write_times=True, redact_values=redacted).tables[0].mismatches
+    written = {"source written at": "2026-11-23T12:00:00.000000Z", "target written at": "1970-01-01T00:00:00.000000Z"}
+    assert mismatch.values == {"v": ({} if redacted else {"source": "v11", "target": "x"}) | written}
+
+
+def test_floats_are_compared_exactly_or_within_the_tolerance(world: World) -> None:
+    rows = {key: (*row[:2], 1.0, row[3]) for key, row in ROWS.items()}
+    world.source.rows, world.history.rows = dict(rows), dict(rows)
+    world.target.rows = {key: (*row[:2], 1.000001, row[3]) for key, row in rows.items()}
+    world.types = {"v": "double"}
+    assert world.check().verdict is Verdict.FAIL
+    assert world.check(float_tolerance=1e-5).verdict is Verdict.PASS
+    world.target.rows[1, 1] = (1, 1, 1.1, "s1")
+    assert {each.key["c"] for each in world.check(float_tolerance=1e-5).tables[0].mismatches} == {1}
 
 
 def test_a_row_in_several_windows_is_one_mismatch_of_each_draw(world: World) -> None:
