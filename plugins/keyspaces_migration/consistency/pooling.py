@@ -18,8 +18,7 @@ def current_epoch(ledger: Ledger, migration: str, *, tables: Sequence[str], conf
     Raises:
         LedgerUnreachableError, LedgerSignatureError: The ledger does not answer, or is not as it was signed.
     """
-    reached = ledger.milestones(migration)
-    began = epoch_began(each.reached_at for each in reached if each.milestone in BEGUN_BY)
+    began = epoch_began(each.reached_at for each in ledger.milestones(migration) if each.milestone in BEGUN_BY)
     checks = CheckLedger(ledger)
     days: dict[str, list[Day]] = defaultdict(list)
     for run in checks.runs(migration):

@@ -4,6 +4,7 @@
 """
 
 import struct
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,8 @@ from cassandra.query import PreparedStatement, tuple_factory
 
 from keyspaces_migration.clients.translation import DRIVER_ERRORS
 from keyspaces_migration.consistency.kinds import Store
+from keyspaces_migration.consistency.pace import ReadPace, row_bytes
+from keyspaces_migration.consistency.results import StoreReads
 from keyspaces_migration.consistency.shape import TableShape
 from keyspaces_migration.consistency.windows import Window
 from keyspaces_migration.cql.identifiers import quote
@@ -60,6 +63,7 @@ class StoreReader:
         shape: TableShape,
         concurrency: int = 128,
         page_rows: int = 1_000,
+        pace: ReadPace | None = None,
     ) -> None:
         """Keep what is needed.
 
@@ -70,7 +74,9 @@ class StoreReader:
             shape: Of the table.
             concurrency: How many reads are in flight.
             page_rows: Rows in a page of a partition or window.
+            pace: Meters and slows all reads; None: as fast as it goes.
         """
+        self._pace = pace or ReadPace(units_per_s=None, clock=time.monotonic, wait=time.sleep)
         self._session = session
         self._store = store
         self._keyspace = keyspace
@@ -78,6 +84,11 @@ class StoreReader:
         self._concurrency = concurrency
         self._page_rows = page_rows
         self._prepared: dict[str, PreparedStatement] = {}
+
+    @property
+    def reads(self) -> StoreReads:
+        """What was read so far."""
+        return self._pace.reads
 
     def read_rows(self, keys: Sequence[Key]) -> list[Look]:
         """Read rows by primary key, in the order of the keys."""
@@ -114,8 +125,9 @@ class StoreReader:
         try:
             for bounds in window.ranges:
                 statement = self._prepare(text)
-                pages = _all_pages(self._session.execute(statement, bounds, execution_profile=self._profile))
-                yield from map(self._with_lives, pages)
+                self._pace.before(1)
+                found = self._session.execute(statement, bounds, execution_profile=self._profile)
+                yield from map(self._with_lives, self._all_pages(found))
         except DRIVER_ERRORS as error:
             yield self._could_not_look(error)
 
@@ -164,22 +176,39 @@ class StoreReader:
         except DRIVER_ERRORS as error:
             yield from [self._could_not_look(error)] * len(keys)
             return
-        results = execute_concurrent(
-            self._session,
-            [(statement, key) for key in keys],
-            concurrency=self._concurrency,
-            raise_on_first_error=False,
-            results_generator=True,
-            execution_profile=self._profile,
-        )
-        for succeeded, found in results:
-            yield self._rows_of(found) if succeeded else self._failure(found)
+        at_once = self._pace.at_once or len(keys)
+        for start in range(0, len(keys), at_once):
+            some = keys[start : start + at_once]
+            self._pace.before(len(some))
+            results = execute_concurrent(
+                self._session,
+                [(statement, key) for key in some],
+                concurrency=self._concurrency,
+                raise_on_first_error=False,
+                results_generator=True,
+                execution_profile=self._profile,
+            )
+            for succeeded, found in results:
+                yield self._rows_of(found) if succeeded else self._failure(found)
 
     def _rows_of(self, result: ResultSet) -> list[Row] | CouldNotLook:
         try:
-            return list(_all_pages(result))
+            return list(self._all_pages(result))
         except DRIVER_ERRORS as error:
             return self._could_not_look(error)
+
+    def _all_pages(self, result: ResultSet) -> Iterator[Row]:
+        """Every row of every page. Keyspaces ends a page by bytes read, so one may be short or empty and not the last.
+
+        The driver's own iteration recurses once an empty page, and so dies of a thousand of them.
+        """
+        while True:
+            self._pace.after([sum(map(row_bytes, result.current_rows))])
+            yield from result.current_rows
+            if not result.has_more_pages:
+                return
+            self._pace.before(1)
+            result.fetch_next_page()
 
     def _failure(self, error: Exception) -> CouldNotLook:
         if not isinstance(error, (*DRIVER_ERRORS, *_UNBINDABLE)):
@@ -196,15 +225,3 @@ def _columns(names: Iterable[str], *, function: str = "") -> str:
 
 def _equal(names: Iterable[str]) -> str:
     return " AND ".join(f"{quote(name)} = ?" for name in names)
-
-
-def _all_pages(result: ResultSet) -> Iterator[Row]:
-    """Every row of every page. Keyspaces ends a page by bytes read, so a page may be short or empty and not the last.
-
-    The driver's own iteration recurses once an empty page, and so dies of a thousand of them.
-    """
-    while True:
-        yield from result.current_rows
-        if not result.has_more_pages:
-            return
-        result.fetch_next_page()

@@ -37,7 +37,7 @@ class Suspect:
         is_static: Which of the two it is.
         leader: What the leader held when it was seen last.
         difference: How the follower differed; None where one of them could not be looked at.
-        window: The number of the window it was found in.
+        unit: The number of the window, or of the draw's other unit, it was found in; None of a draw by key.
         seen_at: When it was first seen.
     """
 
@@ -46,7 +46,7 @@ class Suspect:
     is_static: bool = False
     leader: Look
     difference: Difference | None
-    window: int | None = None
+    unit: int | None = None
     seen_at: datetime
 
 
@@ -144,9 +144,8 @@ class Settling:
 
     def _confirm(self, confirmed: Confirmed, write_times: tuple[Look, Look]) -> None:
         tally, suspect, difference = self._tally, confirmed.suspect, confirmed.difference
-        if suspect.window is not None:
-            tally.windows_mismatched.add(suspect.window)
-            tally.window_mismatched_rows += not suspect.is_static
+        if suspect.unit is not None:
+            tally.of(suspect.draw).differs(suspect.unit, is_row=not suspect.is_static)
         elif not suspect.is_static:
             tally.mismatched_keys += 1
         seen: dict[str, Any] = {
@@ -162,8 +161,8 @@ class Settling:
 
     def _lose(self, suspect: Suspect) -> None:
         reason = str(suspect.leader) if isinstance(suspect.leader, CouldNotLook) else _UNSETTLED
-        if suspect.window is not None:
-            self._tally.lose_windows([suspect.window], reason)
+        if suspect.unit is not None:
+            self._tally.lose(suspect.draw, [suspect.unit], reason)
             return
         self._tally.problems[reason] += 1
         self._tally.unread_keys += not suspect.is_static

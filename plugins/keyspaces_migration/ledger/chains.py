@@ -70,6 +70,7 @@ BACKFILL_PLANS = Chain(schema.backfill_plans)
 BARRIERS = Chain(schema.barriers)
 FLAG_CHANGES = Chain(schema.flag_changes)
 DRIFT_LOOKS = Chain(schema.drift_looks)
+SWEEPS = Chain(schema.sweeps)
 CHAINS = (
     RUNS,
     MILESTONES,
@@ -81,6 +82,7 @@ CHAINS = (
     BARRIERS,
     FLAG_CHANGES,
     DRIFT_LOOKS,
+    SWEEPS,
 )
 
 

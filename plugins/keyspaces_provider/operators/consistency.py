@@ -110,6 +110,7 @@ class ConsistencyCheckOperator(BaseOperator):
     def _check(self, run: MigrationRun, plan: "CheckPlan") -> "CheckResult":
         from keyspaces_migration.consistency.assembly import OpenStores, table_checks
         from keyspaces_migration.consistency.check import run_check
+        from keyspaces_migration.consistency.recording import sweeps_go_on
         from keyspaces_provider.history import snowflake_connection
 
         migration, connections = run.migration, run.migration.connections
@@ -121,7 +122,13 @@ class ConsistencyCheckOperator(BaseOperator):
         ):
             stores = OpenStores(source=source, target=target, history=cursor)
             checks = table_checks(
-                migration, tables=migration.tables, plan=plan, stores=stores, settle=time.sleep, now=_now
+                migration,
+                tables=migration.tables,
+                plan=plan,
+                stores=stores,
+                settle=time.sleep,
+                now=_now,
+                sweeps=sweeps_go_on(run.ledger, migration.name),
             )
             return run_check(checks, plan=plan, now=_now)
 
