@@ -17,6 +17,7 @@ class Stage(StrEnum):
     HISTORICAL_BACKFILL = "historical_backfill"
     START_DUAL_WRITES = "start_dual_writes"
     CONSISTENCY_CHECK = "consistency_check"
+    REPAIR = "repair"
     REPLAY_DEAD_LETTERS = "replay_dead_letters"
     CUTOVER = "cutover"
     ROLLBACK = "rollback"
@@ -68,6 +69,7 @@ _REQUIRES: dict[Stage, tuple[Milestone, ...]] = {
     Stage.HISTORICAL_BACKFILL: (Milestone.PROVISIONED,),
     Stage.START_DUAL_WRITES: (Milestone.PROVISIONED,),
     Stage.CONSISTENCY_CHECK: (Milestone.DUAL_WRITES_STARTED, Milestone.BACKFILL_COMPLETE),
+    Stage.REPAIR: (Milestone.DUAL_WRITES_STARTED, Milestone.BACKFILL_COMPLETE),
     Stage.REPLAY_DEAD_LETTERS: (Milestone.PROVISIONED,),
     Stage.CUTOVER: (Milestone.DUAL_WRITES_STARTED, Milestone.BACKFILL_COMPLETE),
     Stage.ROLLBACK: (),
@@ -83,6 +85,7 @@ _CLOSED_BY: dict[Stage, tuple[Milestone, ...]] = {
     Stage.HISTORICAL_BACKFILL: (Milestone.CUTOVER_FINISHED, Milestone.RETIRED),
     Stage.START_DUAL_WRITES: (Milestone.CUTOVER_FINISHED, Milestone.RETIRED),
     Stage.CONSISTENCY_CHECK: (Milestone.RETIRED,),
+    Stage.REPAIR: (Milestone.RETIRED,),
     Stage.REPLAY_DEAD_LETTERS: (Milestone.RETIRED,),
     Stage.CUTOVER: (Milestone.CUTOVER_FINISHED, Milestone.RETIRED),
     Stage.RETIRE: (Milestone.RETIRED,),

@@ -196,6 +196,15 @@ class Backfill(FileModel):
         return self
 
 
+class Repair(FileModel):
+    """Whether, and how many, rows of the follower that a check found out of line may be written from the leader."""
+
+    enabled: bool = False
+    """Whether `repair` may write, each time after an approval; a dry run may always look."""
+    max_rows: int = Field(default=1_000, ge=1, le=10_000)
+    """The most rows that one run repairs; a run may ask for fewer."""
+
+
 class Consistency(FileModel):
     """How the daily check compares the stores."""
 
@@ -223,6 +232,8 @@ class Consistency(FileModel):
     """Whether mismatches tell when each store's value was written, which takes two more reads of each."""
     redact_values: bool = False
     """Whether mismatches leave values out; keys and names of columns stay."""
+    repair: Repair = Repair()
+    """What may be repaired."""
 
     @model_validator(mode="after")
     def _tolerates_less_than_it_rules_out(self) -> Self:

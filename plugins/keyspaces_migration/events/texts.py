@@ -124,6 +124,8 @@ _AT_RISK_IN: Mapping[Stage, str] = {
     Stage.START_DUAL_WRITES: "writers may be recording, or writing to both stores, without the next step. The source "
     "has every write. If a barrier is fixed, its 48 hours run",
     Stage.CONSISTENCY_CHECK: "a difference between the stores goes unseen",
+    Stage.REPAIR: "rows of the follower that a check found out of line are still so, or some of them; what was written "
+    "carries timestamps that no newer write loses to. The leader is not touched",
     Stage.CUTOVER: "reads stay where the flag says; look at it before anything else",
     Stage.ROLLBACK: "READS MAY STILL BE ON THE TARGET. Read the log of lower_share now; the runbook has the AWS CLI "
     "command that lowers the share without Airflow",

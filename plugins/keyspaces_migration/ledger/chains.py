@@ -67,6 +67,8 @@ APPROVALS = Chain(schema.approvals)
 CHECKS = Chain(schema.check_runs)
 BACKFILLS = Chain(schema.backfill_tables)
 BACKFILL_PLANS = Chain(schema.backfill_plans)
+REPAIR_PLANS = Chain(schema.repair_plans)
+REPAIR_RESULTS = Chain(schema.repair_results)
 BARRIERS = Chain(schema.barriers)
 FLAG_CHANGES = Chain(schema.flag_changes)
 DRIFT_LOOKS = Chain(schema.drift_looks)
@@ -79,6 +81,8 @@ CHAINS = (
     CHECKS,
     BACKFILLS,
     BACKFILL_PLANS,
+    REPAIR_PLANS,
+    REPAIR_RESULTS,
     BARRIERS,
     FLAG_CHANGES,
     DRIFT_LOOKS,

@@ -23,6 +23,8 @@ class ReportKind(StrEnum):
     PROVISION_PLAN = "provision_plan"
     STACK_OUTPUTS = "stack_outputs"
     DRIFT = "drift"
+    REPAIR_PLAN = "repair_plan"
+    REPAIR = "repair"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,11 +11,12 @@ from keyspaces_migration.consistency.kinds import Draw, Leader, MismatchKind, St
 from keyspaces_migration.dual_write.flag import WriteMode
 from keyspaces_migration.ledger.backfill_records import LoadMode, SplitState
 from keyspaces_migration.ledger.records import ReportKind
+from keyspaces_migration.ledger.repair_records import RepairStep
 from keyspaces_migration.lifecycle import Milestone, Stage
 
 # The ledger may share a database with others that Alembic looks after, Airflow's among them.
 VERSION_TABLE = "ledger_schema_version"
-HEAD = "r0010_sweeps"
+HEAD = "r0011_repairs"
 
 metadata = sa.MetaData(
     naming_convention={
@@ -270,6 +271,39 @@ backfill_plans = sa.Table(
     _of_a_recorded_run(),
     sa.UniqueConstraint("dag_id", "run_id"),
     sa.CheckConstraint("length(digest) = 64", name="digest"),
+)
+
+# What a run may repair: approvers are shown it, and the task that writes goes by it.
+repair_plans = sa.Table(
+    "repair_plans",
+    metadata,
+    _id(),
+    sa.Column("dag_id", sa.Text, nullable=False),
+    sa.Column("run_id", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    # JSON as text: the digest is over these characters.
+    sa.Column("facts", sa.Text, nullable=False),
+    sa.Column("planned_at", UtcTimestamp, nullable=False),
+    *_chained(),
+    _of_a_recorded_run(),
+    sa.UniqueConstraint("dag_id", "run_id"),
+    sa.CheckConstraint("length(digest) = 64", name="digest"),
+)
+
+# What has become of each planned row, by the task that wrote it and by the one that looked again.
+repair_results = sa.Table(
+    "repair_results",
+    metadata,
+    _id(),
+    sa.Column("dag_id", sa.Text, nullable=False),
+    sa.Column("run_id", sa.Text, nullable=False),
+    sa.Column("step", _name(RepairStep, constraint="step"), nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("outcomes", sa.Text, nullable=False),
+    sa.Column("finished_at", UtcTimestamp, nullable=False),
+    *_chained(),
+    _of_a_recorded_run(),
+    sa.UniqueConstraint("dag_id", "run_id", "step", "attempt"),
 )
 
 backfill_splits = sa.Table(

@@ -23,6 +23,7 @@ STAGES = {
     "drift",
     "historical_backfill",
     "provision",
+    "repair",
     "rollback",
     "start_dual_writes",
     "watch",

@@ -17,6 +17,15 @@ from keyspaces_migration.ledger.check_records import CheckCoverage, CheckedTable
 from keyspaces_migration.ledger.checks import CheckLedger
 from keyspaces_migration.ledger.flags import FlagLedger
 from keyspaces_migration.ledger.plan_records import LoadPlan, PlannedTable
+from keyspaces_migration.ledger.repair_records import (
+    PlannedRepair,
+    RepairedRow,
+    RepairOutcome,
+    RepairPlan,
+    RepairResult,
+    RepairStep,
+)
+from keyspaces_migration.ledger.repairs import RepairLedger
 from keyspaces_migration.ledger.stacks import DriftLook, StackLedger
 from keyspaces_migration.ledger.sweeps import SweepLedger, SweepRecord
 from keyspaces_migration.lifecycle import Milestone, Stage
@@ -45,6 +54,7 @@ def fill(ledger: Ledger, *, migration: str = MIGRATION) -> None:
         SweepLedger(ledger).record([_sweep(dag_id, run_id)])
         StackLedger(ledger).record_look(DriftLook(dag_id=dag_id, run_id=run_id, drifted=number, looked_at=NOW))
         _backfill(ledger, dag_id, run_id)
+        _repair(ledger, dag_id, run_id)
 
 
 def _sweep(dag_id: str, run_id: str) -> SweepRecord:
@@ -164,6 +174,31 @@ def _backfill(ledger: Ledger, dag_id: str, run_id: str) -> None:
     backfills.finish(claimed, counts, dead_letters=[letter], now=NOW)
 
 
+def _repair(ledger: Ledger, dag_id: str, run_id: str) -> None:
+    row = PlannedRepair(table="weather", kind=MismatchKind.VALUE_DIFFERS, key={"origin": "ŌSA"}, columns=("temp",))
+    RepairLedger(ledger).record_plan(
+        RepairPlan(
+            migration=dag_id.partition(".")[0],
+            configuration="c" * 64,
+            dag_id=dag_id,
+            run_id=run_id,
+            check_dag_id=dag_id,
+            check_run_id=run_id,
+            check_attempt=1,
+            leader=Leader.SOURCE,
+            rows=(row,),
+            max_rows=10,
+            over_cap=0,
+            not_listed=0,
+            planned_at=NOW,
+        )
+    )
+    repaired = RepairedRow(table=row.table, key=row.key, outcome=RepairOutcome.WRITTEN, cells=1)
+    RepairLedger(ledger).record_result(
+        RepairResult(dag_id=dag_id, run_id=run_id, step=RepairStep.REPAIR, attempt=1, rows=(repaired,), finished_at=NOW)
+    )
+
+
 def plan_of(table: BackfillTable, *, cost_usd: float = 2.5) -> LoadPlan:
     """A plan of one table that costs so much, where 5 USD are allowed."""
     planned = PlannedTable(
@@ -216,6 +251,8 @@ READERS: dict[str, Callable[[Ledger], object]] = {
     "backfill_tables": lambda ledger: BackfillLedger(ledger).latest_whole(MIGRATION, "weather"),
     "backfill_plans": lambda ledger: BackfillLedger(ledger).plan(dag_id=DAG, run_id=RUNS[0]),
     "backfill_splits": lambda ledger: BackfillLedger(ledger).progress(dag_id=DAG, run_id=RUNS[0]),
+    "repair_plans": lambda ledger: RepairLedger(ledger).plan(dag_id=DAG, run_id=RUNS[0]),
+    "repair_results": lambda ledger: RepairLedger(ledger).results(dag_id=DAG, run_id=RUNS[0]),
     "barriers": lambda ledger: FlagLedger(ledger).barrier_us(MIGRATION),
     "flag_changes": audit_of,
     "sweeps": lambda ledger: SweepLedger(ledger).newest(MIGRATION),

@@ -18,6 +18,7 @@ from keyspaces_provider.operators.cutover import RaiseShareOperator
 from keyspaces_provider.operators.destroy import DestroyOperator
 from keyspaces_provider.operators.dual_writes import DualModeOperator, RecopyOperator, RecordModeOperator
 from keyspaces_provider.operators.provision import ApplyOperator
+from keyspaces_provider.operators.repair import RepairOperator
 from keyspaces_provider.run import acting_run
 from tests.unit.keyspaces_provider.recorded import a_recorded_run
 
@@ -30,6 +31,7 @@ ACTING: dict[str, tuple[Stage, Callable[..., BaseOperator]]] = {
     "record_mode": (Stage.START_DUAL_WRITES, RecordModeOperator),
     "dual_mode": (Stage.START_DUAL_WRITES, DualModeOperator),
     "recopy_planes": (Stage.START_DUAL_WRITES, lambda **given: RecopyOperator(table="planes", **given)),
+    "repair": (Stage.REPAIR, RepairOperator),
     "raise_share": (Stage.CUTOVER, RaiseShareOperator),
 }
 # They write reports and records, and neither to a store nor to the flag.
@@ -37,6 +39,7 @@ LOOKS_OR_RECORDS = {
     "record_run",
     "assess",
     "check",
+    "check_again",
     "verdict",
     "readiness",
     "evidence",
