@@ -50,6 +50,8 @@ class Fault:
         operation: None for all.
         percentage: How many of the requests it strikes, above 0 and up to 100.
         latency_ms: How long a request waits; for LATENCY, and only for it.
+        above_token: It strikes reads that may touch a partition with a greater token, as where the replicas of a part
+            of the ring are down; for reads only, and not for the AFTER kinds.
         count: How many requests it strikes at most; None for no end.
         expires_s: After which it strikes no more; None for never.
     """
@@ -59,6 +61,7 @@ class Fault:
     operation: Operation | None = None
     percentage: float = 100
     latency_ms: int | None = None
+    above_token: int | None = None
     count: int | None = None
     expires_s: int | None = None
 

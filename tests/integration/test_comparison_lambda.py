@@ -152,7 +152,7 @@ def in_place(world: World, tmp_path: Path) -> dict[str, Any]:
         target=parse_secret(json.dumps(comparison.target(world.target.contact)), TargetSecret, name="target"),
         history=parse_secret(json.dumps(comparison.history(world.snowflake)), HistorySecret, name="history"),
     )
-    plan = check_plan(MIGRATION, seed=SEED)
+    plan = check_plan(MIGRATION, seed=SEED, now=datetime.now(UTC))
 
     def now() -> datetime:
         return datetime.now(UTC)

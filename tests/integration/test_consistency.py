@@ -8,6 +8,7 @@ import importlib.util
 import io
 import json
 import zipfile
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -162,20 +163,21 @@ def history_row(row: dict[str, Any], *, version: int, deleted: bool = False) -> 
     return [*(tags if name == "tags" else row[name] for name in TYPES), version, deleted]
 
 
-def check(
+def check(  # noqa: PLR0913 # all but two by keyword
     session: Session,
     history: Any,
     *,
     plan: CheckPlan = PLAN,
     target: Session | None = None,
     settle: Callable[[float], None] = lambda _seconds: None,
+    shape: TableShape = SHAPE,
 ) -> CheckResult:
     table = TableCheck(
-        shape=SHAPE,
+        shape=shape,
         plan=plan,
-        source=StoreReader(session, store=Store.SOURCE, keyspace="ks_source", shape=SHAPE),
-        target=StoreReader(target or session, store=Store.TARGET, keyspace="ks_target", shape=SHAPE),
-        history=HistoryReader(history, shape=SHAPE, errors=(snowflake.connector.errors.Error,)),
+        source=StoreReader(session, store=Store.SOURCE, keyspace="ks_source", shape=shape),
+        target=StoreReader(target or session, store=Store.TARGET, keyspace="ks_target", shape=shape),
+        history=HistoryReader(history, shape=shape, errors=(snowflake.connector.errors.Error,)),
         settle=settle,
         now=lambda: dt.datetime.now(dt.UTC),
     )
@@ -266,6 +268,27 @@ def test_planted_damage_fails_and_is_laid_at_the_targets_door(stores: Session, h
 
 def shown_key(row: dict[str, Any]) -> tuple[Any, ...]:
     return (row["origin"], row["flight_date"].isoformat(), row["carrier"], row["sched_dep_time"], row["flight"])
+
+
+@pytest.mark.parametrize("keeps_lives", [False, True], ids=["a target without lives", "a target with lives"])
+def test_a_row_that_lives_for_a_time_on_the_source_alone_is_found(
+    stores: Session, history: Any, *, keeps_lives: bool
+) -> None:
+    """Where the target's table keeps no times to live, none are asked of it."""
+    condition, key = where(FLIGHTS[10])
+    stores.execute(
+        f"UPDATE ks_source.departures USING TTL 3600 SET dest = %s WHERE {condition}", (FLIGHTS[10]["dest"], *key)
+    )
+    plan = replace(EVERYTHING, show_write_times=True)
+    table = check(stores, history, plan=plan, shape=replace(SHAPE, expires=keeps_lives)).tables[0]
+    assert table.verdict.verdict is Verdict.FAIL
+    found = {(m.store, m.kind, tuple(m.key.values()), m.columns) for m in table.mismatches}
+    assert found == {(Store.TARGET, MismatchKind.TTL_DIFFERS, shown_key(FLIGHTS[10]), ("dest",))}
+    values = dict((table.mismatches[0].values or {})["dest"])
+    assert 3_500 < values.pop("source lives s") <= 3_600
+    assert values.pop("target lives s") is None
+    assert set(values) == {"source written at", "target written at"}
+    assert all(dt.datetime.fromisoformat(written).year >= 2026 for written in values.values())
 
 
 def test_a_difference_that_heals_while_settling_is_no_mismatch(stores: Session, history: Any) -> None:

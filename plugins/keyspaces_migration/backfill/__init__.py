@@ -33,7 +33,6 @@ from keyspaces_migration.backfill.history import ArrowCursor, History
 from keyspaces_migration.backfill.load import LoadedSplit, LoadSummary, each_split, load_splits
 from keyspaces_migration.backfill.loading import Loading
 from keyspaces_migration.backfill.logged import LoggedDeletes
-from keyspaces_migration.backfill.money import usd
 from keyspaces_migration.backfill.plan import BackfillPlan, TablePlan, plan_backfill
 from keyspaces_migration.backfill.plan_page import plan_report, refusal_report
 from keyspaces_migration.backfill.recorded_plan import approval_counts_for, require_planned
@@ -101,6 +100,5 @@ __all__ = [
     "take_snapshot",
     "unload_folder",
     "unload_table",
-    "usd",
     "verify_counts",
 ]

@@ -10,7 +10,6 @@ from keyspaces_migration.capacity.prices import US_EAST_1
 from keyspaces_migration.ledger.plan_records import PlannedTable
 
 _MILLION = 1_000_000
-_SMALL_USD, _LEAST_SHOWN_USD = 1, 0.0001
 
 
 def write_cost_usd(*, is_on_demand: bool, units: float, capacity_units_per_s: float, took: timedelta) -> float:
@@ -25,10 +24,3 @@ def spent_usd(planned: PlannedTable, *, units: float, took: timedelta) -> float:
     return write_cost_usd(
         is_on_demand=planned.is_on_demand, units=units, capacity_units_per_s=planned.capacity_units_per_s, took=took
     )
-
-
-def usd(amount: float) -> str:
-    """Return money as people read it; a little is not nothing."""
-    if amount >= _SMALL_USD:
-        return f"{amount:,.2f} USD"
-    return "<0.0001 USD" if 0 < amount < _LEAST_SHOWN_USD else f"{amount:.4f} USD"

@@ -7,10 +7,9 @@ from keyspaces_migration.assessment.markdown import code, text
 from keyspaces_migration.assessment.markdown import table as markdown_table
 from keyspaces_migration.backfill.deadline import MARGIN, MAX_AGE, barrier_moment, end_by
 from keyspaces_migration.backfill.errors import Refusal
-from keyspaces_migration.backfill.money import usd
 from keyspaces_migration.backfill.order_advice import order_advice
 from keyspaces_migration.backfill.plan import BackfillPlan, TablePlan
-from keyspaces_migration.capacity.wording import hours_text
+from keyspaces_migration.capacity.wording import hours_text, usd
 from keyspaces_migration.ledger.backfill_records import LoadMode
 
 _HEADER = (

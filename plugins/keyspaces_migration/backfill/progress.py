@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from keyspaces_migration.backfill.deadline import end_by
-from keyspaces_migration.backfill.money import spent_usd, usd
-from keyspaces_migration.capacity.wording import hours_text
+from keyspaces_migration.backfill.money import spent_usd
+from keyspaces_migration.capacity.wording import hours_text, usd
 from keyspaces_migration.ledger.plan_records import PlannedTable
 
 EVERY = timedelta(seconds=15)

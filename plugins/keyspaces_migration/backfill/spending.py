@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from keyspaces_migration.backfill.errors import OverBudgetError
-from keyspaces_migration.backfill.money import spent_usd, usd, write_cost_usd
+from keyspaces_migration.backfill.money import spent_usd, write_cost_usd
+from keyspaces_migration.capacity.wording import usd
 from keyspaces_migration.ledger.backfill_records import RoughProgress
 from keyspaces_migration.ledger.backfills import BackfillLedger
 from keyspaces_migration.ledger.plan_records import LoadPlan, PlannedTable

@@ -52,7 +52,7 @@ class Target:
     @property
     def expires(self) -> bool:
         """Whether rows have a time to live."""
-        return self.table.default_ttl is not None or self.table.history.expiry_column is not None
+        return self.table.expires
 
     @property
     def repeats_alike(self) -> bool:

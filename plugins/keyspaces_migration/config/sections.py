@@ -218,6 +218,20 @@ class Consistency(FileModel):
     """The share of confirmed mismatches that is no failure; 0 means that any one fails the check."""
     settle_time: Duration = timedelta(seconds=30)
     """How long a difference must last to count."""
+    history_lag: Duration | None = None
+    """The history has every change that is older than this; without it, the history is reported and never blamed."""
+    ttl_tolerance: Duration = timedelta(seconds=60)
+    """How far times to live may lie apart: both are read a moment after the other, and each is in whole seconds."""
+    float_tolerance: float = Field(default=0, ge=0, lt=0.01)
+    """The relative difference up to which float and double columns are the same; 0 compares them exactly."""
+    sweep_rows: int = Field(default=100_000, ge=0)
+    """About how many rows of each table a check reads in order, going on where the last one stopped; 0 for none."""
+    max_read_units_per_s: int | None = Field(default=3_000, ge=1)
+    """The most that a check reads of each store: a unit is up to 4 KiB; null for as fast as it goes."""
+    show_write_times: bool = False
+    """Whether mismatches tell when each store's value was written, which takes two more reads of each."""
+    redact_values: bool = False
+    """Whether mismatches leave values out; keys and names of columns stay."""
     repair: Repair = Repair()
     """What may be repaired."""
 

@@ -138,9 +138,8 @@ def _time_to_live(table: Table) -> Iterator[Violation]:
 def _column_count(table: Table) -> Iterator[Violation]:
     key = set(table.schema_.primary_key)
     count = sum(column.name not in key for column in table.schema_.columns)
-    expiring = table.default_ttl is not None or table.history.expiry_column is not None
-    limit = MAX_COLUMNS_WITH_TTL if expiring else MAX_COLUMNS
+    limit = MAX_COLUMNS_WITH_TTL if table.expires else MAX_COLUMNS
     if count > limit:
-        where = "where rows have a time to live" if expiring else "in one statement"
+        where = "where rows have a time to live" if table.expires else "in one statement"
         allowed = f"{limit} columns outside the key {where}, a quota of Amazon Keyspaces"
         yield Violation(("schema", "columns"), f"{count} columns outside the key", allowed)

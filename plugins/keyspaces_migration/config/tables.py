@@ -158,6 +158,11 @@ class Table(FileModel):
         """The default time to live in seconds, or None where rows live for ever."""
         return None if self.default_ttl is None else self.default_ttl // timedelta(seconds=1)
 
+    @property
+    def expires(self) -> bool:
+        """Whether rows have a time to live."""
+        return self.default_ttl is not None or self.history.expiry_column is not None
+
     def history_column(self, column: str) -> str:
         """Return Snowflake's name for a column of the schema."""
         return self.history.columns.get(column, column.upper())

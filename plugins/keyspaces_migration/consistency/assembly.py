@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from snowflake.connector.errors import Error
@@ -10,13 +12,14 @@ from snowflake.connector.errors import Error
 from keyspaces_migration.consistency.check import TableCheck
 from keyspaces_migration.consistency.history import HistoryReader
 from keyspaces_migration.consistency.kinds import Leader, Store
+from keyspaces_migration.consistency.pace import ReadPace
 from keyspaces_migration.consistency.plan import CheckPlan
 from keyspaces_migration.consistency.reading import StoreReader
 from keyspaces_migration.consistency.shape import TableShape
 from keyspaces_migration.consistency.unopened import Unopened, UnopenedHistory, UnopenedStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
     from cassandra.cluster import Session
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from keyspaces_migration.config import Migration
     from keyspaces_migration.consistency.history import Cursor
     from keyspaces_migration.consistency.stores import HistoryRows, StoreRows
+    from keyspaces_migration.consistency.units import SweepStart
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +45,8 @@ class OpenStores:
     history: Cursor | Unopened
 
 
-def check_plan(migration: Migration, *, seed: int) -> CheckPlan:
-    """What the migration file asks a check to do.
+def check_plan(migration: Migration, *, seed: int, now: datetime) -> CheckPlan:
+    """What the migration file asks a check to do that starts `now`.
 
     The source leads: the check after the cutover, when the target does, is not built yet.
     """
@@ -54,6 +58,13 @@ def check_plan(migration: Migration, *, seed: int) -> CheckPlan:
         tolerated_mismatch_rate=asked.tolerated_mismatch_rate,
         settle_time_s=asked.settle_time.total_seconds(),
         leader=Leader.SOURCE,
+        history_as_of=None if asked.history_lag is None else now - asked.history_lag,
+        ttl_tolerance_s=asked.ttl_tolerance.total_seconds(),
+        float_tolerance=asked.float_tolerance,
+        show_write_times=asked.show_write_times,
+        redact_values=asked.redact_values,
+        sweep_rows=asked.sweep_rows,
+        max_read_units_per_s=asked.max_read_units_per_s,
     )
 
 
@@ -65,6 +76,7 @@ def table_checks(  # noqa: PLR0913 # all but the first by keyword
     stores: OpenStores,
     settle: Callable[[float], None],
     now: Callable[[], datetime],
+    sweeps: Mapping[str, SweepStart] = MappingProxyType({}),
 ) -> list[TableCheck]:
     """One check for each of `tables`, which the migration has, in their order.
 
@@ -75,30 +87,37 @@ def table_checks(  # noqa: PLR0913 # all but the first by keyword
         stores: The stores, open.
         settle: Waits the seconds it is given, as `time.sleep` does.
         now: The clock, with a time zone.
+        sweeps: Where the sweep of a table goes on.
 
     Raises:
         TableNotComparableError: A table has counters.
     """
     shapes = [TableShape.of(name, migration.tables[name]) for name in tables]
     source, target = migration.source.keyspace, migration.target.keyspace
+
+    def pace() -> ReadPace:
+        # One of each store and table: tables are checked one after the other.
+        return ReadPace(units_per_s=plan.max_read_units_per_s, clock=time.monotonic, wait=settle)
+
     return [
         TableCheck(
             shape=shape,
             plan=plan,
-            source=_rows(stores.source, store=Store.SOURCE, keyspace=source, shape=shape),
-            target=_rows(stores.target, store=Store.TARGET, keyspace=target, shape=shape),
+            source=_rows(stores.source, store=Store.SOURCE, keyspace=source, shape=shape, pace=pace()),
+            target=_rows(stores.target, store=Store.TARGET, keyspace=target, shape=shape, pace=pace()),
             history=_history_rows(stores.history, shape=shape),
             settle=settle,
             now=now,
+            sweep=sweeps.get(shape.name),
         )
         for shape in shapes
     ]
 
 
-def _rows(session: Session | Unopened, *, store: Store, keyspace: str, shape: TableShape) -> StoreRows:
+def _rows(session: Session | Unopened, *, store: Store, keyspace: str, shape: TableShape, pace: ReadPace) -> StoreRows:
     if isinstance(session, Unopened):
         return UnopenedStore(session, store=store)
-    return StoreReader(session, store=store, keyspace=keyspace, shape=shape)
+    return StoreReader(session, store=store, keyspace=keyspace, shape=shape, pace=pace)
 
 
 def _history_rows(cursor: Cursor | Unopened, *, shape: TableShape) -> HistoryRows:

@@ -8,26 +8,24 @@ from keyspaces_migration.consistency.comparison import RowComparer
 from keyspaces_migration.consistency.errors import HistoryUnreadError
 from keyspaces_migration.consistency.evidence import Evidence
 from keyspaces_migration.consistency.history import HistoryRow, UnreadableHistoryRow
-from keyspaces_migration.consistency.kinds import Draw, Leader
-from keyspaces_migration.consistency.reading import CouldNotLook
+from keyspaces_migration.consistency.kinds import Draw, Store
+from keyspaces_migration.consistency.pairs import Pairs
 from keyspaces_migration.consistency.results import CheckResult, TableResult
-from keyspaces_migration.consistency.settling import Settling, Suspect
+from keyspaces_migration.consistency.settling import Settling
 from keyspaces_migration.consistency.stores import BothStores
 from keyspaces_migration.consistency.tally import Tally
+from keyspaces_migration.consistency.units import SweepStart, UnitDraws
 from keyspaces_migration.consistency.verdict import judge, judge_all
-from keyspaces_migration.consistency.windows import draw_windows, window_width
 from keyspaces_migration.consistency.witness import HistoryWitness
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from keyspaces_migration.consistency.history import Drawn
     from keyspaces_migration.consistency.plan import CheckPlan
-    from keyspaces_migration.consistency.reading import Key, Look, Row
     from keyspaces_migration.consistency.shape import TableShape
     from keyspaces_migration.consistency.stores import HistoryRows, StoreRows
-    from keyspaces_migration.consistency.windows import Window
 
 
 class TableCheck:
@@ -43,6 +41,7 @@ class TableCheck:
         history: HistoryRows,
         settle: Callable[[float], None],
         now: Callable[[], datetime],
+        sweep: SweepStart | None = None,
     ) -> None:
         """Keep what is needed.
 
@@ -54,16 +53,20 @@ class TableCheck:
             history: Reads it in Snowflake.
             settle: Waits the seconds it is given, as `time.sleep` does.
             now: The clock, with a time zone.
+            sweep: Where the sweep goes on; None where a pass begins.
         """
+        self._sweep = sweep
         self._shape, self._plan, self._history, self._now = shape, plan, history, now
         self._tally = Tally(plan)
-        self._comparer = RowComparer(shape, leader=plan.leader)
+        comparer = RowComparer(
+            shape, leader=plan.leader, float_tolerance=plan.float_tolerance, ttl_tolerance_s=plan.ttl_tolerance_s
+        )
         self._stores = BothStores(source=source, target=target, leader=plan.leader)
         evidence = Evidence(shape, plan=plan, now=now)
         self._settling = Settling(
             plan=plan,
             stores=self._stores,
-            comparer=self._comparer,
+            comparer=comparer,
             tally=self._tally,
             evidence=evidence,
             settle=settle,
@@ -73,12 +76,24 @@ class TableCheck:
             plan=plan,
             leader=self._stores.leader,
             history=history,
-            comparer=self._comparer,
+            comparer=comparer,
             tally=self._tally,
             evidence=evidence,
             now=now,
         )
-        self._partitions_seen: set[tuple[object, ...]] = set()
+        self._pairs = Pairs(
+            shape=shape, plan=plan, comparer=comparer, tally=self._tally, settling=self._settling, now=now
+        )
+        self._units = UnitDraws(
+            shape=shape,
+            plan=plan,
+            stores=self._stores,
+            history=history,
+            comparer=comparer,
+            tally=self._tally,
+            pairs=self._pairs,
+            witness=self._witness,
+        )
 
     def run(self) -> TableResult:
         """Check the table.
@@ -87,8 +102,13 @@ class TableCheck:
             HistoryRefusedError: The history can't be sampled as the migration file describes it.
         """
         started_at = self._now()
+        sweep = self._sweep or SweepStart(began_at=started_at)
         self._compare_drawn_keys()
-        self._compare_windows()
+        self._units.source_windows()
+        self._units.target_windows()
+        self._units.widest_partitions()
+        self._units.newest_writes()
+        self._units.sweep(sweep)
         self._settling.look_again()
         counts = self._tally.counts()
         return TableResult(
@@ -99,6 +119,9 @@ class TableCheck:
             mismatches=tuple(self._tally.examples),
             started_at=started_at,
             finished_at=self._now(),
+            sweep=self._units.swept(sweep),
+            read={Store.SOURCE: self._stores.source.reads, Store.TARGET: self._stores.target.reads},
+            left_out=tuple(self._tally.left_out),
         )
 
     def _compare_drawn_keys(self) -> None:
@@ -122,118 +145,10 @@ class TableCheck:
         keys = [self._shape.key_of(row) for row in readable]
         leaders, followers = self._stores.look(keys)
         for key, leader, follower in zip(keys, leaders, followers, strict=True):
-            self._compare_row(key, leader, follower, draw=Draw.HISTORY_KEYS)
+            self._pairs.row(key, leader, follower, draw=Draw.HISTORY_KEYS)
             if isinstance(leader, tuple) and isinstance(follower, tuple):
-                self._compare_statics_once(leader, follower, draw=Draw.HISTORY_KEYS)
+                self._pairs.statics_once(leader, follower, draw=Draw.HISTORY_KEYS)
         self._witness.judge(list(zip(leaders, readable, strict=True)), draw=Draw.HISTORY_KEYS)
-
-    def _compare_row(self, key: Key, leader: Look, follower: Look, *, draw: Draw, window: int | None = None) -> None:
-        unread = isinstance(leader, CouldNotLook) or isinstance(follower, CouldNotLook)
-        difference = None
-        if not isinstance(leader, CouldNotLook) and not isinstance(follower, CouldNotLook):
-            difference = self._comparer.rows(leader, follower)
-        if unread or difference:
-            # An unread follower says nothing of whether the leader's row will have changed by the next look.
-            last_seen = follower if isinstance(follower, CouldNotLook) else leader
-            self._settling.suspect(
-                Suspect(key=key, draw=draw, leader=last_seen, difference=difference, window=window, seen_at=self._now())
-            )
-
-    def _compare_statics_once(
-        self, leader: Row | None, follower: Row | None, *, draw: Draw, window: int | None = None
-    ) -> None:
-        partition = self._shape.partition_of(leader or follower or ())
-        identity = self._comparer.identity(partition)
-        if not self._shape.static_columns or identity in self._partitions_seen:
-            return
-        self._partitions_seen.add(identity)
-        self._tally.partitions += 1
-        statics = self._shape.static_of(leader) if leader else None
-        difference = self._comparer.statics(statics, self._shape.static_of(follower) if follower else None)
-        if difference is not None:
-            suspect = Suspect(
-                key=partition,
-                draw=draw,
-                is_static=True,
-                leader=statics,
-                difference=difference,
-                window=window,
-                seen_at=self._now(),
-            )
-            self._settling.suspect(suspect)
-
-    def _compare_windows(self) -> None:
-        plan, tally = self._plan, self._tally
-        width = window_width(rows=tally.population, rows_per_window=plan.rows_per_window)
-        windows = draw_windows(seed=plan.seed, table=self._shape.name, count=plan.windows, width=width)
-        if self._stores.gave_up:
-            tally.lose_windows(range(len(windows)), self._stores.gave_up)
-            return
-        for number, window in enumerate(windows):
-            try:
-                for partitions in self._whole_partitions(number, window):
-                    self._compare_partitions(number, partitions)
-            except HistoryUnreadError as error:
-                tally.lose_windows([number], str(error))
-
-    def _whole_partitions(self, number: int, window: Window) -> Iterator[list[list[Row]]]:
-        """The window's partitions as the source has them, about `batch_rows` rows at a time."""
-        batch: list[list[Row]] = []
-        for row in self._stores.source.read_window(window):
-            if isinstance(row, CouldNotLook):
-                self._tally.lose_windows([number], str(row))
-                # The last partition may have been cut off, and would look as if the source lacked rows.
-                yield batch[:-1]
-                return
-            if batch and self._shape.partition_of(batch[-1][0]) == self._shape.partition_of(row):
-                batch[-1].append(row)
-                continue
-            if sum(map(len, batch)) >= self._plan.batch_rows:
-                yield batch
-                batch = []
-            batch.append([row])
-        yield batch
-
-    def _compare_partitions(self, number: int, partitions: list[list[Row]]) -> None:
-        keys = [self._shape.partition_of(rows[0]) for rows in partitions]
-        for of_source, of_target in zip(partitions, self._target_partitions(keys), strict=True):
-            if isinstance(of_target, CouldNotLook):
-                self._tally.lose_windows([number], str(of_target))
-            elif self._plan.leader is Leader.SOURCE:
-                self._compare_partition(number, of_source, of_target)
-            else:
-                self._compare_partition(number, of_target, of_source)
-        if self._plan.leader is Leader.SOURCE:
-            rows = [row for rows in partitions for row in rows if not self._is_static_only(row)]
-            self._witness.judge_rows_of(rows, draw=Draw.SOURCE_WINDOWS)
-
-    def _target_partitions(self, keys: Sequence[Key]) -> list[tuple[Row, ...] | CouldNotLook]:
-        """The target's partitions; what could not be read is tried once more, as a slow read says nothing."""
-        found = list(self._stores.target.read_partitions(keys))
-        unread = [place for place, rows in enumerate(found) if isinstance(rows, CouldNotLook)]
-        for place, rows in zip(
-            unread, self._stores.target.read_partitions([keys[place] for place in unread]), strict=True
-        ):
-            found[place] = rows
-        return found
-
-    def _compare_partition(self, number: int, leading: Sequence[Row], following: Sequence[Row]) -> None:
-        leaders, followers = self._by_key(leading), self._by_key(following)
-        for identity in {**leaders, **followers}:
-            leader, follower = leaders.get(identity), followers.get(identity)
-            key = self._shape.key_of(leader or follower or ())
-            self._tally.window_rows += 1
-            self._compare_row(key, leader, follower, draw=Draw.SOURCE_WINDOWS, window=number)
-        if (leading and following) or not (leaders or followers):
-            one, other = next(iter(leading), None), next(iter(following), None)
-            self._compare_statics_once(one, other, draw=Draw.SOURCE_WINDOWS, window=number)
-
-    def _by_key(self, rows: Sequence[Row]) -> dict[tuple[object, ...], Row]:
-        return {self._comparer.identity(self._shape.key_of(row)): row for row in rows if not self._is_static_only(row)}
-
-    def _is_static_only(self, row: Row) -> bool:
-        """A partition that has static values and no row is read as a row whose clustering key is null."""
-        return None in self._shape.key_of(row)
 
 
 def run_check(checks: Sequence[TableCheck], *, plan: CheckPlan, now: Callable[[], datetime]) -> CheckResult:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from keyspaces_migration.consistency.kinds import HistoryStanding, Leader, MismatchKind, Store
-from keyspaces_migration.consistency.values import EPOCH, canonical
+from keyspaces_migration.consistency.values import EPOCH, Same, canonical, same_value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,14 +35,22 @@ class Difference:
 class RowComparer:
     """Compares rows of one table, given in the order of `TableShape.selected`."""
 
-    def __init__(self, shape: TableShape, *, leader: Leader) -> None:
+    def __init__(
+        self, shape: TableShape, *, leader: Leader, float_tolerance: float = 0.0, ttl_tolerance_s: float = 60.0
+    ) -> None:
+        """Keep what is needed; the tolerances are as in `CheckPlan`."""
         self._shape = shape
         self._leader = leader
-        self._regular = [(name, canonical(shape.types[name])) for name in shape.regular_columns]
-        self._static = [(name, canonical(shape.types[name])) for name in shape.static_columns]
-        self._against_history = [
-            (name, canonical(shape.types[name], with_scale=False)) for name in shape.regular_columns
-        ]
+        self._ttl_tolerance_s = ttl_tolerance_s
+
+        def same(names: Sequence[str], *, with_scale: bool = True) -> list[tuple[str, Same]]:
+            return [
+                (name, same_value(shape.types[name], with_scale=with_scale, float_tolerance=float_tolerance))
+                for name in names
+            ]
+
+        self._regular, self._static = same(shape.regular_columns), same(shape.static_columns)
+        self._against_history = same(shape.regular_columns, with_scale=False)
         self._keys = [canonical(shape.types[name], with_scale=False) for name in shape.primary_key]
 
     def identity(self, key: Sequence[object]) -> tuple[object, ...]:
@@ -50,7 +58,18 @@ class RowComparer:
         return tuple(convert(part) for convert, part in zip(self._keys, key, strict=False))
 
     def rows(self, leader: Row | None, follower: Row | None) -> Difference | None:
-        """How the follower's row differs from the leader's, static columns apart; None where it does not."""
+        """How the follower's row differs from the leader's, static columns apart; None where it does not.
+
+        Times to live are told where all values are the same; of a cell that is null in either there is none.
+        """
+        found = self.values(leader, follower)
+        if found is not None or leader is None or follower is None:
+            return found
+        lives = self._differing_lives(leader, follower)
+        return Difference(MismatchKind.TTL_DIFFERS, self._leader.follower, lives) if lives else None
+
+    def values(self, leader: Row | None, follower: Row | None) -> Difference | None:
+        """The same but for times to live, which run out while nobody writes."""
         if leader is None or follower is None:
             return self._presence(leader, follower)
         columns = _differing(self._regular, self._shape.regular_of(leader), self._shape.regular_of(follower))
@@ -77,6 +96,17 @@ class RowComparer:
             return None
         store = self._leader.follower
         return Difference((_ABSENT_FROM_LEADER if leader is None else _ABSENT_FROM_FOLLOWER)[store], store)
+
+    def _differing_lives(self, leader: Row, follower: Row) -> tuple[str, ...]:
+        shape = self._shape
+        pairs = zip(shape.dated_columns, shape.lives_of(leader), shape.lives_of(follower), strict=False)
+        return tuple(name for name, *lives in pairs if not self._lives_as_long(*lives))
+
+    def _lives_as_long(self, one: object, other: object) -> bool:
+        if not isinstance(one, int) or not isinstance(other, int):
+            # One of them for ever, or both. A null cell has no life, and is null in both stores here.
+            return one is other
+        return abs(one - other) <= self._ttl_tolerance_s
 
     def _values(self, columns: tuple[str, ...]) -> Difference | None:
         return Difference(MismatchKind.VALUE_DIFFERS, self._leader.follower, columns) if columns else None
@@ -108,11 +138,9 @@ def history_standing(
     return (HistoryStanding.OLDER if newer else HistoryStanding.UNDATED), ()
 
 
-def _differing(
-    columns: Sequence[tuple[str, object]], one: Sequence[object], other: Sequence[object]
-) -> tuple[str, ...]:
+def _differing(columns: Sequence[tuple[str, Same]], one: Sequence[object], other: Sequence[object]) -> tuple[str, ...]:
     return tuple(
         name
-        for (name, convert), left, right in zip(columns, one, other, strict=True)
-        if left is not right and convert(left) != convert(right)  # type: ignore[operator]
+        for (name, same), left, right in zip(columns, one, other, strict=True)
+        if left is not right and not same(left, right)
     )

@@ -16,6 +16,7 @@ _NAME = re.compile(r'[A-Za-z_][A-Za-z0-9_$]*|"(?:[^"\0]|"")+"')
 _TABLE = re.compile(rf"({_NAME.pattern})\.({_NAME.pattern})\.({_NAME.pattern})")
 # Names that no column of a user's has.
 _POPULATION, _COPIES, _DELETED = '"rows to draw from"', '"equally new rows"', '"newest is deleted"'
+_VERSION = '"version of the newest"'
 _LOOKUP_KEYS = 500
 """Keys in one statement; Snowflake takes 16,384 expressions in a list."""
 
@@ -46,6 +47,14 @@ class UnreadableHistoryRow:
 
 
 Drawn = HistoryRow | UnreadableHistoryRow
+
+
+@dataclass(frozen=True, slots=True)
+class WidePartition:
+    """A partition by its key, and how many rows the history has of it."""
+
+    key: tuple[object, ...]
+    rows: int
 
 
 @dataclass(frozen=True)
@@ -106,6 +115,30 @@ class HistoryReader:
                         raise self._ambiguous(row, copies)
                     yield self._read(row)
 
+    def widest(self, count: int) -> list[WidePartition]:
+        """Return the partitions with the most rows, the widest first; those whose key CQL cannot hold are left out."""
+        found = []
+        for rows in self._batches(widest_sql(self._shape), (count,), count):
+            for rows_of_it, *values in rows:
+                drawn = self._read(values, names=self._shape.partition_key)
+                if isinstance(drawn, HistoryRow):
+                    found.append(WidePartition(drawn.row, int(rows_of_it)))
+        return found
+
+    def newest(self, count: int) -> Iterator[Drawn]:
+        """Yield the rows whose newest version is the greatest of all, deleted ones too; none without a version column.
+
+        Raises:
+            HistoryRefusedError: A key has several rows that are equally new.
+        """
+        if self._shape.history.version_column is None:
+            return
+        for rows in self._batches(newest_sql(self._shape), (count,), count):
+            for copies, *row in rows:
+                if copies > 1:
+                    raise self._ambiguous(row, copies)
+                yield self._read(row)
+
     def _batches(self, statement: str, values: Sequence[object], size: int) -> Iterator[Sequence[Any]]:
         try:
             self._cursor.execute(statement, values)
@@ -117,9 +150,9 @@ class HistoryReader:
                 "the connection, its warehouse and its rights on the table"
             ) from error
 
-    def _read(self, values: Sequence[object]) -> Drawn:
+    def _read(self, values: Sequence[object], *, names: Sequence[str] | None = None) -> Drawn:
         row = []
-        for name, value in zip(self._shape.selected, values, strict=True):
+        for name, value in zip(names or self._shape.selected, values, strict=True):
             try:
                 row.append(from_history(value, self._shape.types[name]))
             except HistoryValueError as error:
@@ -166,6 +199,24 @@ def look_up_sql(shape: TableShape, *, count: int) -> str:
     )
 
 
+def widest_sql(shape: TableShape) -> str:
+    """The statement of `widest`; it binds how many. Gives the number of rows, then the partition key."""
+    keys = ", ".join(_columns(shape, shape.partition_key))
+    return (
+        f"SELECT COUNT(*), {keys} FROM ({_newest_sql(shape)}) AS newest WHERE NOT {_DELETED} "  # noqa: S608 # names are quoted
+        f"GROUP BY {keys} ORDER BY COUNT(*) DESC, {keys} LIMIT %s"
+    )
+
+
+def newest_sql(shape: TableShape) -> str:
+    """The statement of `newest`; it binds how many. Gives the copies, then `shape.selected`."""
+    keys = ", ".join(_columns(shape, shape.primary_key))
+    return (
+        f"SELECT {_COPIES}, {', '.join(_columns(shape, shape.selected))} FROM ({_newest_sql(shape)}) AS newest "  # noqa: S608 # names are quoted
+        f"ORDER BY {_VERSION} DESC NULLS LAST, {keys} LIMIT %s"
+    )
+
+
 def quote_snowflake(name: str) -> str:
     """Quote a Snowflake name of the migration file as Snowflake would read it: a plain one in capitals.
 
@@ -194,10 +245,11 @@ def _newest_sql(shape: TableShape, *, where: str = "TRUE") -> str:
     keys = _columns(shape, shape.primary_key)
     version = [quote_snowflake(history.version_column)] if history.version_column else []
     deleted = f"COALESCE({quote_snowflake(history.deleted_column)}, FALSE)" if history.deleted_column else "FALSE"
+    newest = version[0] if version else "NULL"
     newest_first = f"{version[0]} DESC NULLS LAST" if version else keys[0]
     by_key = ", ".join(keys)
     return (
-        f"SELECT {', '.join(_columns(shape, shape.selected))}, {deleted} AS {_DELETED}, "  # noqa: S608 # names are quoted
+        f"SELECT {', '.join(_columns(shape, shape.selected))}, {deleted} AS {_DELETED}, {newest} AS {_VERSION}, "  # noqa: S608 # names are quoted
         f"COUNT(*) OVER (PARTITION BY {', '.join([*keys, *version])}) AS {_COPIES} "
         f"FROM {_quote_table(history.table)} "
         f"WHERE {where} AND {' AND '.join(f'{key} IS NOT NULL' for key in keys)} "

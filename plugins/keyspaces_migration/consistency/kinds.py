@@ -31,8 +31,8 @@ class Leader(StrEnum):
 class MismatchKind(StrEnum):
     """What is wrong with a store that does not hold what it should.
 
-    `UNEXPECTED_IN_SOURCE` arises only while the target leads. `TTL_DIFFERS` has its place in the ledger; the check
-    does not read times to live yet, and so never reports it.
+    `UNEXPECTED_IN_SOURCE` arises only while the target leads. `TTL_DIFFERS`: all values are the same, and those named
+    live for a time in one store and for ever, or for another time, in the other.
     """
 
     MISSING_IN_TARGET = "missing_in_target"
@@ -50,10 +50,19 @@ class Draw(StrEnum):
     Attributes:
         HISTORY_KEYS: Keys drawn at random, each by itself; the sampling unit is the row.
         SOURCE_WINDOWS: Windows of the token ring of one width; the sampling unit is the window.
+        TARGET_WINDOWS: The same at other places, read in both stores: what only the target has is in them too.
+        WIDEST_PARTITIONS: Those with the most rows by the history, whole. Nothing is drawn at random, so there is no
+            bound.
+        NEWEST_WRITES: The keys that the history saw written last, deleted ones too; likewise without a bound.
+        SWEEP: The token ring from where the last check stopped, range by range, in both stores.
     """
 
     HISTORY_KEYS = "history_keys"
     SOURCE_WINDOWS = "source_windows"
+    TARGET_WINDOWS = "target_windows"
+    WIDEST_PARTITIONS = "widest_partitions"
+    NEWEST_WRITES = "newest_writes"
+    SWEEP = "sweep"
 
 
 class Verdict(StrEnum):

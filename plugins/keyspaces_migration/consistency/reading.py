@@ -4,6 +4,7 @@
 """
 
 import struct
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,8 @@ from cassandra.query import PreparedStatement, tuple_factory
 
 from keyspaces_migration.clients.translation import DRIVER_ERRORS
 from keyspaces_migration.consistency.kinds import Store
+from keyspaces_migration.consistency.pace import ReadPace, row_bytes
+from keyspaces_migration.consistency.results import StoreReads
 from keyspaces_migration.consistency.shape import TableShape
 from keyspaces_migration.consistency.windows import Window
 from keyspaces_migration.cql.identifiers import quote
@@ -47,7 +50,8 @@ Look = Row | CouldNotLook | None
 class StoreReader:
     """Reads a table with sessions of its caller's. Statements are prepared when first needed.
 
-    Rows are in the order of `TableShape.selected`. Errors that are not the store's own are raised as they are.
+    Rows are in the order of `TableShape.selected`, with the lives of `dated_columns` behind. Errors that are not
+    the store's own are raised as they are.
     """
 
     def __init__(  # noqa: PLR0913 # all by keyword
@@ -59,6 +63,7 @@ class StoreReader:
         shape: TableShape,
         concurrency: int = 128,
         page_rows: int = 1_000,
+        pace: ReadPace | None = None,
     ) -> None:
         """Keep what is needed.
 
@@ -69,7 +74,9 @@ class StoreReader:
             shape: Of the table.
             concurrency: How many reads are in flight.
             page_rows: Rows in a page of a partition or window.
+            pace: Meters and slows all reads; None: as fast as it goes.
         """
+        self._pace = pace or ReadPace(units_per_s=None, clock=time.monotonic, wait=time.sleep)
         self._session = session
         self._store = store
         self._keyspace = keyspace
@@ -78,17 +85,26 @@ class StoreReader:
         self._page_rows = page_rows
         self._prepared: dict[str, PreparedStatement] = {}
 
+    @property
+    def reads(self) -> StoreReads:
+        """What was read so far."""
+        return self._pace.reads
+
     def read_rows(self, keys: Sequence[Key]) -> list[Look]:
         """Read rows by primary key, in the order of the keys."""
-        return self._read_one_each(self._row_statement(self._shape.selected), keys)
+        where = f" WHERE {_equal(self._shape.primary_key)}"
+        looks = self._read_one_each(self._select_rows() + where, keys)
+        return [self._with_lives(look) if isinstance(look, tuple) else look for look in looks]
 
     def read_write_times(self, keys: Sequence[Key]) -> list[Look]:
         """Read the WRITETIME of `TableShape.dated_columns` (microseconds since 1970, None for null) by primary key."""
-        return self._read_one_each(self._row_statement(self._shape.dated_columns, function="WRITETIME"), keys)
+        columns = _columns(self._shape.dated_columns, function="WRITETIME")
+        text = f"SELECT {columns} FROM {self._table} WHERE {_equal(self._shape.primary_key)}"  # noqa: S608 # names are quoted
+        return self._read_one_each(text, keys)
 
     def read_statics(self, partitions: Sequence[Key]) -> list[Look]:
         """Read the static columns of partitions; None where the partition does not exist."""
-        columns = ", ".join(quote(name) for name in (*self._shape.partition_key, *self._shape.static_columns))
+        columns = _columns((*self._shape.partition_key, *self._shape.static_columns))
         where = _equal(self._shape.partition_key)
         # Keyspaces has no SELECT DISTINCT; static values come with each row, and with none of its partition's.
         found = self._read_one_each(f"SELECT {columns} FROM {self._table} WHERE {where} LIMIT 1", partitions)  # noqa: S608 # names are quoted
@@ -97,19 +113,22 @@ class StoreReader:
 
     def read_partitions(self, partitions: Sequence[Key]) -> list[tuple[Row, ...] | CouldNotLook]:
         """Read whole partitions, in the order given. A partition of static values alone is one row with null keys."""
-        text = self._select(self._shape.selected) + f" WHERE {_equal(self._shape.partition_key)}"
+        text = self._select_rows() + f" WHERE {_equal(self._shape.partition_key)}"
         return [
-            look if isinstance(look, CouldNotLook) else tuple(look) for look in self._read_many_each(text, partitions)
+            look if isinstance(look, CouldNotLook) else tuple(map(self._with_lives, look))
+            for look in self._read_many_each(text, partitions)
         ]
 
     def read_window(self, window: Window) -> Iterator[Row | CouldNotLook]:
         """Yield the rows of a window in token order, and `CouldNotLook` once, as the last, if it ends too early."""
         token = f"TOKEN({', '.join(quote(name) for name in self._shape.partition_key)})"
-        text = self._select(self._shape.selected) + f" WHERE {token} > ? AND {token} <= ?"
+        text = self._select_rows() + f" WHERE {token} > ? AND {token} <= ?"
         try:
             for bounds in window.ranges:
                 statement = self._prepare(text)
-                yield from _all_pages(self._session.execute(statement, bounds, execution_profile=self._profile))
+                self._pace.before(1)
+                found = self._session.execute(statement, bounds, execution_profile=self._profile)
+                yield from map(self._with_lives, self._all_pages(found))
         except DRIVER_ERRORS as error:
             yield self._could_not_look(error)
 
@@ -123,12 +142,18 @@ class StoreReader:
             EXEC_PROFILE_DEFAULT, row_factory=tuple_factory, consistency_level=_CONSISTENCY[self._store]
         )
 
-    def _select(self, names: Iterable[str], *, function: str = "") -> str:
-        columns = ", ".join(f"{function}({quote(name)})" if function else quote(name) for name in names)
+    @cached_property
+    def _has_lives(self) -> bool:
+        """Whether times to live are read: the source's always, the target's where its table keeps any."""
+        return self._store is Store.SOURCE or self._shape.expires
+
+    def _select_rows(self) -> str:
+        lives = _columns(self._shape.dated_columns, function="TTL") if self._has_lives else ""
+        columns = ", ".join(part for part in (_columns(self._shape.selected), lives) if part)
         return f"SELECT {columns} FROM {self._table}"  # noqa: S608 # names are quoted
 
-    def _row_statement(self, names: Iterable[str], *, function: str = "") -> str:
-        return f"{self._select(names, function=function)} WHERE {_equal(self._shape.primary_key)}"
+    def _with_lives(self, row: Row) -> Row:
+        return row if self._has_lives else row + (None,) * len(self._shape.dated_columns)
 
     def _prepare(self, text: str) -> PreparedStatement:
         if text not in self._prepared:
@@ -152,22 +177,39 @@ class StoreReader:
         except DRIVER_ERRORS as error:
             yield from [self._could_not_look(error)] * len(keys)
             return
-        results = execute_concurrent(
-            self._session,
-            [(statement, key) for key in keys],
-            concurrency=self._concurrency,
-            raise_on_first_error=False,
-            results_generator=True,
-            execution_profile=self._profile,
-        )
-        for succeeded, found in results:
-            yield self._rows_of(found) if succeeded else self._failure(found)
+        at_once = self._pace.at_once or len(keys)
+        for start in range(0, len(keys), at_once):
+            some = keys[start : start + at_once]
+            self._pace.before(len(some))
+            results = execute_concurrent(
+                self._session,
+                [(statement, key) for key in some],
+                concurrency=self._concurrency,
+                raise_on_first_error=False,
+                results_generator=True,
+                execution_profile=self._profile,
+            )
+            for succeeded, found in results:
+                yield self._rows_of(found) if succeeded else self._failure(found)
 
     def _rows_of(self, result: ResultSet) -> list[Row] | CouldNotLook:
         try:
-            return list(_all_pages(result))
+            return list(self._all_pages(result))
         except DRIVER_ERRORS as error:
             return self._could_not_look(error)
+
+    def _all_pages(self, result: ResultSet) -> Iterator[Row]:
+        """Every row of every page. Keyspaces ends a page by bytes read, so one may be short or empty and not the last.
+
+        The driver's own iteration recurses once an empty page, and so dies of a thousand of them.
+        """
+        while True:
+            self._pace.after([sum(map(row_bytes, result.current_rows))])
+            yield from result.current_rows
+            if not result.has_more_pages:
+                return
+            self._pace.before(1)
+            result.fetch_next_page()
 
     def _failure(self, error: Exception) -> CouldNotLook:
         if not isinstance(error, (*DRIVER_ERRORS, *_UNBINDABLE)):
@@ -178,17 +220,9 @@ class StoreReader:
         return CouldNotLook(self._store, f"{type(error).__name__}: {error}")
 
 
+def _columns(names: Iterable[str], *, function: str = "") -> str:
+    return ", ".join(f"{function}({quote(name)})" if function else quote(name) for name in names)
+
+
 def _equal(names: Iterable[str]) -> str:
     return " AND ".join(f"{quote(name)} = ?" for name in names)
-
-
-def _all_pages(result: ResultSet) -> Iterator[Row]:
-    """Every row of every page. Keyspaces ends a page by bytes read, so a page may be short or empty and not the last.
-
-    The driver's own iteration recurses once an empty page, and so dies of a thousand of them.
-    """
-    while True:
-        yield from result.current_rows
-        if not result.has_more_pages:
-            return
-        result.fetch_next_page()

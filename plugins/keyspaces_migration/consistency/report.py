@@ -1,16 +1,28 @@
 """A check as a page that a person reads (Markdown), and as its JSON twin."""
 
 import json
+import math
 import re
 from collections.abc import Sequence
 from typing import Any
 
-from keyspaces_migration.consistency.kinds import HistoryStanding, Verdict
-from keyspaces_migration.consistency.results import CheckResult, Mismatch, TableResult
+from keyspaces_migration.capacity.prices import US_EAST_1
+from keyspaces_migration.capacity.wording import usd
+from keyspaces_migration.consistency.epoch import Epoch
+from keyspaces_migration.consistency.kinds import Draw, HistoryStanding, Store, Verdict
+from keyspaces_migration.consistency.results import CheckResult, Mismatch, SweepSlice, TableResult
 from keyspaces_migration.consistency.verdict import one_in
+from keyspaces_migration.consistency.windows import FIRST_TOKEN, RING
 
 _EXAMPLES = 20
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+!|~&-])")
+_MILLION = 1_000_000
+_DRAWN = {
+    Draw.TARGET_WINDOWS: "{units:,} windows read in both stores (sees partitions that only the target has)",
+    Draw.WIDEST_PARTITIONS: "The {units:,} widest partitions, whole (sees what goes wrong with many rows of one key)",
+    Draw.NEWEST_WRITES: "The {units:,} keys written last, by the history (sees lag, and deleted rows that came back)",
+    Draw.SWEEP: "{units:,} ranges of the sweep, in order (sees everything, once it is through)",
+}
 _MEANING = {
     Verdict.PASS: "the stores agree, as far as the sentence of each table says",
     Verdict.FAIL: "a store does not hold what it should; cutover stays closed",
@@ -18,8 +30,8 @@ _MEANING = {
 }
 
 
-def to_markdown(result: CheckResult, *, title: str) -> str:
-    """The page: verdict first, then each table, what was found, and what the check cannot see."""
+def to_markdown(result: CheckResult, *, title: str, epoch: Epoch | None = None) -> str:
+    """The page: verdict first, then each table, what was found, what `epoch`'s checks say together, and the rest."""
     lines = [
         f"# {escape(title)}: {result.verdict.value.upper()}",
         "",
@@ -31,12 +43,15 @@ def to_markdown(result: CheckResult, *, title: str) -> str:
     ]
     for table in result.tables:
         lines += _section(table)
+    if epoch is not None:
+        lines += _together(epoch)
     return "\n".join([*lines, *_how(result)]) + "\n"
 
 
-def to_json(result: CheckResult) -> str:
+def to_json(result: CheckResult, *, epoch: Epoch | None = None) -> str:
     """All of the result; keys in snake case, moments in ISO 8601."""
     document = result.summary() | {
+        "epoch": None if epoch is None else _epoch_document(epoch),
         "plan": {
             "seed": result.plan.seed,
             "leader": result.plan.leader.value,
@@ -97,12 +112,42 @@ def _section(table: TableResult) -> list[str]:
         f"{history.get(HistoryStanding.OLDER, 0):,} are older, {history.get(HistoryStanding.UNDATED, 0):,} differ "
         f"without a date to judge by, {history.get(HistoryStanding.WRONG, 0):,} are wrong."
     )
+    lines += _other_draws(table)
     if table.problems:
         lines += ["", "Could not be looked at:", ""]
         lines += [f"- {escape(reason)} ({count:,} times)" for reason, count in table.problems.most_common(_EXAMPLES)]
     if table.mismatches:
         lines += ["", *_mismatches(table)]
     return lines
+
+
+def _other_draws(table: TableResult) -> list[str]:
+    """What was chosen in other ways than at random by key or by window of the source, and what that can see."""
+    lines = [
+        f"- {_DRAWN[draw].format(units=units.wanted)}: {units.rows:,} rows compared, {units.mismatched_rows:,} differ, "
+        f"{units.could_not_look:,} not looked at."
+        for draw, units in table.counts.others.items()
+    ]
+    if table.sweep is not None:
+        lines.append(f"- {_swept(table.sweep, population=table.counts.keys.population)}")
+    lines += [f"- Left out: {escape(reason)}." for reason in table.left_out]
+    for store, read in table.read.items():
+        money = f", about {usd(read.units / _MILLION * US_EAST_1.read_usd_per_million)} on demand"
+        lines.append(
+            f"- Read of the {store.value}: {read.requests:,} requests, about {read.units:,} read units"
+            f"{money if store is Store.TARGET else ''}."
+        )
+    return ["", *lines] if lines else []
+
+
+def _swept(sweep: SweepSlice, *, population: int) -> str:
+    seen = (sweep.to_token - FIRST_TOKEN) / RING
+    since = sweep.began_at.isoformat(timespec="seconds")
+    if sweep.is_end:
+        return f"The sweep that began {since} has seen the whole ring; the next check begins anew."
+    checks = max(1, math.ceil(population / sweep.rows)) if sweep.rows else 0
+    period = f"; at this pace the whole takes about {checks:,} checks" if checks else ""
+    return f"The sweep that began {since} has seen {seen:.1%} of the token ring{period}."
 
 
 def _mismatches(table: TableResult) -> list[str]:
@@ -124,6 +169,42 @@ def _mismatches(table: TableResult) -> list[str]:
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
+
+
+def _together(epoch: Epoch) -> list[str]:
+    since = f"since {epoch.began.isoformat(timespec='seconds')}" if epoch.began else "so far"
+    said = (
+        f"All checks {since}, when something other than the application last wrote to the stores, as one. The bounds "
+        f"hold at {epoch.confidence * 100:.4g} % confidence for all tables and on all days at once."
+    )
+    lines = [
+        "",
+        "## Over several days",
+        "",
+        said,
+        "",
+        "| table | checks | left out, as not all could be looked at | rows compared | differ | wrong rows, at most |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for pooled in epoch.tables:
+        cells = [
+            escape(pooled.table),
+            f"{pooled.checks:,}",
+            f"{pooled.left_out:,}",
+            f"{pooled.compared:,}",
+            f"{pooled.mismatched:,}",
+            _bound(pooled.bound if pooled.compared else None),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def _epoch_document(epoch: Epoch) -> dict[str, Any]:
+    return {
+        "began": epoch.began.isoformat() if epoch.began else None,
+        "confidence": epoch.confidence,
+        "tables": {pooled.table: vars(pooled) for pooled in epoch.tables},
+    }
 
 
 def _how(result: CheckResult) -> list[str]:
@@ -148,7 +229,7 @@ def _how(result: CheckResult) -> list[str]:
         bound,
         f"- Seed {plan.seed}; the history's watermark: {watermark}.",
         f"- From {start} to {end}.",
-        "- Not seen: partitions that only the target has; times to live; static columns against the history.",
+        "- Not seen: static columns against the history; times to live of collections.",
     ]
 
 
@@ -161,6 +242,10 @@ def _table_document(table: TableResult) -> dict[str, Any]:
         "window_bound": table.verdict.window_bound,
         "keys": vars(keys),
         "windows": vars(windows),
+        "other_draws": {draw.value: vars(units) for draw, units in table.counts.others.items()},
+        "sweep": None if table.sweep is None else vars(table.sweep) | {"began_at": table.sweep.began_at.isoformat()},
+        "read": {store.value: vars(read) for store, read in table.read.items()},
+        "left_out": list(table.left_out),
         "history": {standing.value: count for standing, count in table.counts.history.items()},
         "mismatch_counts": [
             {"store": store.value, "kind": kind.value, "count": count}

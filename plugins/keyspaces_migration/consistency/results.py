@@ -38,7 +38,9 @@ class KeyCounts:
 
 @dataclass(frozen=True, kw_only=True)
 class WindowCounts:
-    """Token windows of the source, compared whole. Rows in a window are no independent draws; windows are.
+    """Token windows, or other units that are compared whole: partitions, ranges, single keys of a stratum.
+
+    Rows in a window are no independent draws; windows are.
 
     Attributes:
         wanted: Windows that the plan asks for.
@@ -66,6 +68,7 @@ class TableCounts:
     Attributes:
         keys: The forward draw.
         windows: The reverse draw.
+        others: The other draws that were made, in their own units.
         mismatches: Confirmed mismatches by store and kind; one row or partition counts once a store and draw.
         partitions: Partitions whose static columns were compared.
         history: How the history stands to the leader's rows; `WRONG` ones are among `mismatches`.
@@ -76,6 +79,7 @@ class TableCounts:
     mismatches: Mapping[tuple[Store, MismatchKind], int]
     partitions: int
     history: Mapping[HistoryStanding, int]
+    others: Mapping[Draw, WindowCounts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +111,8 @@ class Mismatch:
         draw: How the row was found.
         key: The primary key by column, or the partition key where static columns differ; JSON values.
         columns: The columns that differ; empty where a whole row is too many or too few.
-        values: By column, then by store; JSON values. None where redacted or where a whole row is meant.
+        values: By column, then by store; JSON values. Where a time to live differs, it alone; where asked for, when
+            each value was written too. None where there is none, as of a whole row, or where they are redacted.
         seen_at: When it was first seen.
         confirmed_at: When it was seen again, after settling.
     """
@@ -124,12 +129,46 @@ class Mismatch:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StoreReads:
+    """What a check read of one store.
+
+    Attributes:
+        requests: Statements sent, pages counted one by one.
+        units: Read units by the size of what came back, as Amazon Keyspaces counts at LOCAL_QUORUM: one for each 4 KiB
+            begun, of a row or of a page. An estimate; of the source it says how much was asked of it.
+    """
+
+    requests: int
+    units: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepSlice:
+    """A part of the token ring, compared from `from_token` (excluded) to `to_token` (included) in both stores.
+
+    Attributes:
+        began_at: When the pass over the ring began that this is a part of.
+        rows: Compared in it.
+        is_end: Whether the pass ends with it.
+    """
+
+    from_token: int
+    to_token: int
+    began_at: datetime
+    rows: int
+    is_end: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class TableResult:
     """A table's part of a check.
 
     Attributes:
         problems: Why something could not be looked at, and how often.
         mismatches: The first of those counted, at most `CheckPlan.max_examples`.
+        sweep: The part of the token ring that this check swept; None where it did not.
+        read: What was read of source and target.
+        left_out: What no draw was made of, by plan, and why.
     """
 
     table: str
@@ -139,6 +178,9 @@ class TableResult:
     mismatches: tuple[Mismatch, ...]
     started_at: datetime
     finished_at: datetime
+    sweep: SweepSlice | None = None
+    read: Mapping[Store, StoreReads] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

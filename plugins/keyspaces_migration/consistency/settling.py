@@ -7,7 +7,7 @@ had no time to settle, and is looked at once more, a few times. What then still 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from keyspaces_migration.consistency.reading import CouldNotLook
 
@@ -37,7 +37,7 @@ class Suspect:
         is_static: Which of the two it is.
         leader: What the leader held when it was seen last.
         difference: How the follower differed; None where one of them could not be looked at.
-        window: The number of the window it was found in.
+        unit: The number of the window, or of the draw's other unit, it was found in; None of a draw by key.
         seen_at: When it was first seen.
     """
 
@@ -46,8 +46,18 @@ class Suspect:
     is_static: bool = False
     leader: Look
     difference: Difference | None
-    window: int | None = None
+    unit: int | None = None
     seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """A difference that has outlasted its settle time, with what the stores held at the last look."""
+
+    suspect: Suspect
+    difference: Difference
+    leader: Row | None
+    follower: Row | None
 
 
 class Settling:
@@ -96,11 +106,21 @@ class Settling:
         for start in range(0, len(wanted), self._plan.batch_rows):
             some = wanted[start : start + self._plan.batch_rows]
             leaders, followers = self._stores.look([each.key for each in some], is_static=is_static)
+            confirmed: list[Confirmed] = []
             for suspect, leader, follower in zip(some, leaders, followers, strict=True):
-                pending.extend(self._judge(suspect, leader, follower))
+                pending.extend(self._judge(suspect, leader, follower, confirmed))
+            for each, times in zip(confirmed, self._write_times(confirmed), strict=True):
+                self._confirm(each, times)
         return pending
 
-    def _judge(self, suspect: Suspect, leader: Look, follower: Look) -> Iterator[Suspect]:
+    def _write_times(self, confirmed: Sequence[Confirmed]) -> Sequence[tuple[Look, Look]]:
+        """When the confirmed rows' values were written; where nobody asked, or of static values, nothing."""
+        if not self._plan.show_write_times or any(each.suspect.is_static for each in confirmed):
+            return [(None, None)] * len(confirmed)
+        leaders, followers = self._stores.look_at_write_times([each.suspect.key for each in confirmed])
+        return list(zip(leaders, followers, strict=True))
+
+    def _judge(self, suspect: Suspect, leader: Look, follower: Look, confirmed: list[Confirmed]) -> Iterator[Suspect]:
         if isinstance(leader, CouldNotLook):
             yield replace(suspect, leader=leader)
         elif isinstance(follower, CouldNotLook):
@@ -108,33 +128,41 @@ class Settling:
         elif (difference := self._difference(suspect, leader, follower)) is None:
             if suspect.difference is not None:
                 self._tally.transient[suspect.draw] += 1
-        elif isinstance(suspect.leader, CouldNotLook) or self._difference(suspect, leader, suspect.leader):
+        elif isinstance(suspect.leader, CouldNotLook) or self._changed(suspect, leader):
             yield replace(suspect, leader=leader, difference=difference)
         else:
-            self._confirm(suspect, difference, leader, follower)
+            confirmed.append(Confirmed(suspect, difference, leader, follower))
 
-    def _difference(self, suspect: Suspect, leader: Row | None, other: Row | None) -> Difference | None:
+    def _difference(self, suspect: Suspect, leader: Row | None, follower: Row | None) -> Difference | None:
         compare = self._comparer.statics if suspect.is_static else self._comparer.rows
-        return compare(leader, other)
+        return compare(leader, follower)
 
-    def _confirm(self, suspect: Suspect, difference: Difference, leader: Row | None, follower: Row | None) -> None:
-        tally = self._tally
-        if suspect.window is not None:
-            tally.windows_mismatched.add(suspect.window)
-            tally.window_mismatched_rows += not suspect.is_static
+    def _changed(self, suspect: Suspect, leader: Row | None) -> bool:
+        before = suspect.leader if isinstance(suspect.leader, tuple) else None
+        compare = self._comparer.statics if suspect.is_static else self._comparer.values
+        return compare(leader, before) is not None
+
+    def _confirm(self, confirmed: Confirmed, write_times: tuple[Look, Look]) -> None:
+        tally, suspect, difference = self._tally, confirmed.suspect, confirmed.difference
+        if suspect.unit is not None:
+            tally.of(suspect.draw).differs(suspect.unit, is_row=not suspect.is_static)
         elif not suspect.is_static:
             tally.mismatched_keys += 1
-        write_down = self._evidence.of_statics if suspect.is_static else self._evidence.of_row
-        tally.add_mismatch(
-            write_down(
-                suspect.key, difference, leader=leader, other=follower, draw=suspect.draw, seen_at=suspect.seen_at
-            )
-        )
+        seen: dict[str, Any] = {
+            "leader": confirmed.leader,
+            "other": confirmed.follower,
+            "draw": suspect.draw,
+            "seen_at": suspect.seen_at,
+        }
+        if suspect.is_static:
+            tally.add_mismatch(self._evidence.of_statics(suspect.key, difference, **seen))
+        else:
+            tally.add_mismatch(self._evidence.of_row(suspect.key, difference, **seen, write_times=write_times))
 
     def _lose(self, suspect: Suspect) -> None:
         reason = str(suspect.leader) if isinstance(suspect.leader, CouldNotLook) else _UNSETTLED
-        if suspect.window is not None:
-            self._tally.lose_windows([suspect.window], reason)
+        if suspect.unit is not None:
+            self._tally.lose(suspect.draw, [suspect.unit], reason)
             return
         self._tally.problems[reason] += 1
         self._tally.unread_keys += not suspect.is_static

@@ -45,6 +45,8 @@ class TableInFile(Protocol):
     def schema_(self) -> SchemaInFile: ...  # noqa: D102 # as in config
     @property
     def history(self) -> HistoryInFile: ...  # noqa: D102 # as in config
+    @property
+    def expires(self) -> bool: ...  # noqa: D102 # as in config
     def history_column(self, column: str) -> str: ...  # noqa: D102 # as in config
 
 
@@ -69,6 +71,11 @@ class HistoryShape:
 class TableShape:
     """A table's columns by role. Rows are tuples in the order of `selected`, keys in that of `primary_key`.
 
+    Rows of source and target may have the times to live of `dated_columns` behind that, in seconds or None.
+
+    Attributes:
+        expires: Whether the migration file gives rows a time to live, so that the target keeps one.
+
     Raises:
         TableNotComparableError: It has counters.
     """
@@ -79,6 +86,7 @@ class TableShape:
     clustering_key: tuple[str, ...] = ()
     static_columns: tuple[str, ...] = ()
     history: HistoryShape
+    expires: bool = False
 
     def __post_init__(self) -> None:
         counters = [name for name, cql_type in self.types.items() if any(part.is_counter for part in cql_type.walk())]
@@ -109,6 +117,7 @@ class TableShape:
                 version_column=history.version_column,
                 deleted_column=history.deleted_column,
             ),
+            expires=table.expires,
         )
 
     @cached_property
@@ -128,7 +137,7 @@ class TableShape:
 
     @cached_property
     def dated_columns(self) -> tuple[str, ...]:
-        """The regular columns of one cell each; WRITETIME() takes no others in Cassandra 4 and in Keyspaces."""
+        """The regular columns of one cell each; WRITETIME() and TTL() take no others in Cassandra 4 and Keyspaces."""
         return tuple(name for name in self.regular_columns if self.types[name].is_frozen)
 
     def key_of(self, row: Sequence[object]) -> tuple[object, ...]:
@@ -146,4 +155,8 @@ class TableShape:
 
     def static_of(self, row: Sequence[object]) -> tuple[object, ...]:
         """The values of `static_columns`."""
-        return tuple(row[len(self.primary_key) + len(self.regular_columns) :])
+        return tuple(row[len(self.primary_key) + len(self.regular_columns) : len(self.selected)])
+
+    def lives_of(self, row: Sequence[object]) -> tuple[object, ...]:
+        """The times to live of `dated_columns`, in seconds, None for ever; empty where they were not read."""
+        return tuple(row[len(self.selected) :])

@@ -10,8 +10,9 @@ from keyspaces_migration.consistency.reading import CouldNotLook
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from keyspaces_migration.consistency.history import Drawn, DrawnBatch
+    from keyspaces_migration.consistency.history import Drawn, DrawnBatch, WidePartition
     from keyspaces_migration.consistency.reading import Key, Look, Row
+    from keyspaces_migration.consistency.results import StoreReads
     from keyspaces_migration.consistency.windows import Window
 
 _ENOUGH_TO_CALL_IT_DOWN = 16
@@ -19,6 +20,10 @@ _ENOUGH_TO_CALL_IT_DOWN = 16
 
 class StoreRows(Protocol):
     """What `reading.StoreReader` does; a failure is a `CouldNotLook` in the place of what was asked for."""
+
+    @property
+    def reads(self) -> StoreReads:
+        """What was read so far."""
 
     def read_rows(self, keys: Sequence[Key], /) -> Sequence[Look]:
         """Rows by primary key."""
@@ -45,6 +50,12 @@ class HistoryRows(Protocol):
     def look_up(self, keys: Sequence[Key], /) -> Iterator[Drawn]:
         """Rows by primary key."""
 
+    def widest(self, count: int, /) -> Sequence[WidePartition]:
+        """The partitions with the most rows, the widest first."""
+
+    def newest(self, count: int, /) -> Iterator[Drawn]:
+        """The keys written last, deleted ones too."""
+
 
 class BothStores:
     """Looks at the leader and the follower.
@@ -61,6 +72,10 @@ class BothStores:
         self.source, self.target = source, target
         self.leader, self._follower = (source, target) if leader is Leader.SOURCE else (target, source)
         self.gave_up = ""
+
+    def look_at_write_times(self, keys: Sequence[Key]) -> tuple[Sequence[Look], Sequence[Look]]:
+        """The write times of the leader's and the follower's rows by primary key."""
+        return self.leader.read_write_times(keys), self._follower.read_write_times(keys)
 
     def look(self, keys: Sequence[Key], *, is_static: bool = False) -> tuple[Sequence[Look], Sequence[Look]]:
         """The leader's and the follower's rows by primary key, or static values by partition key."""

@@ -3,10 +3,35 @@
 import json
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from keyspaces_migration.consistency.kinds import Draw, HistoryStanding, MismatchKind, Store
 from keyspaces_migration.consistency.plan import CheckPlan
 from keyspaces_migration.consistency.results import KeyCounts, Mismatch, TableCounts, WindowCounts
+
+
+@dataclass
+class UnitTally:
+    """The counts of one draw whose units (windows, partitions, ranges) are compared whole.
+
+    Attributes:
+        wanted: How many there are to compare.
+        unread: The numbers of those that could not be read to the end.
+        mismatched: The numbers of those with a confirmed mismatch.
+        rows: Compared in them.
+        mismatched_rows: Those of them with a confirmed mismatch.
+    """
+
+    wanted: int = 0
+    unread: set[int] = field(default_factory=set)
+    mismatched: set[int] = field(default_factory=set)
+    rows: int = 0
+    mismatched_rows: int = 0
+
+    def differs(self, unit: int, *, is_row: bool) -> None:
+        """Count a confirmed mismatch, of a row or of a partition's static values."""
+        self.mismatched.add(unit)
+        self.mismatched_rows += is_row
 
 
 class Tally:
@@ -19,13 +44,11 @@ class Tally:
         self.unread_keys = 0
         self.mismatched_keys = 0
         self.partitions = 0
-        self.window_rows = 0
-        self.window_mismatched_rows = 0
-        self.windows_unread: set[int] = set()
-        self.windows_mismatched: set[int] = set()
+        self._units: dict[Draw, UnitTally] = {}
         self.transient: Counter[Draw] = Counter()
         self.history: Counter[HistoryStanding] = Counter()
         self.problems: Counter[str] = Counter()
+        self.left_out: list[str] = []
         self.mismatches: Counter[tuple[Store, MismatchKind]] = Counter()
         self.examples: list[Mismatch] = []
         self._counted: set[tuple[Store, MismatchKind, Draw, str]] = set()
@@ -40,16 +63,19 @@ class Tally:
         if len(self.examples) < self._plan.max_examples:
             self.examples.append(mismatch)
 
-    def lose_windows(self, windows: Iterable[int], reason: str) -> None:
-        """Count windows that could not be read to the end."""
-        self.windows_unread.update(windows)
+    def of(self, draw: Draw) -> UnitTally:
+        """The counts of a draw whose units are compared whole."""
+        return self._units.setdefault(draw, UnitTally())
+
+    def lose(self, draw: Draw, units: Iterable[int], reason: str) -> None:
+        """Count units that could not be read to the end."""
+        self.of(draw).unread.update(units)
         self.problems[reason] += 1
 
     def counts(self) -> TableCounts:
         """Everything so far. Rows that were to be drawn and never were count as not looked at."""
         to_draw = min(self._plan.rows_wanted, self.population)
         compared = self.drawn - self.unread_keys
-        windows_read = self._plan.windows - len(self.windows_unread)
         return TableCounts(
             keys=KeyCounts(
                 population=self.population,
@@ -59,16 +85,21 @@ class Tally:
                 transient=self.transient[Draw.HISTORY_KEYS],
                 could_not_look=to_draw - compared,
             ),
-            windows=WindowCounts(
-                wanted=self._plan.windows,
-                compared=windows_read,
-                mismatched=len(self.windows_mismatched - self.windows_unread),
-                could_not_look=len(self.windows_unread),
-                rows=self.window_rows,
-                mismatched_rows=self.window_mismatched_rows,
-                transient=self.transient[Draw.SOURCE_WINDOWS],
-            ),
+            windows=self._counts_of(Draw.SOURCE_WINDOWS),
             mismatches=dict(self.mismatches),
             partitions=self.partitions,
             history=dict(self.history),
+            others={draw: self._counts_of(draw) for draw in self._units if draw is not Draw.SOURCE_WINDOWS},
+        )
+
+    def _counts_of(self, draw: Draw) -> WindowCounts:
+        units = self.of(draw)
+        return WindowCounts(
+            wanted=units.wanted,
+            compared=units.wanted - len(units.unread),
+            mismatched=len(units.mismatched - units.unread),
+            could_not_look=len(units.unread),
+            rows=units.rows,
+            mismatched_rows=units.mismatched_rows,
+            transient=self.transient[draw],
         )

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from keyspaces_migration.consistency.errors import HistoryUnreadError
 from keyspaces_migration.consistency.reading import CouldNotLook
+from keyspaces_migration.consistency.results import StoreReads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from keyspaces_migration.consistency.history import Drawn, DrawnBatch
+    from keyspaces_migration.consistency.history import Drawn, DrawnBatch, WidePartition
     from keyspaces_migration.consistency.kinds import Store
     from keyspaces_migration.consistency.reading import Key, Look, Row
     from keyspaces_migration.consistency.windows import Window
@@ -29,6 +30,11 @@ class UnopenedStore:
 
     def __init__(self, unopened: Unopened, *, store: Store) -> None:
         self._look = CouldNotLook(store, unopened.reason)
+
+    @property
+    def reads(self) -> StoreReads:
+        """None."""
+        return StoreReads(requests=0, units=0)
 
     def read_rows(self, keys: Sequence[Key]) -> Sequence[Look]:
         """Nothing is known of any."""
@@ -65,4 +71,14 @@ class UnopenedHistory:
     def look_up(self, keys: Sequence[Key]) -> Iterator[Drawn]:
         """Raise HistoryUnreadError, as `draw`."""
         del keys
+        raise HistoryUnreadError(self._reason)
+
+    def widest(self, count: int) -> Sequence[WidePartition]:
+        """Raise HistoryUnreadError, as `draw`."""
+        del count
+        raise HistoryUnreadError(self._reason)
+
+    def newest(self, count: int) -> Iterator[Drawn]:
+        """Raise HistoryUnreadError, as `draw`."""
+        del count
         raise HistoryUnreadError(self._reason)

@@ -5,6 +5,7 @@ Cassandra keeps the scale, -0.0 is 0.0 though Cassandra orders them apart, and a
 """
 
 import datetime as dt
+import math
 import struct
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -52,6 +53,32 @@ def canonical(cql_type: CqlType, *, with_scale: bool = True) -> Canonical:
         return inner(value)
 
     return convert
+
+
+Same = Callable[[Any, Any], bool]
+"""Whether two values of the driver's, or None, are the same."""
+
+
+def same_value(cql_type: CqlType, *, with_scale: bool = True, float_tolerance: float = 0.0) -> Same:
+    """Return the function that compares two values of a type.
+
+    Args:
+        cql_type: The column's type.
+        with_scale: As in `canonical`.
+        float_tolerance: Two finite numbers of a float or double column are the same if they differ by at most so much
+            of the greater one. Floats inside of collections and tuples are compared exactly.
+    """
+    convert = canonical(cql_type, with_scale=with_scale)
+
+    def same(one: Any, other: Any) -> bool:  # noqa: ANN401 # any value that the driver gives
+        return bool(convert(one) == convert(other))
+
+    if not float_tolerance or cql_type not in {Scalar(ScalarName.FLOAT), Scalar(ScalarName.DOUBLE)}:
+        return same
+    return lambda one, other: (
+        same(one, other)
+        or (one is not None and other is not None and math.isclose(one, other, rel_tol=float_tolerance))
+    )
 
 
 def _canonical(cql_type: CqlType, *, with_scale: bool) -> Canonical:  # noqa: PLR0911 # one return a kind of type

@@ -7,9 +7,17 @@ together and may be wrong together, so windows have a bound of their own, on win
 from collections.abc import Mapping, Sequence
 
 from keyspaces_migration.consistency.bounds import upper_bound
-from keyspaces_migration.consistency.kinds import MismatchKind, Store, Verdict
+from keyspaces_migration.consistency.kinds import Draw, MismatchKind, Store, Verdict
 from keyspaces_migration.consistency.plan import CheckPlan
 from keyspaces_migration.consistency.results import KeyCounts, TableCounts, TableResult, TableVerdict, WindowCounts
+
+_NAMES = {
+    Draw.SOURCE_WINDOWS: "windows",
+    Draw.TARGET_WINDOWS: "windows of both stores",
+    Draw.WIDEST_PARTITIONS: "widest partitions",
+    Draw.NEWEST_WRITES: "newest writes",
+    Draw.SWEEP: "ranges of the sweep",
+}
 
 
 def judge(table: str, counts: TableCounts, *, plan: CheckPlan, problems: Mapping[str, int]) -> TableVerdict:
@@ -86,8 +94,10 @@ def _doubts(counts: TableCounts, plan: CheckPlan, problems: Mapping[str, int], b
     doubts = []
     if keys.could_not_look:
         doubts.append(f"{keys.could_not_look:,} rows could not be looked at")
-    if windows.could_not_look:
-        doubts.append(f"{windows.could_not_look:,} of {windows.wanted:,} windows could not be read to the end")
+    for draw, units in {Draw.SOURCE_WINDOWS: windows, **counts.others}.items():
+        if units.could_not_look:
+            name = _NAMES[draw]
+            doubts.append(f"{units.could_not_look:,} of {units.wanted:,} {name} could not be read to the end")
     if bound is None:
         doubts.append("no row was compared" if keys.population else "the history gave no row to draw")
     elif bound >= plan.max_mismatch_rate:
@@ -113,6 +123,8 @@ def _pass_sentence(counts: TableCounts, plan: CheckPlan, bound: float | None) ->
         said += (
             f"; {windows.rows:,} rows in {windows.compared:,} random windows of the source are the same in the target"
         )
+    if others := sum(units.rows for units in counts.others.values()):
+        said += f"; so are {others:,} rows that were chosen in other ways"
     return said
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from cassandra.util import SortedSet
 
+from keyspaces_migration.consistency.values import EPOCH
+
 
 def shown(value: object) -> Any:  # noqa: ANN401, PLR0911 # JSON; one return a kind of value
     """Return a value of the driver's as JSON that shows it in full; what JSON cannot tell apart is text."""
@@ -26,6 +28,18 @@ def shown(value: object) -> Any:  # noqa: ANN401, PLR0911 # JSON; one return a k
         case Sequence():
             return [shown(each) for each in value]
     return str(value)
+
+
+def moment_of(write_time_us: object) -> str | None:
+    """Return a WRITETIME as UTC, or None for a cell that has none."""
+    if not isinstance(write_time_us, int):
+        return None
+    try:
+        moment = EPOCH + dt.timedelta(microseconds=write_time_us)
+    except OverflowError:
+        # A client may stamp what it likes.
+        return f"{write_time_us} us since 1970"
+    return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def shown_by_name(names: Sequence[str], values: Sequence[object]) -> dict[str, Any]:

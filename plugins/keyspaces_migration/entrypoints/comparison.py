@@ -50,7 +50,7 @@ def handler(event: object, context: object) -> dict[str, Any]:  # noqa: ARG001 -
     """
     asked = read_event(event)
     secrets = read_secrets(os.environ)
-    plan = check_plan(asked.migration, seed=asked.seed)
+    plan = check_plan(asked.migration, seed=asked.seed, now=_now())
     with TemporaryDirectory() as folder, ExitStack() as stack:
         stores = open_stores(secrets, region=asked.migration.target.region, folder=Path(folder), stack=stack)
         checks = table_checks(

@@ -72,6 +72,7 @@ REPAIR_RESULTS = Chain(schema.repair_results)
 BARRIERS = Chain(schema.barriers)
 FLAG_CHANGES = Chain(schema.flag_changes)
 DRIFT_LOOKS = Chain(schema.drift_looks)
+SWEEPS = Chain(schema.sweeps)
 CHAINS = (
     RUNS,
     MILESTONES,
@@ -85,6 +86,7 @@ CHAINS = (
     BARRIERS,
     FLAG_CHANGES,
     DRIFT_LOOKS,
+    SWEEPS,
 )
 
 

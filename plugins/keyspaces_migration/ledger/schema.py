@@ -375,6 +375,24 @@ flag_changes = sa.Table(
     _of_a_recorded_run(),
 )
 
+sweeps = sa.Table(
+    "sweeps",
+    metadata,
+    _id(),
+    sa.Column("dag_id", sa.Text, nullable=False),
+    sa.Column("run_id", sa.Text, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("table_name", sa.Text, nullable=False),
+    sa.Column("from_token", sa.BigInteger, nullable=False),
+    sa.Column("to_token", sa.BigInteger, nullable=False),
+    sa.Column("began_at", UtcTimestamp, nullable=False),
+    sa.Column("is_end", sa.Boolean, nullable=False),
+    sa.Column("recorded_at", UtcTimestamp, nullable=False),
+    *_chained(),
+    _of_a_recorded_run(),
+    sa.UniqueConstraint("dag_id", "run_id", "attempt", "table_name"),
+)
+
 # How many records each of a migration's chains has. Writers of a migration's chains take turns at its row.
 chains = sa.Table(
     "chains",

@@ -111,7 +111,7 @@ def require_allowed_load(run: MigrationRun, *, task_id: str) -> "LoadPlan":
 
 
 def _price(plan: "LoadPlan") -> str:
-    from keyspaces_migration.backfill import usd
+    from keyspaces_migration.capacity.wording import usd
 
     costs, allowed = f"The plan costs {usd(plan.cost_usd)}", f"backfill.budget.max_cost_usd, {usd(plan.max_cost_usd)}"
     if plan.needs_approval:

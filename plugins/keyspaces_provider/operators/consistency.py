@@ -94,7 +94,7 @@ class ConsistencyCheckOperator(BaseOperator):
         from keyspaces_migration.consistency.recording import record_check
 
         run = recorded_run(context, ledger_conn_id=self.ledger_conn_id)
-        plan = check_plan(run.migration, seed=seed_of(self.seed))
+        plan = check_plan(run.migration, seed=seed_of(self.seed), now=_now())
         self.log.info(
             "Seed %s, %s rows of each table, or all where it has fewer; differences have %s s to settle",
             plan.seed,
@@ -110,6 +110,7 @@ class ConsistencyCheckOperator(BaseOperator):
     def _check(self, run: MigrationRun, plan: "CheckPlan") -> "CheckResult":
         from keyspaces_migration.consistency.assembly import OpenStores, table_checks
         from keyspaces_migration.consistency.check import run_check
+        from keyspaces_migration.consistency.recording import sweeps_go_on
         from keyspaces_provider.history import snowflake_connection
 
         migration, connections = run.migration, run.migration.connections
@@ -121,21 +122,31 @@ class ConsistencyCheckOperator(BaseOperator):
         ):
             stores = OpenStores(source=source, target=target, history=cursor)
             checks = table_checks(
-                migration, tables=migration.tables, plan=plan, stores=stores, settle=time.sleep, now=_now
+                migration,
+                tables=migration.tables,
+                plan=plan,
+                stores=stores,
+                settle=time.sleep,
+                now=_now,
+                sweeps=sweeps_go_on(run.ledger, migration.name),
             )
             return run_check(checks, plan=plan, now=_now)
 
     def _keep(self, run: MigrationRun, result: "CheckResult") -> dict[str, str]:
+        from keyspaces_migration.consistency.pooling import current_epoch
         from keyspaces_migration.consistency.report import to_json, to_markdown
         from keyspaces_migration.ledger import ReportKind
 
-        kind = ReportKind.CONSISTENCY_CHECK
-        page = to_markdown(result, title=f"Consistency of {run.migration.name}")
+        kind, migration = ReportKind.CONSISTENCY_CHECK, run.migration
+        epoch = current_epoch(
+            run.ledger, migration.name, tables=list(migration.tables), confidence=result.plan.confidence
+        )
+        page = to_markdown(result, title=f"Consistency of {migration.name}", epoch=epoch)
         self.log.info("%s", page)
         return {
             "markdown": run.keep_report(kind, name="consistency_check.md", media_type="text/markdown", content=page),
             "json": run.keep_report(
-                kind, name="consistency_check.json", media_type="application/json", content=to_json(result)
+                kind, name="consistency_check.json", media_type="application/json", content=to_json(result, epoch=epoch)
             ),
         }
 

@@ -105,6 +105,30 @@ def test_a_fault_strikes_its_table_and_operation_only(session: Session, admin: L
     assert is_there(session, table, 1)
 
 
+def test_a_part_of_the_ring_can_be_unreachable(session: Session, admin: LocalKeyspacesAdmin, table: str) -> None:
+    for key in range(20):
+        write(session, table, key)
+    tokens = {row.p: row.place for row in session.execute(f"SELECT p, token(p) AS place FROM {table}")}
+    admin.add_fault(Fault(kind=FaultKind.UNAVAILABLE, table=table, operation=Operation.READ, above_token=0))
+    assert {key for key in tokens if not is_read(session, table, key)} == {key for key in tokens if tokens[key] > 0}
+    for bounds, reaches_up in [("<= 0", False), ("<= 1", True), ("> 0", True), ("> -5 AND token(p) <= 0", False)]:
+        statement = f"SELECT p FROM {table} WHERE token(p) {bounds}"
+        if reaches_up:
+            with pytest.raises(Unavailable):
+                session.execute(statement)
+        else:
+            session.execute(statement)
+    # Writes go on.
+    write(session, table, max(tokens, key=tokens.__getitem__))
+
+
+def is_read(session: Session, table: str, key: int) -> bool:
+    try:
+        return is_there(session, table, key)
+    except Unavailable:
+        return False
+
+
 @pytest.mark.usefixtures("table")
 def test_a_fault_of_the_schema_strikes_statements_on_it(session: Session, admin: LocalKeyspacesAdmin) -> None:
     admin.add_fault(Fault(kind=FaultKind.TIMEOUT_AFTER, operation=Operation.DDL, count=1))
@@ -195,6 +219,8 @@ def test_a_skewed_clock_moves_the_window_of_timestamps(
         ("POST", "/faults", '{"kind": "overloaded", "percentage": 0}', "up to 100"),
         ("POST", "/faults", '{"kind": "overloaded", "latency_ms": 5}', "kind latency"),
         ("POST", "/faults", '{"kind": "latency"}', "kind latency"),
+        ("POST", "/faults", '{"kind": "overloaded", "above_token": 5}', "operation read"),
+        ("POST", "/faults", '{"kind": "timeout_after", "operation": "read", "above_token": 5}', "operation read"),
         ("POST", "/faults", '{"kind": "overloaded", "table": "t"}', "keyspace.table"),
         ("POST", "/faults", '{"kind": "overloaded", "operation": "none"}', "ddl"),
         ("POST", "/faults", '{"kind": "overloaded", "colour": "red"}', "percentage"),

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from keyspaces_migration.backfill.money import spent_usd, usd
+from keyspaces_migration.backfill.money import spent_usd
 from keyspaces_migration.backfill.progress import EVERY, Progress, Seen
+from keyspaces_migration.capacity.wording import usd
 from keyspaces_migration.config.tables import LoadOrder
 from keyspaces_migration.ledger.backfill_records import LoadMode
 from keyspaces_migration.ledger.plan_records import PlannedTable

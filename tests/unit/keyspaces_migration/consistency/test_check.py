@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +11,14 @@ import pytest
 
 from keyspaces_migration.consistency.check import TableCheck, run_check
 from keyspaces_migration.consistency.errors import HistoryUnreadError, TableNotComparableError
-from keyspaces_migration.consistency.history import DrawnBatch, HistoryRow
+from keyspaces_migration.consistency.history import DrawnBatch, HistoryRow, WidePartition
 from keyspaces_migration.consistency.kinds import HistoryStanding, Leader, MismatchKind, Store, Verdict
 from keyspaces_migration.consistency.plan import CheckPlan
 from keyspaces_migration.consistency.reading import CouldNotLook
 from keyspaces_migration.consistency.report import escape, to_json, to_markdown
+from keyspaces_migration.consistency.results import StoreReads
 from keyspaces_migration.consistency.shape import HistoryShape, TableShape
+from keyspaces_migration.consistency.units import SweepStart
 from keyspaces_migration.consistency.unopened import Unopened, UnopenedHistory, UnopenedStore
 from keyspaces_migration.cql.types import parse_type
 
@@ -44,26 +47,44 @@ def shape(**types: str) -> TableShape:
 
 ROWS = {(p, c): (p, c, f"v{p}{c}", f"s{p}") for p in range(20) for c in range(3)}
 NOBODY = Unopened("nobody listens there")
-PLAN = CheckPlan(seed=1, max_mismatch_rate=0.05, settle_time_s=5, windows=2, rows_per_window=10_000, batch_rows=20)
+PLAN = CheckPlan(
+    seed=1,
+    max_mismatch_rate=0.05,
+    settle_time_s=5,
+    windows=2,
+    rows_per_window=10_000,
+    batch_rows=20,
+    target_windows=0,
+    widest_partitions=0,
+    newest_writes=0,
+)
 
 
 @dataclass
 class MemoryStore:
-    """A table in memory; `down` makes every read fail, `unread` those of some keys."""
+    """A table in memory; `down` makes every read fail, `unread` those of some keys; `lives` are times to live of v."""
 
     store: Store
     rows: dict[Key, Row] = field(default_factory=lambda: dict(ROWS))
     down: bool = False
     unread: set[Key] = field(default_factory=set)
+    lives: dict[Key, int] = field(default_factory=dict)
     written_us: int = 0
-    reads: int = 0
+    asked: int = 0
+
+    @property
+    def reads(self) -> StoreReads:
+        return StoreReads(requests=self.asked, units=self.asked)
 
     def _failure(self) -> CouldNotLook:
         return CouldNotLook(self.store, "OperationTimedOut: no answer")
 
     def read_rows(self, keys: Sequence[Key]) -> list[Row | CouldNotLook | None]:
-        self.reads += len(keys)
-        return [self._failure() if self.down or key in self.unread else self.rows.get(key) for key in keys]
+        self.asked += len(keys)
+        return [self._failure() if self.down or key in self.unread else self._row(key) for key in keys]
+
+    def _row(self, key: Key) -> Row | None:
+        return (*self.rows[key], self.lives.get(key)) if key in self.rows else None
 
     def read_write_times(self, keys: Sequence[Key]) -> list[Row | CouldNotLook | None]:
         return [(self.written_us,) if key in self.rows else None for key in keys]
@@ -76,19 +97,20 @@ class MemoryStore:
     def read_partitions(self, partitions: Sequence[Key]) -> list[tuple[Row, ...] | CouldNotLook]:
         if self.down:
             return [self._failure()] * len(partitions)
-        return [tuple(row for key, row in sorted(self.rows.items()) if key[:1] == part) for part in partitions]
+        return [tuple(self._row(key) or () for key in sorted(self.rows) if key[:1] == part) for part in partitions]
 
     def read_window(self, window: Window) -> Iterator[Row | CouldNotLook]:
         assert window.ranges
         if self.down:
             yield self._failure()
             return
-        yield from (row for _, row in sorted(self.rows.items()))
+        yield from (self._row(key) or () for key in sorted(self.rows))
 
 
 @dataclass
 class MemoryHistory:
     rows: dict[Key, Row] = field(default_factory=lambda: dict(ROWS))
+    deleted: dict[Key, Row] = field(default_factory=dict)
     fails_after: int | None = None
 
     def draw(self, *, size: int, seed: int, batch_size: int) -> Iterator[DrawnBatch]:
@@ -102,6 +124,16 @@ class MemoryHistory:
     def look_up(self, keys: Sequence[Key]) -> Iterator[HistoryRow]:
         return (HistoryRow(self.rows[key]) for key in keys if key in self.rows)
 
+    def widest(self, count: int) -> list[WidePartition]:
+        if self.fails_after is not None:
+            raise HistoryUnreadError("the history went away")
+        return [WidePartition(*each) for each in Counter((p,) for p, _ in self.rows).most_common(count)]
+
+    def newest(self, count: int) -> Iterator[HistoryRow]:
+        if self.fails_after is not None:
+            raise HistoryUnreadError("the history went away")
+        yield from (HistoryRow(row) for row in [*self.deleted.values(), *self.rows.values()][:count])
+
 
 @dataclass
 class World:
@@ -110,8 +142,11 @@ class World:
     history: MemoryHistory = field(default_factory=MemoryHistory)
     unopened: set[Store] = field(default_factory=set)
     settles: list[float] = field(default_factory=list)
+    types: dict[str, str] = field(default_factory=dict)
 
-    def check(self, *, meanwhile: Callable[[], object] = lambda: None, **changes: Any) -> CheckResult:
+    def check(
+        self, *, meanwhile: Callable[[], object] = lambda: None, sweep_from: int | None = None, **changes: Any
+    ) -> CheckResult:
         plan = replace(PLAN, **changes)
 
         def settle(seconds: float) -> None:
@@ -119,13 +154,14 @@ class World:
             meanwhile()
 
         check = TableCheck(
-            shape=shape(),
+            shape=shape(**self.types),
             plan=plan,
             source=UnopenedStore(NOBODY, store=Store.SOURCE) if Store.SOURCE in self.unopened else self.source,
             target=UnopenedStore(NOBODY, store=Store.TARGET) if Store.TARGET in self.unopened else self.target,
             history=UnopenedHistory(NOBODY) if Store.HISTORY in self.unopened else self.history,
             settle=settle,
             now=lambda: NOW,
+            sweep=None if sweep_from is None else SweepStart(place=sweep_from, began_at=NOW),
         )
         return run_check([check], plan=plan, now=lambda: NOW)
 
@@ -170,6 +206,58 @@ def test_damage_is_named_by_store_kind_key_and_column(
     assert result.verdict is Verdict.FAIL
     assert found(result) == {expected}
     assert world.settles == [5]
+
+
+@pytest.mark.parametrize(("of_source", "of_target"), [(3_600, None), (None, 3_600), (3_600, 3_539)])
+def test_a_cell_that_lives_for_another_time_is_named(
+    world: World, of_source: int | None, of_target: int | None
+) -> None:
+    for store, life in ((world.source, of_source), (world.target, of_target)):
+        store.lives = {} if life is None else {(1, 1): life}
+    result = world.check()
+    assert result.verdict is Verdict.FAIL
+    assert found(result) == {(Store.TARGET, MismatchKind.TTL_DIFFERS, (1, 1), ("v",))}
+    assert result.tables[0].mismatches[0].values == {"v": {"source lives s": of_source, "target lives s": of_target}}
+
+
+def test_times_to_live_within_the_tolerance_are_the_same(world: World) -> None:
+    world.source.lives, world.target.lives = {(1, 1): 3_600}, {(1, 1): 3_540}
+    assert world.check().verdict is Verdict.PASS
+    assert world.check(ttl_tolerance_s=59).verdict is Verdict.FAIL
+
+
+def test_a_life_that_runs_out_while_a_difference_settles_is_no_change_of_the_row(world: World) -> None:
+    world.source.lives = {(1, 1): 3_600}
+    lives = iter(range(3_000, 0, -600))
+    result = world.check(meanwhile=lambda: world.source.lives.update({(1, 1): next(lives)}))
+    assert world.settles == [5]
+    assert found(result) == {(Store.TARGET, MismatchKind.TTL_DIFFERS, (1, 1), ("v",))}
+
+
+def test_a_value_that_differs_is_told_and_not_its_life_too(world: World) -> None:
+    world.source.lives = {(1, 1): 3_600}
+    world.target.rows[1, 1] = (1, 1, "x", "s1")
+    assert found(world.check()) == {(Store.TARGET, MismatchKind.VALUE_DIFFERS, (1, 1), ("v",))}
+
+
+@pytest.mark.parametrize("redacted", [False, True])
+def test_mismatches_tell_when_values_were_written_where_that_is_asked_for(world: World, *, redacted: bool) -> None:
+    world.target.rows[1, 1] = (1, 1, "x", "s1")
+    world.source.written_us = int(NOW.timestamp() * 1_000_000)
+    (mismatch, *_) = world.check(show_write_times=True, redact_values=redacted).tables[0].mismatches
+    written = {"source written at": "2026-11-23T12:00:00.000000Z", "target written at": "1970-01-01T00:00:00.000000Z"}
+    assert mismatch.values == {"v": ({} if redacted else {"source": "v11", "target": "x"}) | written}
+
+
+def test_floats_are_compared_exactly_or_within_the_tolerance(world: World) -> None:
+    rows = {key: (*row[:2], 1.0, row[3]) for key, row in ROWS.items()}
+    world.source.rows, world.history.rows = dict(rows), dict(rows)
+    world.target.rows = {key: (*row[:2], 1.000001, row[3]) for key, row in rows.items()}
+    world.types = {"v": "double"}
+    assert world.check().verdict is Verdict.FAIL
+    assert world.check(float_tolerance=1e-5).verdict is Verdict.PASS
+    world.target.rows[1, 1] = (1, 1, 1.1, "s1")
+    assert {each.key["c"] for each in world.check(float_tolerance=1e-5).tables[0].mismatches} == {1}
 
 
 def test_a_row_in_several_windows_is_one_mismatch_of_each_draw(world: World) -> None:
@@ -236,7 +324,7 @@ def test_a_store_that_is_down_makes_it_inconclusive_without_asking_for_every_key
     assert result.verdict is Verdict.INCONCLUSIVE
     assert (counts.keys.compared, counts.windows.compared, counts.windows.could_not_look) == (0, 0, 2)
     assert counts.keys.could_not_look == len(ROWS)
-    assert down.reads < len(ROWS)
+    assert down.asked < len(ROWS)
     assert f"{store}: OperationTimedOut" in result.tables[0].verdict.sentence
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from keyspaces_migration.consistency.errors import HistoryValueError
 from keyspaces_migration.consistency.history_values import from_history, to_history
-from keyspaces_migration.consistency.values import canonical
+from keyspaces_migration.consistency.values import canonical, same_value
 from keyspaces_migration.cql.types import parse_type
 
 
@@ -164,3 +164,21 @@ def test_what_a_type_cannot_hold_is_refused_with_type_and_value(cql_type: str, o
 def test_keys_go_back_to_the_history_in_its_own_types() -> None:
     bound = [to_history(value) for value in (Date("2013-01-01"), UUID(int=5), Time("05:06:07"), 3, "a")]
     assert bound == [dt.date(2013, 1, 1), str(UUID(int=5)), dt.time(5, 6, 7), 3, "a"]
+
+
+@given(st.floats(), st.floats())
+def test_a_tolerance_never_makes_a_number_of_what_is_none(one: float, other: float) -> None:
+    near = same_value(parse_type("double"), float_tolerance=0.009)
+    exact = same_value(parse_type("double"))
+    assert near(one, one)
+    assert not near(one, None)
+    assert near(None, None)
+    if not (math.isfinite(one) and math.isfinite(other)):
+        assert near(one, other) == exact(one, other)
+    elif near(one, other) and not exact(one, other):
+        assert abs(one - other) <= 0.009 * max(abs(one), abs(other))
+
+
+def test_other_types_know_no_tolerance() -> None:
+    for cql_type, one, other in [("int", 1000, 1001), ("decimal", Decimal(1000), Decimal(1001)), ("text", "a", "b")]:
+        assert not same_value(parse_type(cql_type), float_tolerance=0.009)(one, other)

@@ -27,6 +27,7 @@ from keyspaces_migration.ledger.repair_records import (
 )
 from keyspaces_migration.ledger.repairs import RepairLedger
 from keyspaces_migration.ledger.stacks import DriftLook, StackLedger
+from keyspaces_migration.ledger.sweeps import SweepLedger, SweepRecord
 from keyspaces_migration.lifecycle import Milestone, Stage
 
 if TYPE_CHECKING:
@@ -50,9 +51,24 @@ def fill(ledger: Ledger, *, migration: str = MIGRATION) -> None:
         FlagLedger(ledger).fix_barrier(1_000_000 + number, dag_id=dag_id, run_id=run_id, now=NOW)
         state = FlagState(mode=WriteMode.RECORD, barrier_us=None, target_read_percent=0, version=number + 1)
         FlagLedger(ledger).record_change(state, dag_id=dag_id, run_id=run_id, now=NOW)
+        SweepLedger(ledger).record([_sweep(dag_id, run_id)])
         StackLedger(ledger).record_look(DriftLook(dag_id=dag_id, run_id=run_id, drifted=number, looked_at=NOW))
         _backfill(ledger, dag_id, run_id)
         _repair(ledger, dag_id, run_id)
+
+
+def _sweep(dag_id: str, run_id: str) -> SweepRecord:
+    return SweepRecord(
+        dag_id=dag_id,
+        run_id=run_id,
+        attempt=1,
+        table_name="weather",
+        from_token=-(1 << 63),
+        to_token=5,
+        began_at=NOW,
+        is_end=False,
+        recorded_at=NOW,
+    )
 
 
 def _run(ledger: Ledger, migration: str, dag_id: str, run_id: str) -> None:
@@ -239,6 +255,7 @@ READERS: dict[str, Callable[[Ledger], object]] = {
     "repair_results": lambda ledger: RepairLedger(ledger).results(dag_id=DAG, run_id=RUNS[0]),
     "barriers": lambda ledger: FlagLedger(ledger).barrier_us(MIGRATION),
     "flag_changes": audit_of,
+    "sweeps": lambda ledger: SweepLedger(ledger).newest(MIGRATION),
     "drift_looks": lambda ledger: StackLedger(ledger).newest_look(MIGRATION),
 }
 """How each table is read by what relies on it."""

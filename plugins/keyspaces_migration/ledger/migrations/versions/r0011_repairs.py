@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "r0011_repairs"
-down_revision = "r0009_backfill_plans"
+down_revision = "r0010_sweeps"
 
 _STAGES_BEFORE = (
     "assess",
@@ -66,7 +66,7 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint(f"step IN ({steps})", name=op.f("ck_repair_results_step")),
     )
-    _allow("run_configurations", "stage", (*_STAGES_BEFORE, *_NEW_STAGES))
+    _allow("run_configurations", "stage", (*_STAGES_BEFORE[:5], *_NEW_STAGES, *_STAGES_BEFORE[5:]))
     _allow("reports", "kind", (*_REPORTS_BEFORE, *_NEW_REPORTS))
 
 

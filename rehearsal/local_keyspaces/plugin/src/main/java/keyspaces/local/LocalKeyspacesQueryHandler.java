@@ -144,7 +144,7 @@ public final class LocalKeyspacesQueryHandler implements QueryHandler {
         SelectRules.checkWritetime(plan);
         int subqueries = SelectRules.countSubqueries(select, plan, options, client);
         gate.connection(client, subqueries, plan, consistency);
-        gate.before(plan, Operation.READ, consistency, client);
+        gate.beforeRead(select, plan, state, options);
         ResultMessage answer = gate.read(select, plan, subqueries, state, options, time);
         if (answer == null) {
             answer = pass(prepared, select, state, options, payload, time);

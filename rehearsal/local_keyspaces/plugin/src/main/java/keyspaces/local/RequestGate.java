@@ -3,6 +3,7 @@ package keyspaces.local;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.NavigableSet;
+import java.util.function.LongSupplier;
 import keyspaces.local.capacity.Capacity;
 import keyspaces.local.capacity.StoredRow;
 import keyspaces.local.capacity.Units;
@@ -13,11 +14,14 @@ import org.apache.cassandra.cql3.statements.ModificationStatement;
 import org.apache.cassandra.cql3.statements.SelectStatement;
 import org.apache.cassandra.db.Clustering;
 import org.apache.cassandra.db.ConsistencyLevel;
+import org.apache.cassandra.db.PartitionPosition;
 import org.apache.cassandra.db.ReadExecutionController;
 import org.apache.cassandra.db.SinglePartitionReadCommand;
 import org.apache.cassandra.db.marshal.BooleanType;
 import org.apache.cassandra.db.partitions.PartitionIterator;
 import org.apache.cassandra.db.rows.RowIterator;
+import org.apache.cassandra.dht.AbstractBounds;
+import org.apache.cassandra.dht.Token;
 import org.apache.cassandra.service.ClientState;
 import org.apache.cassandra.service.QueryState;
 import org.apache.cassandra.transport.Dispatcher;
@@ -31,6 +35,7 @@ import org.apache.cassandra.utils.MurmurHash;
  */
 public final class RequestGate {
     private static final int BYTES_PER_READ_UNIT = 4096;
+    private static final LongSupplier NO_TOKEN = () -> Long.MIN_VALUE;
 
     private final Capacity capacity;
     private final Faults faults;
@@ -47,7 +52,14 @@ public final class RequestGate {
 
     /** Before a request is carried out; {@code plan} has no table for statements on the schema. */
     void before(StatementPlan plan, Operation operation, ConsistencyLevel consistency, ClientState client) {
-        faults.strike(false, plan.state, operation, consistency, client);
+        faults.strike(false, plan.state, operation, NO_TOKEN, consistency, client);
+    }
+
+    /** Before a read is carried out. */
+    void beforeRead(SelectStatement select, StatementPlan plan, QueryState state, QueryOptions options) {
+        ClientState client = state.getClientState();
+        LongSupplier token = () -> greatestToken(select, plan, client, options);
+        faults.strike(false, plan.state, Operation.READ, token, options.getConsistency(), client);
     }
 
     /**
@@ -113,7 +125,7 @@ public final class RequestGate {
 
     /** The answer is there, and has not been sent: it can be lost. */
     void after(StatementPlan plan, Operation operation, ConsistencyLevel consistency, ClientState client) {
-        faults.strike(true, plan.state, operation, consistency, client);
+        faults.strike(true, plan.state, operation, NO_TOKEN, consistency, client);
     }
 
     /** A request was refused or failed. */
@@ -154,6 +166,20 @@ public final class RequestGate {
         if (plan.partitionIn || select.getRestrictions().isKeyRange()) return 0;
         List<ByteBuffer> keys = select.getRestrictions().getPartitionKeys(options, state.getClientState());
         return keys.size() == 1 ? hash(keys.get(0)) : 0;
+    }
+
+    /** The greatest token of what a read may touch; the ring's last for a range that is open above. */
+    private static long greatestToken(
+            SelectStatement select, StatementPlan plan, ClientState client, QueryOptions options) {
+        if (!select.getRestrictions().isKeyRange())
+            return select.getRestrictions().getPartitionKeys(options, client).stream()
+                    .mapToLong(key -> (long) plan.table.partitioner.getToken(key).getTokenValue())
+                    .max()
+                    .orElse(Long.MIN_VALUE);
+        AbstractBounds<PartitionPosition> range = select.getRestrictions().getPartitionKeyBounds(options);
+        if (range == null) return Long.MIN_VALUE;
+        Token last = range.right.getToken();
+        return last.isMinimum() ? Long.MAX_VALUE : (long) last.getTokenValue();
     }
 
     /** Never 0, which stands for no partition in particular. */

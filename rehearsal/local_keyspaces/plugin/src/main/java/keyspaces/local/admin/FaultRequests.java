@@ -13,7 +13,7 @@ import keyspaces.local.faults.Faults;
 /** Faults as JSON. */
 final class FaultRequests {
     private static final Set<String> KEYS =
-            Set.of("kind", "table", "operation", "percentage", "latency_ms", "count", "expires_s");
+            Set.of("kind", "table", "operation", "percentage", "latency_ms", "above_token", "count", "expires_s");
     private static final double WHOLE = 100;
     private static final long LONGEST_LATENCY_MS = 600_000;
     private static final long LONGEST_EXPIRY_S = 86_400;
@@ -37,8 +37,18 @@ final class FaultRequests {
                 body.has("operation") ? body.choice("operation", Operation.class) : null,
                 percentage,
                 latency == null ? 0 : latency,
+                aboveToken(body),
                 positive(body, "count", Long.MAX_VALUE),
                 expires == null ? null : TimeUnit.SECONDS.toNanos(expires)));
+    }
+
+    private static Long aboveToken(Body body) {
+        if (!body.has("above_token")) return null;
+        boolean ofReads = body.has("operation") && body.choice("operation", Operation.class) == Operation.READ;
+        boolean after = body.choice("kind", Fault.Kind.class).name().endsWith("_AFTER");
+        if (!ofReads || after)
+            throw new BadRequest("above_token belongs to operation read, and to a kind that strikes before it");
+        return body.number("above_token");
     }
 
     static List<Map<String, Object>> all(Faults faults) {
@@ -60,6 +70,7 @@ final class FaultRequests {
         values.put("operation", fault.operation == null ? null : fault.operation.name().toLowerCase(Locale.ROOT));
         values.put("percentage", fault.percentage);
         values.put("latency_ms", fault.kind == Fault.Kind.LATENCY ? fault.latencyMillis : null);
+        values.put("above_token", fault.aboveToken);
         values.put("left", fault.left());
         values.put("struck", fault.struck());
         return values;

@@ -1,6 +1,7 @@
 package keyspaces.local.faults;
 
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.LongSupplier;
 import keyspaces.local.RequestGate.Operation;
 
 /** Something that goes wrong on demand. */
@@ -37,6 +38,9 @@ public final class Fault {
 
     public final double percentage;
     public final long latencyMillis;
+    /** It strikes reads of partitions with a greater token only; null for all requests. */
+    public final Long aboveToken;
+
     private final AtomicLong left;
     private final long expiresAtNanos;
     private final boolean expires;
@@ -47,14 +51,15 @@ public final class Fault {
      * @param expiresNanos after which it strikes no more; null for never
      */
     Fault(
-            long id, Kind kind, String table, Operation operation, double percentage, long latencyMillis, Long count,
-            Long expiresNanos) {
+            long id, Kind kind, String table, Operation operation, double percentage, long latencyMillis,
+            Long aboveToken, Long count, Long expiresNanos) {
         this.id = id;
         this.kind = kind;
         this.table = table;
         this.operation = operation;
         this.percentage = percentage;
         this.latencyMillis = latencyMillis;
+        this.aboveToken = aboveToken;
         left = count == null ? null : new AtomicLong(count);
         expires = expiresNanos != null;
         expiresAtNanos = System.nanoTime() + (expires ? expiresNanos : 0);
@@ -70,9 +75,15 @@ public final class Fault {
         return left == null ? null : Math.max(0, left.get());
     }
 
-    /** Whether it strikes a request, which counts as struck then. {@code chance} is from 0 to below 1. */
-    boolean strikes(String keyspace, String name, Operation asked, double chance) {
+    /**
+     * Whether it strikes a request, which counts as struck then.
+     *
+     * @param greatestToken of the partitions that a read may touch
+     * @param chance from 0 to below 1
+     */
+    boolean strikes(String keyspace, String name, Operation asked, LongSupplier greatestToken, double chance) {
         if (operation != null && operation != asked || !matches(keyspace, name)) return false;
+        if (aboveToken != null && (asked != Operation.READ || greatestToken.getAsLong() <= aboveToken)) return false;
         if (expires && System.nanoTime() - expiresAtNanos >= 0) return false;
         if (chance * WHOLE >= percentage) return false;
         if (left != null && left.getAndUpdate(now -> Math.max(0, now - 1)) == 0) return false;

@@ -7,6 +7,7 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.DoubleSupplier;
+import java.util.function.LongSupplier;
 import keyspaces.local.RequestGate.Operation;
 import keyspaces.local.schema.TableState;
 import org.apache.cassandra.db.ConsistencyLevel;
@@ -37,10 +38,10 @@ public final class Faults {
 
     /** Set a fault; see {@link Fault} for what may be null. */
     public Fault add(
-            Fault.Kind kind, String table, Operation operation, double percentage, long latencyMillis, Long count,
-            Long expiresNanos) {
-        Fault fault =
-                new Fault(ids.incrementAndGet(), kind, table, operation, percentage, latencyMillis, count, expiresNanos);
+            Fault.Kind kind, String table, Operation operation, double percentage, long latencyMillis,
+            Long aboveToken, Long count, Long expiresNanos) {
+        Fault fault = new Fault(
+                ids.incrementAndGet(), kind, table, operation, percentage, latencyMillis, aboveToken, count, expiresNanos);
         set.add(fault);
         return fault;
     }
@@ -58,9 +59,15 @@ public final class Faults {
         set.clear();
     }
 
-    /** Let happen what is to happen before or after a request is carried out. {@code table} may be null. */
+    /**
+     * Let happen what is to happen before or after a request is carried out.
+     *
+     * @param table may be null
+     * @param greatestToken of the partitions that a read may touch; asked only where a fault needs it
+     */
     public void strike(
-            boolean after, TableState table, Operation operation, ConsistencyLevel consistency, ClientState client) {
+            boolean after, TableState table, Operation operation, LongSupplier greatestToken,
+            ConsistencyLevel consistency, ClientState client) {
         if (set.isEmpty()) return;
         for (Fault fault : set)
             if (fault.kind.after() == after
@@ -68,6 +75,7 @@ public final class Faults {
                             table == null ? null : table.keyspace,
                             table == null ? null : table.table,
                             operation,
+                            greatestToken,
                             chance.getAsDouble())) happen(fault, operation, consistency, client);
     }
 

@@ -1,0 +1,40 @@
+"""The checks of the epoch that lasts now, from the ledger."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from keyspaces_migration.consistency.epoch import BEGUN_BY, Day, Epoch, epoch_began, pool
+from keyspaces_migration.consistency.kinds import Draw
+from keyspaces_migration.ledger.check_records import CheckCoverage, CheckRun
+from keyspaces_migration.ledger.checks import CheckLedger
+from keyspaces_migration.ledger.repository import Ledger
+
+
+def current_epoch(ledger: Ledger, migration: str, *, tables: Sequence[str], confidence: float) -> Epoch:
+    """Pool the recorded checks of the epoch that lasts now.
+
+    A check that began before the epoch did is not of it.
+
+    Raises:
+        LedgerUnreachableError, LedgerSignatureError: The ledger does not answer, or is not as it was signed.
+    """
+    began = epoch_began(each.reached_at for each in ledger.milestones(migration) if each.milestone in BEGUN_BY)
+    checks = CheckLedger(ledger)
+    days: dict[str, list[Day]] = defaultdict(list)
+    for run in checks.runs(migration):
+        if began is None or run.started_at >= began:
+            parts = checks.coverage(dag_id=run.dag_id, run_id=run.run_id, attempt=run.attempt)
+            for part in parts:
+                if part.draw is Draw.HISTORY_KEYS:
+                    days[part.table_name].append(_day(run, part))
+    pooled = tuple(pool(table, days[table], tables=len(tables), confidence=confidence) for table in tables)
+    return Epoch(began=began, confidence=confidence, tables=pooled)
+
+
+def _day(run: CheckRun, part: CheckCoverage) -> Day:
+    return Day(
+        finished_at=run.finished_at,
+        compared=part.compared,
+        mismatched=part.mismatched,
+        could_not_look=part.could_not_look,
+    )
