@@ -106,7 +106,8 @@ class StoreReader:
         """Read the static columns of partitions; None where the partition does not exist."""
         columns = _columns((*self._shape.partition_key, *self._shape.static_columns))
         where = _equal(self._shape.partition_key)
-        found = self._read_one_each(f"SELECT DISTINCT {columns} FROM {self._table} WHERE {where}", partitions)  # noqa: S608 # names are quoted
+        # Keyspaces has no SELECT DISTINCT; static values come with each row, and with none of its partition's.
+        found = self._read_one_each(f"SELECT {columns} FROM {self._table} WHERE {where} LIMIT 1", partitions)  # noqa: S608 # names are quoted
         skipped = len(self._shape.partition_key)
         return [look[skipped:] if isinstance(look, tuple) else look for look in found]
 
