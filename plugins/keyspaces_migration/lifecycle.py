@@ -50,6 +50,18 @@ class Milestone(StrEnum):
     DESTROYED = "destroyed"
 
 
+EPOCH_BEGUN_BY = frozenset(
+    {
+        Milestone.SNAPSHOT_LOADED,
+        Milestone.DUAL_WRITES_STARTED,
+        Milestone.BACKFILL_COMPLETE,
+        Milestone.CUTOVER_FINISHED,
+        Milestone.ROLLED_BACK,
+    }
+)
+"""Milestones after which the stores are no longer those that checks looked at before."""
+
+
 class OutOfOrderError(MigrationError):
     """The stage may not start now; `missing` are the milestones it needs, `next_dag_ids` what may be started."""
 

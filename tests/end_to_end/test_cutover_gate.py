@@ -10,7 +10,7 @@ from keyspaces_migration.consistency.kinds import MismatchKind, Store
 from keyspaces_migration.ledger import open_ledger
 from keyspaces_migration.ledger.checks import CheckLedger
 from rehearsal.damage import COLUMN, TABLE
-from rehearsal.data import sample_source
+from rehearsal.data import source as sample_source
 from rehearsal.servers.airflow import ledger_keyring
 from tests.end_to_end.cutover_run import GATE
 from tests.end_to_end.obstacles import CHECK

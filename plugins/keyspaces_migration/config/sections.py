@@ -224,8 +224,8 @@ class Consistency(FileModel):
     """How far times to live may lie apart: both are read a moment after the other, and each is in whole seconds."""
     float_tolerance: float = Field(default=0, ge=0, lt=0.01)
     """The relative difference up to which float and double columns are the same; 0 compares them exactly."""
-    sweep_rows: int = Field(default=100_000, ge=0)
-    """About how many rows of each table a check reads in order, going on where the last one stopped; 0 for none."""
+    sweep_rows: int = Field(default=100_000, ge=1)
+    """About how many rows of each table a check reads in order, going on where the last one stopped."""
     max_read_units_per_s: int | None = Field(default=3_000, ge=1)
     """The most that a check reads of each store: a unit is up to 4 KiB; null for as fast as it goes."""
     show_write_times: bool = False

@@ -19,18 +19,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from keyspaces_migration.consistency.bounds import upper_bound
-from keyspaces_migration.lifecycle import Milestone
-
-BEGUN_BY = frozenset(
-    {
-        Milestone.SNAPSHOT_LOADED,
-        Milestone.DUAL_WRITES_STARTED,
-        Milestone.BACKFILL_COMPLETE,
-        Milestone.CUTOVER_FINISHED,
-        Milestone.ROLLED_BACK,
-    }
-)
-"""Milestones after which the stores are no longer those that were looked at before."""
 
 
 @dataclass(frozen=True, kw_only=True)

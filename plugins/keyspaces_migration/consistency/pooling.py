@@ -3,11 +3,13 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from keyspaces_migration.consistency.epoch import BEGUN_BY, Day, Epoch, epoch_began, pool
+from keyspaces_migration.consistency.epoch import Day, Epoch, epoch_began, pool
 from keyspaces_migration.consistency.kinds import Draw
 from keyspaces_migration.ledger.check_records import CheckCoverage, CheckRun
 from keyspaces_migration.ledger.checks import CheckLedger
+from keyspaces_migration.ledger.repairs import RepairLedger
 from keyspaces_migration.ledger.repository import Ledger
+from keyspaces_migration.lifecycle import EPOCH_BEGUN_BY
 
 
 def current_epoch(ledger: Ledger, migration: str, *, tables: Sequence[str], confidence: float) -> Epoch:
@@ -18,7 +20,10 @@ def current_epoch(ledger: Ledger, migration: str, *, tables: Sequence[str], conf
     Raises:
         LedgerUnreachableError, LedgerSignatureError: The ledger does not answer, or is not as it was signed.
     """
-    began = epoch_began(each.reached_at for each in ledger.milestones(migration) if each.milestone in BEGUN_BY)
+    moments = [each.reached_at for each in ledger.milestones(migration) if each.milestone in EPOCH_BEGUN_BY]
+    if (repaired_at := RepairLedger(ledger).repaired_at(migration)) is not None:
+        moments.append(repaired_at)
+    began = epoch_began(moments)
     checks = CheckLedger(ledger)
     days: dict[str, list[Day]] = defaultdict(list)
     for run in checks.runs(migration):

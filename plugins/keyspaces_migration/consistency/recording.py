@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import fields
 
-from keyspaces_migration.consistency.epoch import BEGUN_BY, epoch_began
+from keyspaces_migration.consistency.epoch import epoch_began
 from keyspaces_migration.consistency.kinds import Draw, HistoryStanding
 from keyspaces_migration.consistency.results import CheckResult, Mismatch, TableResult
 from keyspaces_migration.consistency.units import SweepStart
@@ -11,6 +11,7 @@ from keyspaces_migration.ledger.check_records import CheckCoverage, CheckedTable
 from keyspaces_migration.ledger.checks import CheckLedger
 from keyspaces_migration.ledger.repository import Ledger
 from keyspaces_migration.ledger.sweeps import SweepLedger, SweepRecord
+from keyspaces_migration.lifecycle import EPOCH_BEGUN_BY
 
 
 def record_check(ledger: Ledger, result: CheckResult, *, dag_id: str, run_id: str, attempt: int) -> bool:
@@ -55,7 +56,7 @@ def sweeps_go_on(ledger: Ledger, migration: str) -> dict[str, SweepStart]:
     Raises:
         LedgerUnreachableError, LedgerSignatureError: The ledger does not answer, or is not as it was signed.
     """
-    began = epoch_began(each.reached_at for each in ledger.milestones(migration) if each.milestone in BEGUN_BY)
+    began = epoch_began(each.reached_at for each in ledger.milestones(migration) if each.milestone in EPOCH_BEGUN_BY)
     return {
         table: SweepStart(place=swept.to_token, began_at=swept.began_at)
         for table, swept in SweepLedger(ledger).newest(migration).items()

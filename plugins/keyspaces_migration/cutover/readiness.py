@@ -1,6 +1,6 @@
 """Whether reads may move to the target: a pure function of facts. What is not known counts as not met."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -13,7 +13,8 @@ from keyspaces_migration.ledger import Ledger
 from keyspaces_migration.ledger.check_records import CheckRun
 from keyspaces_migration.ledger.checks import CheckLedger
 from keyspaces_migration.ledger.records import MilestoneReached
-from keyspaces_migration.lifecycle import Milestone, standing
+from keyspaces_migration.ledger.sweeps import SweepLedger, SweepRecord
+from keyspaces_migration.lifecycle import EPOCH_BEGUN_BY, Milestone, standing
 
 
 class Criterion(StrEnum):
@@ -24,6 +25,7 @@ class Criterion(StrEnum):
     BACKFILL = "backfill"
     CHECKS = "checks"
     CHECK_FRESH = "newest check"
+    SWEEP = "complete sweep"
     WAITING_PERIOD = "waiting period"
 
 
@@ -56,12 +58,14 @@ class Facts:
     Attributes:
         milestones: All that the migration reached, oldest first.
         checks: Every attempt of every check, oldest first.
+        sweeps: With which record of each table the newest pass of a sweep over its whole token ring ended.
         writers: As listed just now.
         flag: The state in force.
     """
 
     milestones: Sequence[MilestoneReached] | None
     checks: Sequence[CheckRun] | None
+    sweeps: Mapping[str, SweepRecord] | None
     writers: Sequence[WriterRecord] | None
     flag: FlagState | None
 
@@ -100,6 +104,7 @@ def read_facts(
         return Facts(
             milestones=ledger.milestones(migration.name),
             checks=CheckLedger(ledger).runs(migration.name),
+            sweeps=SweepLedger(ledger).completed(migration.name),
             writers=writers,
             flag=flag,
         )
@@ -119,6 +124,7 @@ def judge(facts: Facts, migration: Migration, *, now: datetime) -> Readiness:
         _milestone(Criterion.BACKFILL, Milestone.BACKFILL_COMPLETE, facts),
         _passes(facts, migration.cutover.consecutive_passes),
         _fresh(facts, migration.cutover.max_check_age, now),
+        _swept(facts, migration.tables),
         _waited(facts, migration.cutover.waiting_period, now),
     )
     return Readiness(
@@ -189,6 +195,21 @@ def _fresh(facts: Facts, limit: timedelta, now: datetime) -> _Finding:
     early = bool(since) and newest.started_at < max(since)
     observed = f"{_spoken(age)} old" + (", begun before dual writes and backfill were done" if early else "")
     return criterion, _state(timedelta() <= age <= limit and not early), observed, required
+
+
+def _swept(facts: Facts, tables: Iterable[str]) -> _Finding:
+    criterion = Criterion.SWEEP
+    required = "a sweep over the whole token ring of each table, begun after dual writes and backfill"
+    if facts.sweeps is None or facts.milestones is None:
+        return criterion, CriterionState.UNKNOWN, _NOT_SEEN, required
+    began = max((each.reached_at for each in facts.milestones if each.milestone in EPOCH_BEGUN_BY), default=None)
+    lacking = [
+        table
+        for table in tables
+        if table not in facts.sweeps or (began is not None and facts.sweeps[table].began_at < began)
+    ]
+    observed = f"none yet of {', '.join(lacking)}" if lacking else "every table was seen whole"
+    return criterion, _state(not lacking), observed, required
 
 
 def _waited(facts: Facts, period: timedelta, now: datetime) -> _Finding:

@@ -1,5 +1,6 @@
 """Repairs in the ledger: signed plans, and signed results."""
 
+from datetime import datetime
 from typing import Any
 
 from keyspaces_migration.ledger.chains import REPAIR_PLANS, REPAIR_RESULTS
@@ -63,6 +64,13 @@ class RepairLedger:
             run = recorded_run(connection, self._chains, **where)
             key = ("dag_id", "run_id", "step", "attempt")
             return self._chains.append(connection, REPAIR_RESULTS, values, run=run, key=key)
+
+    def repaired_at(self, migration: str) -> datetime | None:
+        """When the newest task ended that wrote; None where nothing was repaired."""
+        with self._ledger.reading() as connection:
+            rows = self._chains.read(connection, REPAIR_RESULTS, migration)
+        wrote = [row["finished_at"] for row in rows if row["step"] == RepairStep.REPAIR]
+        return max(wrote, default=None)
 
     def results(self, *, dag_id: str, run_id: str) -> tuple[RepairResult, ...]:
         """What the tasks of a run did and saw, in the order of recording.

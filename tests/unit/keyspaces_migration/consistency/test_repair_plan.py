@@ -35,11 +35,15 @@ CHECK_DAG, REPAIR_DAG = "flights.consistency_check", "flights.repair"
 FLIGHTS = Path(__file__).parents[4] / "dags/migrations/flights.yaml"
 
 
+# As the sample's file has it.
+ALLOWED = "repair: {enabled: true}"
+
+
 @pytest.fixture
 def migration(tmp_path: Path) -> Migration:
     file = tmp_path / "flights.yaml"
     text = FLIGHTS.read_text(encoding="utf-8")
-    file.write_text(text.replace("consistency:\n", "consistency:\n  repair: {enabled: true, max_rows: 5}\n"))
+    file.write_text(text.replace(ALLOWED, ALLOWED.replace("}", ", max_rows: 5}")))
     return load_migration(file)
 
 
@@ -153,10 +157,12 @@ def test_a_run_can_only_lower_the_cap(ledger: Ledger, plan: Callable[..., Repair
 
 
 def test_a_file_that_does_not_allow_repairs_allows_a_dry_run_alone(
-    ledger: Ledger, plan: Callable[..., RepairPlan]
+    ledger: Ledger, plan: Callable[..., RepairPlan], tmp_path: Path
 ) -> None:
     record(ledger, "one", plane(1))
-    off = load_migration(FLIGHTS)
+    file = tmp_path / "off.yaml"
+    file.write_text(FLIGHTS.read_text(encoding="utf-8").replace(ALLOWED, "repair: {enabled: false}"))
+    off = load_migration(file)
     assert tails(plan(migration=off, dry_run=True)) == ["N1"]
     with pytest.raises(RepairRefusedError, match=r"consistency\.repair\.enabled of migration flights is false"):
         plan(migration=off)

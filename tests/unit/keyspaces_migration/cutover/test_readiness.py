@@ -13,6 +13,7 @@ from keyspaces_migration.dual_write.flag import FlagState, WriteMode
 from keyspaces_migration.dual_write.registry import WriterRecord
 from keyspaces_migration.ledger.check_records import CheckRun
 from keyspaces_migration.ledger.records import MilestoneReached
+from keyspaces_migration.ledger.sweeps import SweepRecord
 from keyspaces_migration.lifecycle import Milestone
 
 MIGRATION = load_migration(Path(__file__).parents[4] / "dags/migrations/flights.yaml")
@@ -65,9 +66,26 @@ def check(*, hours_ago: float, verdict: Verdict = Verdict.PASS) -> CheckRun:
 PROVISIONED = reached(Milestone.PROVISIONED, hours_ago=9)
 STARTED = reached(Milestone.DUAL_WRITES_STARTED, hours_ago=8)
 COMPLETE = reached(Milestone.BACKFILL_COMPLETE, hours_ago=7)
+
+
+def swept(table: str, *, began_hours_ago: float = 2) -> SweepRecord:
+    return SweepRecord(
+        dag_id="dag",
+        run_id="run",
+        attempt=1,
+        table_name=table,
+        from_token=0,
+        to_token=(1 << 63) - 1,
+        began_at=NOW - timedelta(hours=began_hours_ago),
+        is_end=True,
+        recorded_at=NOW,
+    )
+
+
 READY = Facts(
     milestones=(PROVISIONED, STARTED, COMPLETE),
     checks=(check(hours_ago=2), check(hours_ago=1)),
+    sweeps={table: swept(table) for table in MIGRATION.tables},
     writers=(WRITER,),
     flag=FLAG,
 )
@@ -106,7 +124,7 @@ def test_a_missing_milestone_is_unmet() -> None:
 def test_a_new_barrier_withdraws_the_backfill_and_the_checks_before_it() -> None:
     again = reached(Milestone.DUAL_WRITES_STARTED, hours_ago=0.5)
     facts = replace(READY, milestones=(PROVISIONED, STARTED, COMPLETE, again))
-    assert unmet(facts) == {Criterion.BACKFILL, Criterion.CHECK_FRESH}
+    assert unmet(facts) == {Criterion.BACKFILL, Criterion.CHECK_FRESH, Criterion.SWEEP}
 
 
 @pytest.mark.parametrize(
@@ -156,4 +174,14 @@ def test_what_could_not_be_looked_at_is_unknown_and_not_ready() -> None:
     assert unmet(replace(READY, writers=None), unknown) == {Criterion.DUAL_WRITES}
     assert unmet(replace(READY, flag=None), unknown) == {Criterion.DUAL_WRITES}
     assert unmet(replace(READY, checks=None), unknown) == {Criterion.CHECKS, Criterion.CHECK_FRESH}
+    assert unmet(replace(READY, sweeps=None), unknown) == {Criterion.SWEEP}
     assert unmet(replace(READY, milestones=None), unknown) == set(Criterion) - {Criterion.CHECKS}
+
+
+def test_a_table_that_was_never_seen_whole_since_the_backfill_is_unmet() -> None:
+    sweeps = dict(READY.sweeps or {})
+    facts = replace(READY, sweeps=sweeps | {"planes": swept("planes", began_hours_ago=7.5)})
+    assert unmet(facts) == {Criterion.SWEEP}
+    del sweeps["weather"]
+    (missing,) = judge(replace(READY, sweeps=sweeps), MIGRATION, now=NOW).missing
+    assert missing.observed == "none yet of weather"

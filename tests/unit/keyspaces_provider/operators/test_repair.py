@@ -65,8 +65,8 @@ def outcomes(rows: Rows, outcome: RepairOutcome) -> tuple[RepairedRow, ...]:
 
 
 def write_file(file: Path, *, enabled: bool) -> None:
-    section = f"consistency:\n  repair: {{enabled: {str(enabled).lower()}, max_rows: 10}}\n"
-    file.write_text(file.read_text().replace("consistency:\n", section, 1))
+    section = f"repair: {{enabled: {str(enabled).lower()}, max_rows: 10}}"
+    file.write_text(file.read_text().replace("repair: {enabled: true}", section))
 
 
 def record_run(setting: Setting, *, stage: Stage, run_id: str) -> None:
@@ -279,6 +279,7 @@ def test_a_newer_check_does_not_change_what_was_approved(found: Setting, stores:
 
 
 def test_a_file_that_does_not_allow_repairs_is_refused_unless_the_run_is_dry(setting: Setting, stores: Stores) -> None:
+    write_file(setting.file, enabled=False)
     record_run(setting, stage=Stage.CONSISTENCY_CHECK, run_id="check-1")
     record_run(setting, stage=Stage.REPAIR, run_id=RUN_ID)
     record_check(setting)
