@@ -13,7 +13,7 @@ from keyspaces_migration.consistency.check import TableCheck
 from keyspaces_migration.consistency.history import HistoryReader
 from keyspaces_migration.consistency.kinds import Leader, Store
 from keyspaces_migration.consistency.pace import ReadPace
-from keyspaces_migration.consistency.plan import CheckPlan
+from keyspaces_migration.consistency.plan import BATCH_ROWS, CheckPlan
 from keyspaces_migration.consistency.reading import StoreReader
 from keyspaces_migration.consistency.shape import TableShape
 from keyspaces_migration.consistency.unopened import Unopened, UnopenedHistory, UnopenedStore
@@ -65,7 +65,17 @@ def check_plan(migration: Migration, *, seed: int, now: datetime) -> CheckPlan:
         redact_values=asked.redact_values,
         sweep_rows=asked.sweep_rows,
         max_read_units_per_s=asked.max_read_units_per_s,
+        batch_rows=batch_rows(asked.max_read_units_per_s),
     )
+
+
+def batch_rows(max_read_units_per_s: int | None) -> int:
+    """How many rows to compare at a time.
+
+    Under a rate, no more than a store may be read of in a tenth of a second: each store waits while the other is read,
+    and what it could have been read of in a longer time would be lost.
+    """
+    return BATCH_ROWS if max_read_units_per_s is None else max(1, min(BATCH_ROWS, max_read_units_per_s // 10))
 
 
 def table_checks(  # noqa: PLR0913 # all but the first by keyword

@@ -8,6 +8,7 @@ from keyspaces_migration.consistency.kinds import Leader
 
 WINDOWS = 20
 ROWS_PER_WINDOW = 200
+BATCH_ROWS = 1_024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +63,7 @@ class CheckPlan:
     float_tolerance: float = 0.0
     show_write_times: bool = False
     redact_values: bool = False
-    batch_rows: int = 1_024
+    batch_rows: int = BATCH_ROWS
     max_examples: int = 1_000
 
     @property
