@@ -95,6 +95,30 @@ class KeyspacesMetricsLink(_ConsoleLink):
         return place.metrics_url()
 
 
+class ReportLink(BaseOperatorLink):
+    """To the page that the task kept: what it returned under `html`."""
+
+    name = "Report"
+
+    def get_link(self, operator: "BaseOperator", *, ti_key: "TaskInstanceKey") -> str:
+        """Return the page's address, in the S3 console where it is in S3; nothing where the task has kept none."""
+        from airflow.providers.common.compat.sdk import XCom
+
+        del operator
+        returned = XCom.get_value(key="return_value", ti_key=ti_key)
+        return page_address(returned.get("html", "")) if isinstance(returned, dict) else ""
+
+
+def page_address(address: str) -> str:
+    """Return what a browser opens for a kept report's address: the console's page of an object of S3, else the same."""
+    split = urlsplit(address)
+    if split.scheme != "s3":
+        return address
+    # An Airflow connection may stand before the bucket.
+    bucket, key = split.netloc.rpartition("@")[2], split.path.lstrip("/")
+    return f"https://console.{_DOMAIN}/s3/object/{quote(bucket, safe='')}?prefix={quote(key, safe='/')}"
+
+
 LINKS = (KeyspacesTableLink(), KeyspacesMetricsLink())
 """Of every operator and sensor that can work on a table of Amazon Keyspaces."""
 

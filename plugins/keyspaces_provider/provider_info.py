@@ -18,6 +18,7 @@ def get_provider_info() -> dict[str, Any]:
         "extra-links": [
             "keyspaces_provider.links.KeyspacesTableLink",
             "keyspaces_provider.links.KeyspacesMetricsLink",
+            "keyspaces_provider.links.ReportLink",
         ],
         "connection-types": [
             {

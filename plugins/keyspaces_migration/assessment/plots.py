@@ -1,38 +1,23 @@
 """The report's plots, as SVG: row sizes, a month's cost, hours of the historical load under several budgets."""
 
-import io
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Final
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from keyspaces_migration.assessment.estimate import Estimate, TableEstimate
 from keyspaces_migration.capacity.cost import MonthlyCost
 from keyspaces_migration.capacity.load_cost import BARRIER_HOURS
 from keyspaces_migration.capacity.units import MAX_ROW_BYTES, READ_UNIT_BYTES, WRITE_UNIT_BYTES
+from keyspaces_migration.pages import BLUE, GREEN, GREY, ORANGE, RED, SKY, svg
 
-# Okabe and Ito's colours, which people with colour blindness tell apart.
-_BLUE, _ORANGE, _GREEN, _RED, _SKY, _GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#777777"
-_WIDTH_IN, _ROW_IN, _EDGE_IN = 8.6, 0.42, 1.3
-_STYLE: Final[dict[Any, Any]] = {
-    "svg.hashsalt": "keyspaces-migration",  # otherwise ids are random, and the same report never the same file
-    "svg.fonttype": "none",
-    "font.family": "sans-serif",
-    "font.sans-serif": ["Helvetica", "Arial", "DejaVu Sans"],
-    "font.size": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlelocation": "left",
-    "axes.titleweight": "bold",
-}
+_ROW_IN, _EDGE_IN = 0.42, 1.3
 _PARTS: Final[tuple[tuple[str, str, Callable[[MonthlyCost], float]], ...]] = (
-    ("writes", _BLUE, lambda cost: cost.writes_usd),
-    ("reads", _SKY, lambda cost: cost.reads_usd),
-    ("storage", _GREEN, lambda cost: cost.storage_usd),
-    ("recovery", _ORANGE, lambda cost: cost.recovery_usd),
-    ("deletes by TTL", _RED, lambda cost: cost.ttl_deletes_usd),
+    ("writes", BLUE, lambda cost: cost.writes_usd),
+    ("reads", SKY, lambda cost: cost.reads_usd),
+    ("storage", GREEN, lambda cost: cost.storage_usd),
+    ("recovery", ORANGE, lambda cost: cost.recovery_usd),
+    ("deletes by TTL", RED, lambda cost: cost.ttl_deletes_usd),
 )
 
 
@@ -42,11 +27,9 @@ def plots(estimate: Estimate) -> dict[str, tuple[str, str]]:
     Returns:
         By file name: what a person who can't see it should know, and the SVG. The same estimate gives the same files.
     """
-    made = {}
-    with mpl.rc_context(_STYLE):
-        for name, alternative, draw, height_in in _wanted(estimate):
-            made[name] = (alternative, _svg(draw, height_in=height_in))
-    return made
+    return {
+        name: (alternative, svg(draw, height_in=height_in)) for name, alternative, draw, height_in in _wanted(estimate)
+    }
 
 
 def _wanted(estimate: Estimate) -> Iterator[tuple[str, str, Callable[[Axes], None], float]]:
@@ -63,30 +46,21 @@ def _wanted(estimate: Estimate) -> Iterator[tuple[str, str, Callable[[Axes], Non
         yield "hours.svg", alternative, lambda axes: _hours(axes, estimate), 3.6
 
 
-def _svg(draw: Callable[[Axes], None], *, height_in: float) -> str:
-    figure = Figure(figsize=(_WIDTH_IN, height_in), layout="constrained")
-    draw(figure.add_subplot())
-    file = io.StringIO()
-    figure.savefig(file, format="svg", metadata={"Date": None})
-    text = file.getvalue()
-    return text[text.index("<svg") :]
-
-
 def _sizes(axes: Axes, tables: list[TableEstimate]) -> None:
     places = range(len(tables))
     for place, each in zip(places, tables, strict=True):
         if each.sizes:
-            axes.plot([each.sizes.p50_bytes, each.sizes.max_bytes], [place, place], color=_GREY, linewidth=1, zorder=1)
+            axes.plot([each.sizes.p50_bytes, each.sizes.max_bytes], [place, place], color=GREY, linewidth=1, zorder=1)
     sizes = [each.sizes for each in tables if each.sizes]
     for label, colour, found in (
-        ("median", _BLUE, [each.p50_bytes for each in sizes]),
-        ("99 %", _ORANGE, [each.p99_bytes for each in sizes]),
-        ("largest sampled", _RED, [each.max_bytes for each in sizes]),
+        ("median", BLUE, [each.p50_bytes for each in sizes]),
+        ("99 %", ORANGE, [each.p99_bytes for each in sizes]),
+        ("largest sampled", RED, [each.max_bytes for each in sizes]),
     ):
         axes.scatter(found, list(places), color=colour, label=label, zorder=2, s=36)
     limits = ((WRITE_UNIT_BYTES, "1 write unit"), (READ_UNIT_BYTES, "1 read unit"), (MAX_ROW_BYTES, "limit"))
     for limit, label in limits:
-        axes.axvline(limit, color=_GREY, linestyle=":", linewidth=1)
+        axes.axvline(limit, color=GREY, linestyle=":", linewidth=1)
         axes.annotate(label, (limit, 1), xycoords=("data", "axes fraction"), rotation=90, va="top", ha="right", size=8)
     axes.set_xscale("log", base=10)
     axes.set_yticks(list(places), [each.name for each in tables])
@@ -122,12 +96,12 @@ def _month(axes: Axes, tables: list[TableEstimate]) -> None:
 def _hours(axes: Axes, estimate: Estimate) -> None:
     budgets = [point.write_units_per_s for point in estimate.budgets]
     for label, colour, hours in (
-        ("history first: before dual writes", _BLUE, [point.history_first_hours for point in estimate.budgets]),
-        ("history first: then at the barrier", _SKY, [point.delta_hours for point in estimate.budgets]),
-        ("dual writes first: all at the barrier", _ORANGE, [p.dual_writes_first_hours for p in estimate.budgets]),
+        ("history first: before dual writes", BLUE, [point.history_first_hours for point in estimate.budgets]),
+        ("history first: then at the barrier", SKY, [point.delta_hours for point in estimate.budgets]),
+        ("dual writes first: all at the barrier", ORANGE, [p.dual_writes_first_hours for p in estimate.budgets]),
     ):
-        axes.plot(budgets, hours, marker="o", color=colour, label=label, linestyle="--" if colour == _ORANGE else "-")
-    axes.axhline(BARRIER_HOURS, color=_RED, linewidth=1, label=f"{BARRIER_HOURS:.0f} h allowed at the barrier")
+        axes.plot(budgets, hours, marker="o", color=colour, label=label, linestyle="--" if colour == ORANGE else "-")
+    axes.axhline(BARRIER_HOURS, color=RED, linewidth=1, label=f"{BARRIER_HOURS:.0f} h allowed at the barrier")
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     axes.set_xticks(budgets, [f"{each:,.0f}" for each in budgets])

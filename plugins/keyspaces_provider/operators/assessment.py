@@ -124,9 +124,9 @@ class AssessOperator(BaseOperator):
 
     def _keep(self, run: MigrationRun, assessment: "Assessment") -> dict[str, str]:
         from keyspaces_migration.assessment import as_json, markdown
-        from keyspaces_migration.assessment.html import html
         from keyspaces_migration.assessment.plots import plots
         from keyspaces_migration.ledger import ReportKind
+        from keyspaces_migration.pages import html
 
         def keep(name: str, media_type: str, content: str) -> str:
             return run.keep_report(ReportKind.ASSESSMENT, name=name, media_type=media_type, content=content)

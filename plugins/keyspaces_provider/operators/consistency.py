@@ -10,6 +10,7 @@ from airflow.sdk import Asset, BaseOperator
 from keyspaces_migration.errors import MigrationError
 from keyspaces_provider.hooks.cassandra import CassandraHook
 from keyspaces_provider.hooks.keyspaces import KeyspacesHook
+from keyspaces_provider.links import ReportLink
 from keyspaces_provider.run import MigrationRun, recorded_run
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class ConsistencyCheckOperator(BaseOperator):
     """
 
     template_fields = ("seed",)
+    operator_extra_links = (ReportLink(),)
     ui_color = "#e6f4ea"
 
     def __init__(
@@ -80,7 +82,7 @@ class ConsistencyCheckOperator(BaseOperator):
         """Check, record, keep and show the report.
 
         Returns:
-            The check's summary, and the addresses of the report in Markdown and in JSON.
+            The check's summary, and the addresses of the report: as a page in HTML, in Markdown and in JSON.
 
         Raises:
             StoreError: a store can't be reached, or refused.
@@ -135,15 +137,23 @@ class ConsistencyCheckOperator(BaseOperator):
     def _keep(self, run: MigrationRun, result: "CheckResult") -> dict[str, str]:
         from keyspaces_migration.consistency.pooling import current_epoch
         from keyspaces_migration.consistency.report import to_json, to_markdown
+        from keyspaces_migration.consistency.trend import TREND, trend_plot, trend_points
         from keyspaces_migration.ledger import ReportKind
+        from keyspaces_migration.ledger.checks import CheckLedger
+        from keyspaces_migration.pages import html
 
         kind, migration = ReportKind.CONSISTENCY_CHECK, run.migration
         epoch = current_epoch(
             run.ledger, migration.name, tables=list(migration.tables), confidence=result.plan.confidence
         )
-        page = to_markdown(result, title=f"Consistency of {migration.name}", epoch=epoch)
+        title = f"Consistency of {migration.name}"
+        page = to_markdown(result, title=title, epoch=epoch)
         self.log.info("%s", page)
+        words, plot = trend_plot(trend_points(CheckLedger(run.ledger), migration.name))
+        with_plot = f"{page}\n## Checks over time\n\n![{words}]({TREND})\n"
+        sent = html(with_plot, title=title, plots={TREND: (words, plot)})
         return {
+            "html": run.keep_report(kind, name="consistency_check.html", media_type="text/html", content=sent),
             "markdown": run.keep_report(kind, name="consistency_check.md", media_type="text/markdown", content=page),
             "json": run.keep_report(
                 kind, name="consistency_check.json", media_type="application/json", content=to_json(result, epoch=epoch)

@@ -15,11 +15,11 @@ from keyspaces_migration.assessment import Assessment, StatementLines, Verdict, 
 from keyspaces_migration.assessment.errors import NoAnswerError
 from keyspaces_migration.assessment.estimate.sample import SampleSize
 from keyspaces_migration.assessment.history_partitions import PartitionCount, Widest
-from keyspaces_migration.assessment.html import html
 from keyspaces_migration.assessment.plots import plots
 from keyspaces_migration.assessment.wording import bytes_text, cents_text
 from keyspaces_migration.capacity.load_cost import LoadBudget
 from keyspaces_migration.capacity.wording import hours_text
+from keyspaces_migration.pages import html
 from tests.unit.keyspaces_migration.assessment.estimate.ring import Ring
 from tests.unit.keyspaces_migration.assessment.estimate.shops import Past, assessed, given, queries, ring
 
