@@ -197,12 +197,13 @@ def test_a_true_copy_passes_and_leaves_verdict_report_and_event(rehearsed: Rehea
     assert set(returned["tables"]) == set(TABLES)
     assert returned["rows_compared"] > 1_000
     event = rehearsed.events[consistency_asset("flights")].extra
-    assert event == {name: value for name, value in returned.items() if name not in {"markdown", "json"}}
+    assert event == {name: value for name, value in returned.items() if name not in {"html", "markdown", "json"}}
     page = Path(returned["markdown"].removeprefix("file://")).read_text()
     assert page.startswith("# Consistency of flights: PASS")
     assert json.loads(Path(returned["json"].removeprefix("file://")).read_text())["plan"]["seed"] == 7
     kept = {report.path for report in rehearsed.ledger.reports("flights")}
-    assert kept == {returned["markdown"], returned["json"]}
+    assert kept == {returned["html"], returned["markdown"], returned["json"]}
+    assert Path(returned["html"].removeprefix("file://")).read_text().count("<svg") == 1
     assert rehearsed.verdict().startswith("PASS: ")
 
 
