@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from rich.markdown import Markdown
 
 from rehearsal.approvals import Approver
+from rehearsal.damage import TABLE, damage
 from rehearsal.estimates import Took, as_page, compare, consumed_write_units
 from rehearsal.notifications import counts, read_messages
 from rehearsal.processes import WorldError
@@ -77,6 +78,7 @@ class Rehearsal:
     rows_by_table: Counter[str] = field(default_factory=Counter)
     sampled_rows: int = 0
     verdicts: list[str] = field(default_factory=list)
+    repaired: dict[str, int] = field(default_factory=dict)
     cutover: str = ""
     rollback: str = ""
     audit: dict[str, Any] = field(default_factory=dict)
@@ -90,6 +92,8 @@ class Rehearsal:
         """
         with self.world.airflow.api() as api:
             self.prepare(api)
+            self.check(api)
+            self.damage_and_repair(api)
             self.check_until_ready(api)
             self.cut_over(api)
             self.roll_back(api)
@@ -116,7 +120,24 @@ class Rehearsal:
     def check_until_ready(self, api: AirflowApi) -> None:
         """As many checks in a row as the cutover asks for."""
         for _ in range(CHECKS):
-            self._check(api)
+            self.check(api)
+
+    def damage_and_repair(self, api: AirflowApi) -> None:
+        """Damage the target, and let a check find it, name it, and lay it at the target's door; then repair it."""
+        with self.world.target.session() as session:
+            damaged = damage(session)
+        self.reporter.done(f"damaged on the target: {TABLE} {damaged.changed} changed, {damaged.extra} made up")
+        found = self.check(api, expected="failed")
+        doors = {store for table in found["tables"].values() for store in table["out_of_line"]}
+        if (found["verdict"], doors) != ("fail", {"target"}):
+            raise StageFailedError(f"the damage was not found at the target: {found}")
+        self.repair(api)
+
+    def repair(self, api: AirflowApi) -> None:
+        """Repair what the newest check found, once the approvers allow it."""
+        run_id = self._stage(api, "repair", conf={"dry_run": False})
+        self.repaired = api.returned(_dag_id("repair"), run_id, "check_again")
+        self.reporter.done(f"repaired on the target, and looked at again: {self.repaired}")
 
     def cut_over(self, api: AirflowApi) -> None:
         """All reads to the target, once readiness and the approvers allow it."""
@@ -153,6 +174,7 @@ class Rehearsal:
             "lost_writes": sum(self.audit["audit"][store]["lost_writes"] for store in ("source", "target")),
             "wrong_reads": self.audit["wrong_reads"],
             "verdicts": self.verdicts,
+            "repaired": self.repaired,
             "cutover": self.cutover,
             "rollback": self.rollback,
             "notifications": counts(read_messages(self.world.airflow.notifications)),
@@ -187,12 +209,14 @@ class Rehearsal:
 
         self._stage(api, DUAL_WRITES, meanwhile=start_application)
 
-    def _check(self, api: AirflowApi) -> None:
-        run_id = self._stage(api, "consistency_check")
+    def check(self, api: AirflowApi, *, expected: str = "success") -> dict[str, Any]:
+        """Compare the stores; return what the check says."""
+        run_id = self._stage(api, "consistency_check", expected=expected)
         found = api.returned(_dag_id("consistency_check"), run_id, "check")
         self.verdicts.append(found["verdict"])
         self.sampled_rows += found["rows_compared"]
         self.reporter.done(f"verdict {found['verdict']}, {found['rows_compared']:,} rows compared: {found['markdown']}")
+        return dict(found)
 
     def _backfill(self, api: AirflowApi) -> None:
         dag_id, before = _dag_id("historical_backfill"), consumed_write_units(self.world.target.admin.metrics())
@@ -227,6 +251,7 @@ class Rehearsal:
         *,
         conf: Mapping[str, Any] | None = None,
         meanwhile: Callable[[str], None] = lambda _: None,
+        expected: str = "success",
     ) -> str:
         """Trigger a stage, wait for it, and return its run's id."""
         dag_id, began = _dag_id(stage), time.monotonic()
@@ -249,9 +274,11 @@ class Rehearsal:
         state = api.wait_for_run(dag_id, run_id, timeout_s=STAGE_TIMEOUT_S, progress=look)
         taken = time.monotonic() - began
         self.seconds[stage] = round(self.seconds.get(stage, 0.0) + taken, 1)
-        if state != "success":
-            raise StageFailedError(_why_failed(api, dag_id, run_id))
-        self.reporter.done(f"{dag_id} is green after {taken:.0f} s")
+        if state != expected:
+            raise StageFailedError(
+                _why_failed(api, dag_id, run_id) if state == "failed" else f"run {run_id} of {dag_id} ended as {state}"
+            )
+        self.reporter.done(f"{dag_id} is {'green' if state == 'success' else 'red'} after {taken:.0f} s")
         return run_id
 
 

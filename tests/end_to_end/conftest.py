@@ -28,7 +28,7 @@ class Rehearsed:
     Attributes:
         result: What `make rehearsal` prints as its last line.
         unapproved: Runs of the backfill that nobody approved, before the one that was, by name.
-        spoilt: What happened while a cell of the target was wrong, before the checks that passed.
+        spoilt: What happened while the target was damaged, before it was repaired and the checks passed.
         attacks: Attempts at the gate before the approval that counted, by name.
         replayed: The attempt to use that approval once more after the rollback.
     """
@@ -80,6 +80,7 @@ def rehearsed(world: World, api: AirflowApi) -> Rehearsed:
     unapproved = {"dry": dry_run(world, api), "marked": attack_load_gate(world, api), "rejected": reject(world, api)}
     rehearsal.load_and_dual_write(api)
     spoilt = check_spoilt_target(world, api)
+    rehearsal.repair(api)
     rehearsal.check_until_ready(api)
     attacks = attack_gate(world, api)
     rehearsal.cut_over(api)

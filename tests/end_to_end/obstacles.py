@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from rehearsal.airflow_api import AirflowApiError
+from rehearsal.damage import damage
 from tests.end_to_end.cutover_run import GATE, CutoverRun, flag_in_force, newest_run, wait_for_writers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from rehearsal.airflow_api import AirflowApi
+    from rehearsal.damage import Damage
     from rehearsal.world import World
     from tests.end_to_end.cutover_run import Attempt
 
 CHECK = "flights.consistency_check"
 TIMEOUT_S = 420
-# The sample application does not write to this table, so nothing mends the row by the way.
-TABLE, KEY, COLUMN = "departures", ("origin", "flight_date", "carrier", "sched_dep_time", "flight"), "dest"
 FORGED_ANSWER = {
     "chosen_options": ["Approve"],
     "params_input": {"confirm_migration": "flights"},
@@ -31,10 +30,10 @@ FORGED_ANSWER = {
 
 @dataclass(frozen=True, kw_only=True)
 class SpoiltTarget:
-    """What happened while one cell of the target was wrong.
+    """What happened while the target was damaged.
 
     Attributes:
-        key: Of the row, as CQL values by column.
+        damage: What is wrong.
         check_run_id: The check that ran meanwhile.
         check_states: Its tasks' states, by task.
         verdict: What its check returned.
@@ -43,7 +42,7 @@ class SpoiltTarget:
         forced: What the cutover's tasks did when the tasks before them were marked successful, by task.
     """
 
-    key: Mapping[str, Any]
+    damage: Damage
     check_run_id: str
     check_states: Mapping[str, str]
     verdict: Mapping[str, Any]
@@ -53,22 +52,23 @@ class SpoiltTarget:
 
 
 def check_spoilt_target(world: World, api: AirflowApi) -> SpoiltTarget:
-    """Spoil a cell, check, try the cutover, and mend the cell."""
-    with spoilt(world) as key:
-        run_id = api.trigger(CHECK)
-        assert api.wait_for_run(CHECK, run_id, timeout_s=TIMEOUT_S) == "failed"
-        run = CutoverRun.trigger(world, api)
-        state = run.wait_for("readiness", "up_for_reschedule", "success", "failed")
-        log = run.wait_for_log("readiness", "Not ready: checks")
-        return SpoiltTarget(
-            key=key,
-            check_run_id=run_id,
-            check_states={task["task_id"]: task["state"] for task in api.task_instances(CHECK, run_id)},
-            verdict=api.returned(CHECK, run_id, "check"),
-            sensor_log=log,
-            sensor_state=state,
-            forced=force(run),
-        )
+    """Damage the target, check, and try the cutover."""
+    with world.target.session() as session:
+        damaged = damage(session)
+    run_id = api.trigger(CHECK)
+    assert api.wait_for_run(CHECK, run_id, timeout_s=TIMEOUT_S) == "failed"
+    run = CutoverRun.trigger(world, api)
+    state = run.wait_for("readiness", "up_for_reschedule", "success", "failed")
+    log = run.wait_for_log("readiness", "Not ready: checks")
+    return SpoiltTarget(
+        damage=damaged,
+        check_run_id=run_id,
+        check_states={task["task_id"]: task["state"] for task in api.task_instances(CHECK, run_id)},
+        verdict=api.returned(CHECK, run_id, "check"),
+        sensor_log=log,
+        sensor_state=state,
+        forced=force(run),
+    )
 
 
 def force(run: CutoverRun) -> dict[str, Attempt]:
@@ -115,16 +115,3 @@ def replay_approval(world: World, api: AirflowApi) -> Attempt:
     run, before = newest_run(world, api), flag_in_force(world)
     run.clear("raise_share")
     return run.outcome("raise_share", before=before)
-
-
-@contextmanager
-def spoilt(world: World) -> Iterator[Mapping[str, Any]]:
-    """One cell of the target is wrong inside the block; yields the row's key."""
-    columns = ", ".join((*KEY, COLUMN))
-    with world.target.session() as session:
-        row = session.execute(f"SELECT {columns} FROM flights.{TABLE} LIMIT 1").one()
-        where = " AND ".join(f"{name} = %s" for name in KEY)
-        update = f"UPDATE flights.{TABLE} SET {COLUMN} = %s WHERE {where}"
-        session.execute(update, ("???", *row[:-1]))
-        yield dict(zip(KEY, row[:-1], strict=True))
-        session.execute(update, (row[-1], *row[:-1]))

@@ -9,9 +9,11 @@ import pytest
 from keyspaces_migration.consistency.kinds import MismatchKind, Store
 from keyspaces_migration.ledger import open_ledger
 from keyspaces_migration.ledger.checks import CheckLedger
+from rehearsal.damage import COLUMN, TABLE
+from rehearsal.data import sample_source
 from rehearsal.servers.airflow import ledger_keyring
 from tests.end_to_end.cutover_run import GATE
-from tests.end_to_end.obstacles import CHECK, COLUMN, TABLE
+from tests.end_to_end.obstacles import CHECK
 
 if TYPE_CHECKING:
     from rehearsal.world import World
@@ -37,10 +39,22 @@ def test_the_mismatch_is_recorded_with_its_key_its_column_and_the_store_at_fault
     keyring = ledger_keyring(world.home)
     ledger = CheckLedger(open_ledger(f"sqlite:///{world.home}/ledger/ledger.db", keyring=keyring))
     found = ledger.mismatches(dag_id=CHECK, run_id=rehearsed.spoilt.check_run_id, attempt=1)
-    assert {(each.table_name, each.store, each.kind, each.columns) for each in found} == {
-        (TABLE, Store.TARGET, MismatchKind.VALUE_DIFFERS, (COLUMN,))
+    assert {(each.table_name, each.store, each.kind, each.columns, each.key["flight"]) for each in found} == {
+        (TABLE, Store.TARGET, MismatchKind.VALUE_DIFFERS, (COLUMN,), rehearsed.spoilt.damage.changed["flight"]),
+        (TABLE, Store.TARGET, MismatchKind.UNEXPECTED_IN_TARGET, (), rehearsed.spoilt.damage.extra["flight"]),
     }
-    assert {each.key["flight"] for each in found} == {rehearsed.spoilt.key["flight"]}
+
+
+def test_the_repair_writes_what_was_approved_and_looks_again(world: World, rehearsed: Rehearsed) -> None:
+    assert rehearsed.result["repaired"] == {"repaired": 2}
+    plan = rehearsed.returned("repair", "plan")
+    assert (plan["rows"], plan["over_cap"], plan["not_listed"], plan["dry_run"]) == (2, 0, 0, False)
+    with sample_source.opened(world.source.host, world.source.port) as source, world.target.session() as target:
+        for key in (rehearsed.spoilt.damage.changed, rehearsed.spoilt.damage.extra):
+            where = " AND ".join(f"{name} = %s" for name in key)
+            statement = f"SELECT {COLUMN} FROM flights.{TABLE} WHERE {where}"
+            values = tuple(key.values())
+            assert target.execute(statement, values).one() == source.execute(statement, values).one()
 
 
 def test_the_cutover_waits_at_its_sensor_and_says_that_the_check_failed(rehearsed: Rehearsed) -> None:

@@ -32,6 +32,7 @@ def test_it_ends_ok_with_every_stage_that_is_built(rehearsed: Rehearsed) -> None
         "drift",
         "historical_backfill",
         "start_dual_writes",
+        "repair",
         "consistency_check",
         "cutover",
         "rollback",

@@ -202,7 +202,11 @@ class CheckResult:
             "finished_at": self.finished_at.isoformat(),
             "rows_compared": sum(table.counts.keys.compared for table in self.tables),
             "tables": {
-                table.table: {"verdict": table.verdict.verdict.value, "row_bound": table.verdict.row_bound}
+                table.table: {
+                    "verdict": table.verdict.verdict.value,
+                    "row_bound": table.verdict.row_bound,
+                    "out_of_line": sorted({store.value for store, _ in table.counts.mismatches}),
+                }
                 for table in self.tables
             },
         }
