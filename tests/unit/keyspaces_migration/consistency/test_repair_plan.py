@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
+import yaml
 
 from keyspaces_migration.config import Migration, load_migration
 from keyspaces_migration.consistency.kinds import Draw, Leader, MismatchKind, Store, Verdict
@@ -37,9 +38,14 @@ FLIGHTS = Path(__file__).parents[4] / "dags/migrations/flights.yaml"
 
 @pytest.fixture
 def migration(tmp_path: Path) -> Migration:
-    file = tmp_path / "flights.yaml"
-    text = FLIGHTS.read_text(encoding="utf-8")
-    file.write_text(text.replace("consistency:\n", "consistency:\n  repair: {enabled: true, max_rows: 5}\n"))
+    return a_migration(tmp_path, enabled=True)
+
+
+def a_migration(folder: Path, *, enabled: bool) -> Migration:
+    content = yaml.safe_load(FLIGHTS.read_text(encoding="utf-8"))
+    content["consistency"]["repair"] = {"enabled": enabled, "max_rows": 5}
+    file = folder / "flights.yaml"
+    file.write_text(yaml.safe_dump(content, sort_keys=False))
     return load_migration(file)
 
 
@@ -153,10 +159,10 @@ def test_a_run_can_only_lower_the_cap(ledger: Ledger, plan: Callable[..., Repair
 
 
 def test_a_file_that_does_not_allow_repairs_allows_a_dry_run_alone(
-    ledger: Ledger, plan: Callable[..., RepairPlan]
+    ledger: Ledger, plan: Callable[..., RepairPlan], tmp_path: Path
 ) -> None:
     record(ledger, "one", plane(1))
-    off = load_migration(FLIGHTS)
+    off = a_migration(tmp_path, enabled=False)
     assert tails(plan(migration=off, dry_run=True)) == ["N1"]
     with pytest.raises(RepairRefusedError, match=r"consistency\.repair\.enabled of migration flights is false"):
         plan(migration=off)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import yaml
 
 from keyspaces_migration.approval import ApprovalRefusedError, ApprovalUnreadableError
 from keyspaces_migration.config import load_migration
@@ -65,8 +66,9 @@ def outcomes(rows: Rows, outcome: RepairOutcome) -> tuple[RepairedRow, ...]:
 
 
 def write_file(file: Path, *, enabled: bool) -> None:
-    section = f"consistency:\n  repair: {{enabled: {str(enabled).lower()}, max_rows: 10}}\n"
-    file.write_text(file.read_text().replace("consistency:\n", section, 1))
+    content = yaml.safe_load(file.read_text())
+    content["consistency"]["repair"] = {"enabled": enabled, "max_rows": 10}
+    file.write_text(yaml.safe_dump(content, sort_keys=False))
 
 
 def record_run(setting: Setting, *, stage: Stage, run_id: str) -> None:
@@ -279,6 +281,7 @@ def test_a_newer_check_does_not_change_what_was_approved(found: Setting, stores:
 
 
 def test_a_file_that_does_not_allow_repairs_is_refused_unless_the_run_is_dry(setting: Setting, stores: Stores) -> None:
+    write_file(setting.file, enabled=False)
     record_run(setting, stage=Stage.CONSISTENCY_CHECK, run_id="check-1")
     record_run(setting, stage=Stage.REPAIR, run_id=RUN_ID)
     record_check(setting)
