@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,6 +21,7 @@ import yaml
 from airflow.sdk.execution_time.context import OutletEventAccessors
 from cassandra.concurrent import execute_concurrent_with_args
 
+from keyspaces_migration.approval import ApprovalRefusedError
 from keyspaces_migration.clients import StoreUnreachableError
 from keyspaces_migration.config import load_migration
 from keyspaces_migration.consistency.kinds import MismatchKind, Store, Verdict
@@ -34,13 +36,16 @@ from keyspaces_provider.operators.consistency import (
     RequirePassOperator,
     consistency_asset,
 )
+from keyspaces_provider.operators.repair import CheckAgainOperator, PlanRepairOperator, RepairOperator
 from keyspaces_provider.operators.run import RecordRunOperator
+from keyspaces_provider.run import recorded_run
 from rehearsal.data import history as sample_history
 from rehearsal.data import source as sample_source
 from rehearsal.data.schema import MIGRATED
 from rehearsal.data.tables import Sample
 from rehearsal.ports import free_ports
 from tests.keyring import KEYRING
+from tests.unit.keyspaces_provider.operators.provision_setting import server, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -263,3 +268,91 @@ def test_a_history_that_does_not_answer_is_named_by_its_connection(
     with pytest.raises(HistoryUnreachableError, match=r"flights_snowflake: .*no route to the account"):
         rehearsed.check()
     assert CheckLedger(rehearsed.ledger).runs("flights") == ()
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    """What Airflow's API says of gates."""
+    said: dict[str, Any] = {}
+    with server(said) as http:
+        thread = threading.Thread(target=http.serve_forever)
+        thread.start()
+        api = {"conn_type": "http", "host": "127.0.0.1", "port": http.server_address[1], "login": "r", "password": "r"}
+        monkeypatch.setenv("AIRFLOW_CONN_FLIGHTS_AIRFLOW", json.dumps(api))
+        yield said
+        http.shutdown()
+        thread.join()
+
+
+def a_context(**read: Any) -> Any:
+    """The part of Airflow's context that the operators read."""
+    return read
+
+
+class RepairRun:
+    """Runs of the tasks of `repair`, one after the other."""
+
+    def __init__(self, rehearsed: Rehearsed, *, run_id: str, dry_run: bool = False) -> None:
+        self.file = rehearsed.file
+        dag_run = SimpleNamespace(
+            dag_id="flights.repair", run_id=run_id, run_type="manual", triggering_user_name="admin"
+        )
+        self.context = a_context(dag_run=dag_run, ti=SimpleNamespace(try_number=1), params={"dry_run": dry_run})
+        RecordRunOperator(
+            task_id="record_run", stage=Stage.REPAIR, migration_file=str(self.file), ledger_conn_id="ledger"
+        ).execute(self.context)
+
+    def plan(self) -> dict[str, Any]:
+        return PlanRepairOperator(
+            task_id="plan", ledger_conn_id="ledger", check_run_id="None", max_rows="None"
+        ).execute(self.context)
+
+    def approve(self, answers: dict[str, Any]) -> None:
+        """As the one approver does at the gate, with the plan in front of them."""
+        run = self.context["dag_run"]
+        answers["approve_1"] = {
+            "task_instance": {"task_id": "approve_1", "dag_id": run.dag_id, "dag_run_id": run.run_id},
+            "body": shown(recorded_run(self.context, ledger_conn_id="ledger").evidence()),
+            "responded_by_user": {"id": "admin"},
+            "responded_at": dt.datetime.now(dt.UTC).isoformat(),
+            "chosen_options": ["Approve"],
+            "params_input": {"confirm_migration": "flights"},
+        }
+
+    def repair(self) -> dict[str, int]:
+        return RepairOperator(task_id="repair", migration_file=str(self.file), ledger_conn_id="ledger").execute(
+            self.context
+        )
+
+    def check_again(self) -> dict[str, int]:
+        return CheckAgainOperator(task_id="check_again", ledger_conn_id="ledger").execute(self.context)
+
+
+def test_what_a_check_found_is_planned_approved_and_repaired_and_the_next_check_passes(
+    rehearsed: Rehearsed, session: Session, answers: dict[str, Any]
+) -> None:
+    rehearsed.start()
+    with spoilt(session) as row:
+        rehearsed.check()
+        dry = RepairRun(rehearsed, run_id="dry", dry_run=True).plan()
+        page = Path(dry["report"].removeprefix("file://")).read_text()
+        assert "1 would be written" in page
+        assert "This is a dry run" in page
+        run = RepairRun(rehearsed, run_id="wet")
+        assert run.plan()["rows"] == 1
+        with pytest.raises(ApprovalRefusedError):
+            run.repair()
+        assert destination(session, TARGET, row) == "???"
+        run.approve(answers)
+        assert run.repair() == {"written": 1}
+        assert destination(session, TARGET, row) == destination(session, "flights", row)
+        assert run.check_again() == {"repaired": 1}
+        rehearsed.start()
+        assert rehearsed.check()["verdict"] == "pass"
+
+
+def destination(session: Session, keyspace: str, row: dict[str, Any]) -> str:
+    key = {name: value for name, value in row.items() if name != "dest"}
+    where = " AND ".join(f"{name} = %s" for name in key)
+    found = session.execute(f"SELECT dest FROM {keyspace}.{SPOILT} WHERE {where}", tuple(key.values()))
+    return str(found.one().dest)

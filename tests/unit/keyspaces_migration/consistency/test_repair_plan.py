@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
+import yaml
 
 from keyspaces_migration.config import Migration, load_migration
 from keyspaces_migration.consistency.kinds import Draw, Leader, MismatchKind, Store, Verdict
@@ -35,15 +36,16 @@ CHECK_DAG, REPAIR_DAG = "flights.consistency_check", "flights.repair"
 FLIGHTS = Path(__file__).parents[4] / "dags/migrations/flights.yaml"
 
 
-# As the sample's file has it.
-ALLOWED = "repair: {enabled: true}"
-
-
 @pytest.fixture
 def migration(tmp_path: Path) -> Migration:
-    file = tmp_path / "flights.yaml"
-    text = FLIGHTS.read_text(encoding="utf-8")
-    file.write_text(text.replace(ALLOWED, ALLOWED.replace("}", ", max_rows: 5}")))
+    return a_migration(tmp_path, enabled=True)
+
+
+def a_migration(folder: Path, *, enabled: bool) -> Migration:
+    content = yaml.safe_load(FLIGHTS.read_text(encoding="utf-8"))
+    content["consistency"]["repair"] = {"enabled": enabled, "max_rows": 5}
+    file = folder / "flights.yaml"
+    file.write_text(yaml.safe_dump(content, sort_keys=False))
     return load_migration(file)
 
 
@@ -160,9 +162,7 @@ def test_a_file_that_does_not_allow_repairs_allows_a_dry_run_alone(
     ledger: Ledger, plan: Callable[..., RepairPlan], tmp_path: Path
 ) -> None:
     record(ledger, "one", plane(1))
-    file = tmp_path / "off.yaml"
-    file.write_text(FLIGHTS.read_text(encoding="utf-8").replace(ALLOWED, "repair: {enabled: false}"))
-    off = load_migration(file)
+    off = a_migration(tmp_path, enabled=False)
     assert tails(plan(migration=off, dry_run=True)) == ["N1"]
     with pytest.raises(RepairRefusedError, match=r"consistency\.repair\.enabled of migration flights is false"):
         plan(migration=off)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import yaml
 
 from keyspaces_migration.approval import ApprovalRefusedError, ApprovalUnreadableError
 from keyspaces_migration.config import load_migration
@@ -65,8 +66,9 @@ def outcomes(rows: Rows, outcome: RepairOutcome) -> tuple[RepairedRow, ...]:
 
 
 def write_file(file: Path, *, enabled: bool) -> None:
-    section = f"repair: {{enabled: {str(enabled).lower()}, max_rows: 10}}"
-    file.write_text(file.read_text().replace("repair: {enabled: true}", section))
+    content = yaml.safe_load(file.read_text())
+    content["consistency"]["repair"] = {"enabled": enabled, "max_rows": 10}
+    file.write_text(yaml.safe_dump(content, sort_keys=False))
 
 
 def record_run(setting: Setting, *, stage: Stage, run_id: str) -> None:
