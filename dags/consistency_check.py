@@ -1,15 +1,17 @@
 """Compares source, target and history, says which store is out of line, and how sure that is. It changes nothing.
 
-`check` draws rows of each table at random from the history and windows of the source's token ring, and reads them in
-both stores; a difference counts only if it is still there after the migration file's settle time. How many rows are
-drawn follows from `confidence` and `max_mismatch_rate` in the migration file: 46,050 clean rows rule out 1 wrong row
-in 10,000 at 99 %; of a smaller table all rows are compared. It leaves the verdict with its bound and every mismatch in
-the ledger, a report (Markdown in the log of `check`, and kept with a machine-readable twin), and an event of the asset
-`keyspaces-migration/<migration>/consistency`.
+`check` draws rows of each table at random from the history, windows of both stores' token rings, the widest
+partitions and the newest writes, sweeps another part of the ring, and reads them in both stores at no more than
+`consistency.max_read_units_per_s`; a difference counts only if it is still there after the migration file's settle
+time. How many rows are drawn follows from `confidence` and `max_mismatch_rate`: 46,050 clean rows rule out 1 wrong
+row in 10,000 at 99 %; of a smaller table all rows are compared. It leaves the verdict with its bound and every
+mismatch in the ledger, a report (in the log of `check`; as a page, which the task links to, in Markdown and in JSON),
+and an event of the asset `keyspaces-migration/<migration>/consistency`.
 
 The source is taken to lead, after the cutover too: the report names the store that leads.
 
-`verdict` is red unless the verdict is PASS. FAIL: the report names the store and the keys. INCONCLUSIVE: not enough
+`verdict` is red unless the verdict is PASS. FAIL: the report names the store and the keys, and `repair` can mend them.
+INCONCLUSIVE: not enough
 could be looked at; the report says what, and why.
 
 It runs on the schedule of the migration file and by hand. Before dual writes are on and the backfill is complete, and

@@ -132,7 +132,7 @@ def _other_draws(table: TableResult) -> list[str]:
         lines.append(f"- {_swept(table.sweep, population=table.counts.keys.population)}")
     lines += [f"- Left out: {escape(reason)}." for reason in table.left_out]
     for store, read in table.read.items():
-        money = f", about {usd(read.units / _MILLION * US_EAST_1.read_usd_per_million)} on demand"
+        money = f", {usd(read.units / _MILLION * US_EAST_1.read_usd_per_million)} on demand"
         lines.append(
             f"- Read of the {store.value}: {read.requests:,} requests, about {read.units:,} read units"
             f"{money if store is Store.TARGET else ''}."
@@ -151,21 +151,26 @@ def _swept(sweep: SweepSlice, *, population: int) -> str:
 
 
 def _mismatches(table: TableResult) -> list[str]:
-    total = sum(table.counts.mismatches.values())
+    found: dict[tuple[str, str, str], list[Mismatch]] = {}
+    for mismatch in table.mismatches:
+        found.setdefault((mismatch.store, mismatch.kind, json.dumps(mismatch.key)), []).append(mismatch)
+    total = sum(table.counts.rows_out_of_line.values())
+    shown = list(found.values())[:_EXAMPLES]
     lines = [
-        f"Mismatches: {total:,}; here are {min(total, _EXAMPLES, len(table.mismatches)):,}.",
+        f"Out of line: {total:,}; here are {len(shown):,}.",
         "",
         "| store out of line | what | key | columns | values | found by |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
-    for mismatch in table.mismatches[:_EXAMPLES]:
+    for same in shown:
+        mismatch = same[0]
         cells = [
             mismatch.store.value,
             mismatch.kind.value.replace("_", " "),
             _json(mismatch.key),
             escape(", ".join(mismatch.columns)),
             _json(mismatch.values) if mismatch.values is not None else ("withheld" if mismatch.columns else ""),
-            mismatch.draw.value.replace("_", " "),
+            ", ".join(each.draw.value.replace("_", " ") for each in same),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
@@ -249,7 +254,7 @@ def _table_document(table: TableResult) -> dict[str, Any]:
         "history": {standing.value: count for standing, count in table.counts.history.items()},
         "mismatch_counts": [
             {"store": store.value, "kind": kind.value, "count": count}
-            for (store, kind), count in table.counts.mismatches.items()
+            for (store, kind), count in table.counts.rows_out_of_line.items()
         ],
         "problems": dict(table.problems),
         "mismatches": _mismatch_documents(table.mismatches),

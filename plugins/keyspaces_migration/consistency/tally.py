@@ -52,10 +52,14 @@ class Tally:
         self.mismatches: Counter[tuple[Store, MismatchKind]] = Counter()
         self.examples: list[Mismatch] = []
         self._counted: set[tuple[Store, MismatchKind, Draw, str]] = set()
+        self._rows: set[tuple[Store, MismatchKind, str]] = set()
+        self._rows: set[tuple[Store, MismatchKind, str]] = set()
 
     def add_mismatch(self, mismatch: Mismatch) -> None:
         """Count a confirmed mismatch, and keep it while there is room; once a draw, as windows may overlap."""
-        identity = (mismatch.store, mismatch.kind, mismatch.draw, json.dumps(mismatch.key, sort_keys=True))
+        key = json.dumps(mismatch.key, sort_keys=True)
+        self._rows.add((mismatch.store, mismatch.kind, key))
+        identity = (mismatch.store, mismatch.kind, mismatch.draw, key)
         if identity in self._counted:
             return
         self._counted.add(identity)
@@ -89,6 +93,7 @@ class Tally:
             mismatches=dict(self.mismatches),
             partitions=self.partitions,
             history=dict(self.history),
+            rows_out_of_line=Counter((store, kind) for store, kind, _ in self._rows),
             others={draw: self._counts_of(draw) for draw in self._units if draw is not Draw.SOURCE_WINDOWS},
         )
 

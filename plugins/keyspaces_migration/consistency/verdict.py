@@ -130,7 +130,7 @@ def _pass_sentence(counts: TableCounts, plan: CheckPlan, bound: float | None) ->
 
 def _fail_sentence(counts: TableCounts, plan: CheckPlan) -> str:
     by_store: dict[Store, list[str]] = {}
-    for (store, kind), count in counts.mismatches.items():
+    for (store, kind), count in sorted((counts.rows_out_of_line or counts.mismatches).items()):
         by_store.setdefault(store, []).append(f"{count:,} {_words(kind)}")
     found = "; ".join(f"out of line is the {store.value}: {', '.join(kinds)}" for store, kinds in by_store.items())
     return (

@@ -265,6 +265,16 @@ def test_a_row_in_several_windows_is_one_mismatch_of_each_draw(world: World) -> 
     counts = world.check(windows=4).tables[0].counts
     assert counts.windows.mismatched == 4
     assert counts.mismatches == {(Store.TARGET, MismatchKind.VALUE_DIFFERS): 2}
+    assert counts.rows_out_of_line == {(Store.TARGET, MismatchKind.VALUE_DIFFERS): 1}
+
+
+def test_a_row_found_in_several_ways_is_one_line_of_the_report_and_one_in_its_sentence(world: World) -> None:
+    world.target.rows[1, 1] = (1, 1, "x", "s1")
+    result = world.check(target_windows=1, newest_writes=10)
+    page = to_markdown(result, title="flights")
+    (line,) = [line for line in page.splitlines() if line.startswith("| target |")]
+    assert line.endswith("| history keys, source windows, target windows, newest writes |")
+    assert "out of line is the target: 1 value differs" in page
 
 
 def test_the_store_out_of_line_is_the_one_that_does_not_lead(world: World) -> None:
