@@ -11,8 +11,7 @@ and an event of the asset `keyspaces-migration/<migration>/consistency`.
 The source is taken to lead, after the cutover too: the report names the store that leads.
 
 `verdict` is red unless the verdict is PASS. FAIL: the report names the store and the keys, and `repair` can mend them.
-INCONCLUSIVE: not enough
-could be looked at; the report says what, and why.
+INCONCLUSIVE: not enough could be looked at; the report says what, and why.
 
 It runs on the schedule of the migration file and by hand. Before dual writes are on and the backfill is complete, and
 after the migration is retired, a scheduled run skips with the reason, and one started by hand fails with it.

@@ -70,7 +70,6 @@ class TableCounts:
         windows: The reverse draw.
         others: The other draws that were made, in their own units.
         rows_out_of_line: As `mismatches`, but each row or partition once however many draws have found it.
-        rows_out_of_line: As `mismatches`, but each row or partition once however many draws have found it.
         mismatches: Confirmed mismatches by store and kind; one row or partition counts once a store and draw.
         partitions: Partitions whose static columns were compared.
         history: How the history stands to the leader's rows; `WRONG` ones are among `mismatches`.
@@ -82,7 +81,6 @@ class TableCounts:
     partitions: int
     history: Mapping[HistoryStanding, int]
     others: Mapping[Draw, WindowCounts] = field(default_factory=dict)
-    rows_out_of_line: Mapping[tuple[Store, MismatchKind], int] = field(default_factory=dict)
     rows_out_of_line: Mapping[tuple[Store, MismatchKind], int] = field(default_factory=dict)
 
 
