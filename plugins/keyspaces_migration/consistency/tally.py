@@ -53,7 +53,6 @@ class Tally:
         self.examples: list[Mismatch] = []
         self._counted: set[tuple[Store, MismatchKind, Draw, str]] = set()
         self._rows: set[tuple[Store, MismatchKind, str]] = set()
-        self._rows: set[tuple[Store, MismatchKind, str]] = set()
 
     def add_mismatch(self, mismatch: Mismatch) -> None:
         """Count a confirmed mismatch, and keep it while there is room; once a draw, as windows may overlap."""
