@@ -105,6 +105,7 @@ class ConsistencyCheckOperator(BaseOperator):
         )
         result = self._check(run, plan)
         record_check(run.ledger, result, dag_id=run.dag_id, run_id=run.run_id, attempt=context["ti"].try_number)
+        emit_metrics(result, migration=run.migration.name)
         kept = self._keep(run, result)
         context["outlet_events"][consistency_asset(self.migration)].extra = result.summary()
         return {**result.summary(), **kept}
@@ -205,6 +206,16 @@ class RequirePassOperator(BaseOperator):
             raise CheckNotPassedError(" ".join([newest.sentence, *reasons]), verdict=newest.verdict)
         self.log.info("%s", newest.sentence)
         return newest.sentence
+
+
+def emit_metrics(result: "CheckResult", *, migration: str) -> None:
+    """Hand a check's numbers to whatever Airflow's own metrics go to (StatsD, OpenTelemetry, or nowhere), as gauges."""
+    from airflow.sdk.observability import stats
+
+    from keyspaces_migration.consistency.metrics import metrics_of
+
+    for metric in metrics_of(result):
+        stats.gauge(metric.name, metric.value, tags={"migration": migration, "table": metric.table})
 
 
 def seed_of(given: int | str | None) -> int:

@@ -13,6 +13,7 @@ from keyspaces_migration.consistency.check import TableCheck, run_check
 from keyspaces_migration.consistency.errors import HistoryUnreadError, TableNotComparableError
 from keyspaces_migration.consistency.history import DrawnBatch, HistoryRow, WidePartition
 from keyspaces_migration.consistency.kinds import HistoryStanding, Leader, MismatchKind, Store, Verdict
+from keyspaces_migration.consistency.metrics import PREFIX, metrics_of
 from keyspaces_migration.consistency.plan import CheckPlan
 from keyspaces_migration.consistency.reading import CouldNotLook
 from keyspaces_migration.consistency.report import escape, to_json, to_markdown
@@ -417,6 +418,19 @@ def test_the_report_shows_hostile_data_as_it_is_and_values_only_if_wanted(world:
     assert "withheld" in to_markdown(withheld, title="flights")
     assert "<b>" not in to_json(withheld)
     assert '"<b>' in to_json(world.check())
+
+
+def test_its_numbers_can_be_watched_and_what_is_not_known_is_no_number(world: World) -> None:
+    world.target.rows[1, 1] = (1, 1, "x", "s1")
+    world.target.unread = {(3, 0)}
+    found = {metric.name.removeprefix(PREFIX): metric.value for metric in metrics_of(world.check(windows=0))}
+    bound = found.pop("row_bound")
+    assert found == {"passed": 0, "rows_compared": 59, "rows_out_of_line": 1, "could_not_look": 1}
+    assert 1 / 60 < bound < 1
+    world.source.down = True
+    assert "row_bound" not in {metric.name.removeprefix(PREFIX) for metric in metrics_of(world.check())}
+    world = World()
+    assert {metric.value for metric in metrics_of(world.check()) if metric.name == f"{PREFIX}passed"} == {1}
 
 
 def test_every_line_of_a_table_in_the_report_has_the_same_number_of_cells(world: World) -> None:
