@@ -58,6 +58,7 @@ class UnitDraws:
         self._shape, self._plan, self._comparer = shape, plan, comparer
         self._stores, self._history, self._witness = stores, history, witness
         self._tally, self._pairs = tally, pairs
+        self._unread: CouldNotLook | None = None
         self._unread_in_a_row = 0
         self._swept: list[tuple[int, int]] = []
 
@@ -165,13 +166,19 @@ class UnitDraws:
             if self._stores.gave_up:
                 self._tally.lose(draw, range(number, len(units)), self._stores.gave_up)
                 return
+            self._unread = None
             yield number, unit
-            self._note(is_read=number not in counts.unread, reason=next(reversed(self._tally.problems), ""))
+            self._give_up_in_time()
 
-    def _note(self, *, is_read: bool, reason: str) -> None:
-        self._unread_in_a_row = 0 if is_read else self._unread_in_a_row + 1
-        if self._unread_in_a_row >= _UNREAD_IN_A_ROW:
-            self._stores.gave_up = reason
+    def _give_up_in_time(self) -> None:
+        self._unread_in_a_row = self._unread_in_a_row + 1 if self._unread else 0
+        if self._unread and self._unread_in_a_row >= _UNREAD_IN_A_ROW:
+            self._stores.gave_up = str(self._unread)
+
+    def _lose(self, draw: Draw, number: int, look: CouldNotLook) -> None:
+        """Count a unit that a store could not be read of."""
+        self._unread = look
+        self._tally.lose(draw, [number], str(look))
 
     def _lose_all(self, draw: Draw, count: int, reason: str) -> None:
         self._tally.of(draw).wanted = count
@@ -182,7 +189,7 @@ class UnitDraws:
         batch: list[list[Row]] = []
         for row in self._stores.source.read_window(window):
             if isinstance(row, CouldNotLook):
-                self._tally.lose(Draw.SOURCE_WINDOWS, [number], str(row))
+                self._lose(Draw.SOURCE_WINDOWS, number, row)
                 # The last partition may have been cut off, and would look as if the source lacked rows.
                 yield batch[:-1]
                 return
@@ -205,9 +212,9 @@ class UnitDraws:
         self, draw: Draw, number: int, source: tuple[Row, ...] | CouldNotLook, target: tuple[Row, ...] | CouldNotLook
     ) -> None:
         if isinstance(source, CouldNotLook):
-            self._tally.lose(draw, [number], str(source))
+            self._lose(draw, number, source)
         elif isinstance(target, CouldNotLook):
-            self._tally.lose(draw, [number], str(target))
+            self._lose(draw, number, target)
         else:
             self._pairs.partition(source, target, draw=draw, unit=number)
 
@@ -228,7 +235,7 @@ class UnitDraws:
         for store, side in ((self._stores.target, 1), (self._stores.source, 0)):
             for row in store.read_window(window):
                 if isinstance(row, CouldNotLook):
-                    self._tally.lose(draw, [number], str(row))
+                    self._lose(draw, number, row)
                     return False
                 partition = self._comparer.identity(self._shape.partition_of(row))
                 found.setdefault(partition, ([], []))[side].append(row)

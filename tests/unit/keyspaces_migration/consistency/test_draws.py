@@ -9,7 +9,7 @@ import pytest
 
 from keyspaces_migration.consistency.kinds import Draw, MismatchKind, Store, Verdict
 from keyspaces_migration.consistency.windows import FIRST_TOKEN, LAST_TOKEN
-from tests.unit.keyspaces_migration.consistency.test_check import ROWS, MemoryStore, World, found
+from tests.unit.keyspaces_migration.consistency.test_check import NOW, ROWS, MemoryStore, World, found
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -202,3 +202,19 @@ def test_a_table_that_the_history_does_not_know_is_swept_for_no_longer_than_anot
     assert swept is not None
     assert not swept.is_end
     assert replace(swept, rows=0) == swept
+
+
+def test_a_history_that_cannot_be_looked_up_takes_no_other_draw_away(world: World) -> None:
+    world.target.rows[99, 0] = (99, 0, "x", None)
+    world.unopened = {Store.HISTORY}
+    result = world.check(**NOTHING | {"windows": 5, "target_windows": 1}, history_as_of=NOW)
+    assert result.tables[0].counts.windows.could_not_look == 5
+    assert found(result) == {(Store.TARGET, MismatchKind.UNEXPECTED_IN_TARGET, (99, 0), ())}
+
+
+def test_after_some_windows_that_a_store_does_not_answer_for_the_rest_is_not_tried(world: World) -> None:
+    world.history.rows = {}
+    world.source.down = True
+    result = only(world, windows=50)
+    assert result.tables[0].counts.windows.could_not_look == 50
+    assert sum(result.tables[0].problems.values()) < 10
