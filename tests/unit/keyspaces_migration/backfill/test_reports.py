@@ -212,6 +212,15 @@ def test_counts_that_differ_are_named() -> None:
     assert "3600000 rows were written, and the target has 1" in page
 
 
+def test_a_table_none_of_whose_rows_could_be_written_does_not_agree() -> None:
+    plan = a_plan()
+    rows = plan.tables[0].snapshot.rows
+    assert loaded(plan, dead=rows - 1).agrees
+    nothing = loaded(plan, dead=rows)
+    assert not nothing.agrees
+    assert nothing.tables[0].problems == (f"none of its {rows} rows could be written; the dead letters say why",)
+
+
 def test_the_assets_event_says_what_was_loaded_for_how_much() -> None:
     plan = a_plan(a_table(mode=LoadMode.RELOAD, barrier_us=BARRIER_US))
     facts = load_facts(loaded(plan), load_plan_of(plan, configuration="c"), finished_at=NOW)
