@@ -96,7 +96,7 @@ class KeyspacesMetricsLink(_ConsoleLink):
 
 
 class ReportLink(BaseOperatorLink):
-    """To the page that the task kept: what it returned under `html`."""
+    """To the report that the task kept: the page it returned as `html`, or what it returned as `report`."""
 
     name = "Report"
 
@@ -106,7 +106,9 @@ class ReportLink(BaseOperatorLink):
 
         del operator
         returned = XCom.get_value(key="return_value", ti_key=ti_key)
-        return page_address(returned.get("html", "")) if isinstance(returned, dict) else ""
+        if not isinstance(returned, dict):
+            return ""
+        return page_address(str(returned.get("html") or returned.get("report") or ""))
 
 
 def page_address(address: str) -> str:

@@ -14,6 +14,7 @@ from keyspaces_provider.evidence import Evidence
 from keyspaces_provider.history import snowflake_connection
 from keyspaces_provider.hooks.cassandra import CassandraHook
 from keyspaces_provider.hooks.keyspaces import KeyspacesHook
+from keyspaces_provider.links import ReportLink
 from keyspaces_provider.operators.backfill_cost import CostNotAllowedError, require_allowed_load
 from keyspaces_provider.operators.run import ActsInRun
 from keyspaces_provider.run import MigrationRun, recorded_run
@@ -41,6 +42,8 @@ def backfill_asset(migration: str) -> Asset:
 
 
 class _BackfillOperator(BaseOperator):
+    operator_extra_links = (ReportLink(),)
+
     def __init__(self, *, ledger_conn_id: str, **kwargs: Any) -> None:  # noqa: ANN401 - BaseOperator's own
         super().__init__(**kwargs)
         self.ledger_conn_id = ledger_conn_id

@@ -10,7 +10,13 @@ from airflow.providers_manager import ProvidersManager
 from airflow.sdk import DAG
 from airflow.serialization.serialized_objects import DagSerialization
 
-from keyspaces_provider.links import ConsolePlace, KeyspacesMetricsLink, KeyspacesTableLink, place_of
+from keyspaces_provider.links import (
+    ConsolePlace,
+    KeyspacesMetricsLink,
+    KeyspacesTableLink,
+    page_address,
+    place_of,
+)
 from keyspaces_provider.operators.cql import CassandraOperator, KeyspacesOperator
 from keyspaces_provider.operators.export_table import ExportTableOperator
 from keyspaces_provider.operators.keyspaces_table import KeyspacesAddColumnsOperator, KeyspacesCapacityOperator
@@ -105,6 +111,7 @@ def test_airflows_provider_manager_registers_them() -> None:
     assert {
         "keyspaces_provider.links.KeyspacesTableLink",
         "keyspaces_provider.links.KeyspacesMetricsLink",
+        "keyspaces_provider.links.ReportLink",
     } <= set(manager().extra_links_class_names)
 
 
@@ -115,3 +122,19 @@ def test_they_come_through_the_serialised_dag_to_the_ui() -> None:
     assert sorted(task.extra_links) == ["Amazon Keyspaces console", "CloudWatch metrics"]
     keys = {link.xcom_key for link in task.operator_extra_link_dict.values()}
     assert keys == {KeyspacesTableLink().xcom_key, KeyspacesMetricsLink().xcom_key}
+
+
+@pytest.mark.parametrize(
+    ("kept", "opens"),
+    [
+        (
+            "s3://aws_default@reports/flights/run one/check.html",
+            "https://console.aws.amazon.com/s3/object/reports?prefix=flights/run%20one/check.html",
+        ),
+        ("s3://reports/check.html", "https://console.aws.amazon.com/s3/object/reports?prefix=check.html"),
+        ("file:///reports/check.html", "file:///reports/check.html"),
+        ("", ""),
+    ],
+)
+def test_a_kept_report_opens_where_a_browser_finds_it(kept: str, opens: str) -> None:
+    assert page_address(kept) == opens
