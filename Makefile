@@ -65,14 +65,20 @@ bench: setup ## run one benchmark: make bench NAME=parse
 	@test -n "$(NAME)" || { echo "name one: make bench NAME=… of: $$(cd benchmarks && ls *.py | sed 's/\.py//;s/_/-/g' | tr '\n' ' ')" >&2; exit 2; }
 	@PYTHONPATH=. $(PY) benchmarks/$(subst -,_,$(NAME)).py
 
+.PHONY: comparison-zip
+comparison-zip: setup ## the comparison Lambda's code for AWS: ARCH=x86_64 or arm64, OUT=file
+	@$(PY) tools/comparison_zip.py --arch $(or $(ARCH),x86_64) --out $(or $(OUT),comparison-$(or $(ARCH),x86_64).zip)
+
 .PHONY: screenshots
 screenshots: ## take the pictures in docs/ anew, in a real browser on the local world
 	@tools/setup.sh with-browser
 	@$(PY) -m rehearsal screenshots
 
 .PHONY: lock
-lock: ## resolve requirements/*.txt anew from pyproject.toml, requirements.txt and requirements/spark.in
+lock: ## resolve requirements/*.txt anew from pyproject.toml, requirements.txt and requirements/*.in
 	@.venv/bin/uv pip compile pyproject.toml --extra rehearsal --group dev --universal --python-version 3.11 \
 	  --generate-hashes --constraints requirements.txt --custom-compile-command "make lock" --quiet -o requirements/locked.txt
 	@.venv/bin/uv pip compile requirements/spark.in --universal --python-version 3.11 \
 	  --generate-hashes --constraints requirements/locked.txt --custom-compile-command "make lock" --quiet -o requirements/spark.txt
+	@.venv/bin/uv pip compile requirements/comparison.in --universal --python-version 3.11 \
+	  --generate-hashes --constraints requirements/locked.txt --custom-compile-command "make lock" --quiet -o requirements/comparison.txt
