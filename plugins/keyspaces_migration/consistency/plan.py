@@ -29,6 +29,7 @@ class CheckPlan:
         target_windows: How many windows at other places are read in both stores, of as many rows each.
         widest_partitions: How many of the widest partitions are compared whole.
         max_partition_rows: Wider ones are left out of that, and named: a partition is held in memory.
+        max_range_rows: A range with more rows in a store counts as not looked at, for the same reason.
         newest_writes: How many of the keys written last are compared.
         rows_of_range: How many rows a range of the sweep should hold, by the history's count.
         sweep_rows: About how many rows of the ring are swept; 0 for none.
@@ -54,6 +55,7 @@ class CheckPlan:
     target_windows: int = WINDOWS
     widest_partitions: int = 5
     max_partition_rows: int = 100_000
+    max_range_rows: int = 1_000_000
     newest_writes: int = 1_000
     sweep_rows: int = 0
     rows_of_range: int = 1_000

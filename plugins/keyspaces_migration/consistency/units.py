@@ -233,15 +233,24 @@ class UnitDraws:
         """Compare all that both stores have in a range; whether it could be read to the end."""
         found: dict[tuple[object, ...], tuple[list[Row], list[Row]]] = {}
         for store, side in ((self._stores.target, 1), (self._stores.source, 0)):
-            for row in store.read_window(window):
+            for count, row in enumerate(store.read_window(window)):
                 if isinstance(row, CouldNotLook):
                     self._lose(draw, number, row)
+                    return False
+                if count >= self._plan.max_range_rows:
+                    self._tally.lose(draw, [number], self._too_wide(window))
                     return False
                 partition = self._comparer.identity(self._shape.partition_of(row))
                 found.setdefault(partition, ([], []))[side].append(row)
         for of_source, of_target in found.values():
             self._pairs.partition(of_source, of_target, draw=draw, unit=number)
         return True
+
+    def _too_wide(self, window: Window) -> str:
+        return (
+            f"more than {self._plan.max_range_rows:,} rows between the tokens {window.ranges[0][0]} and "
+            f"{window.ranges[-1][1]}, too many to hold in memory: a partition there is very wide"
+        )
 
 
 def _twice(store: StoreRows, keys: Sequence[Key]) -> list[tuple[Row, ...] | CouldNotLook]:

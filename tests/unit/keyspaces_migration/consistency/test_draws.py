@@ -218,3 +218,12 @@ def test_after_some_windows_that_a_store_does_not_answer_for_the_rest_is_not_tri
     result = only(world, windows=50)
     assert result.tables[0].counts.windows.could_not_look == 50
     assert sum(result.tables[0].problems.values()) < 10
+
+
+@pytest.mark.parametrize("draw", ["target_windows", "sweep_rows"])
+def test_a_range_too_large_for_memory_is_not_looked_at_and_says_where(world: World, draw: str) -> None:
+    result = only(world, **{draw: 1, "max_range_rows": 59})
+    assert result.verdict is Verdict.INCONCLUSIVE
+    (problem,) = result.tables[0].problems
+    assert problem.startswith("more than 59 rows between the tokens ")
+    assert only(world, **{draw: 1, "max_range_rows": 60}).verdict is Verdict.PASS
