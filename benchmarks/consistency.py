@@ -8,7 +8,8 @@ it and the check share the machine. Each check is a process of its own:
 - `check`: one table, as the product checks it by default but as fast as it goes: 46,050 keys drawn from the history, 20
   windows of each kind, the strata, and no sweep;
 - `small`: the same with a tenth of the keys, for what memory depends on;
-- `limited`: the same at RATE read units a second; what is asked for against what was read, over the time it took;
+- `limited`: those keys alone at RATE read units a second; what is asked for against what was read of the target, by the
+  check's own count, over the time it took;
 - `ceiling`: the driver reads the same number of keys from each of the two stores, and nothing else.
 
 The last line is one JSON object: medians of the rounds.
@@ -30,6 +31,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import snowflake.connector
 from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent_with_args
@@ -39,8 +42,10 @@ from benchmarks.backfill import TABLE as CREATE
 from benchmarks.support.snowflake_load import stand_in
 from keyspaces_migration.backfill.encoding import Encoder
 from keyspaces_migration.backfill.rows import CHUNK_ROWS
+from keyspaces_migration.backfill.snapshot import DELETED
 from keyspaces_migration.backfill.statements import Target
 from keyspaces_migration.clients import SessionSettings, open_session
+from keyspaces_migration.config import Migration
 from keyspaces_migration.consistency.assembly import OpenStores, batch_rows, check_plan, table_checks
 from keyspaces_migration.consistency.check import run_check
 from keyspaces_migration.consistency.kinds import Store, Verdict
@@ -52,7 +57,7 @@ from rehearsal.ports import free_ports
 
 ROWS = int(os.environ.get("ROWS", "200000"))
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
-RATE = int(os.environ.get("RATE", "3000"))
+RATE = int(os.environ.get("RATE", "300"))
 KEYS = 46_050
 IN_FLIGHT = 512
 TENTH = 1e-3
@@ -78,12 +83,7 @@ def main() -> None:
             rows = data(ROWS)
             history.fill(rows)
             fill(ports[0], KEYSPACE, CREATE, rows)
-            fill(
-                ports[2],
-                "CREATE KEYSPACE bench WITH REPLICATION = {'class': 'SingleRegionStrategy'}",
-                CREATE + ON_TARGET,
-                rows,
-            )
+            fill(ports[2], ON_TARGET, CREATE + WITH_TIMESTAMPS, rows)
             where = home / "where.json"
             where.write_text(json.dumps({"source": ports[0], "target": ports[2], "history": history.address}))
             run("check", where)  # warms the nodes
@@ -93,18 +93,27 @@ def main() -> None:
     print(json.dumps(result(rounds)))
 
 
-def fill(port: int, keyspace: str, table: str, rows: Any) -> None:  # noqa: ANN401 # pyarrow ships few types
+def fill(port: int, keyspace: str, table: str, rows: pa.Table) -> None:
     """Write the rows."""
     settings = SessionSettings(hosts=("127.0.0.1",), port=port)
     with open_session(settings) as session:
         session.execute(keyspace)
         session.execute(table)
     encoder = Encoder(Target.of(migration(), "events"), null=UNSET)
+    living = rows.append_column(DELETED, pa.array(np.zeros(rows.num_rows, np.bool_)))
     with writing(port) as writer:
-        writes = (each for part in rows.to_batches(CHUNK_ROWS) for each in encoder.rows(part).writes)
+        parts = (living.slice(start, CHUNK_ROWS) for start in range(0, living.num_rows, CHUNK_ROWS))
+        writes = (each for part in parts for each in encoder.rows(part).writes)
         written = sum(outcome.written for outcome in writer.write(writes))
     if written != ROWS:
         raise RuntimeError(f"{written} rows of {ROWS} were written")
+
+
+def checked() -> Migration:
+    """The backfill's migration; the source's rows lie in a keyspace of the same name as the target's."""
+    content = json.loads(migration().canonical_json())
+    content["source"]["keyspace"] = content["target"]["keyspace"]
+    return Migration.from_canonical_json(json.dumps(content))
 
 
 def run(name: str, where: Path) -> dict[str, Any]:
@@ -138,7 +147,7 @@ def check(where: Path, *, wait: Callable[[float], None] = time.sleep, **changes:
     def now() -> datetime:
         return datetime.now(UTC)
 
-    file = migration()
+    file = checked()
     plan = replace(check_plan(file, seed=1, now=now()), **{"sweep_rows": 0, "max_read_units_per_s": None} | changes)
     with opened(where) as (source, target, cursor):
         stores = OpenStores(source=source, target=target, history=cursor)
@@ -155,20 +164,33 @@ def check(where: Path, *, wait: Callable[[float], None] = time.sleep, **changes:
         "rows": table.counts.keys.compared + table.counts.windows.rows + sum(each.rows for each in others),
         "wall_s": wall_s,
         "units": {store.value: read.units for store, read in table.read.items()},
-        "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak_rss_mb": peak_rss_mb(),
     }
 
 
+def peak_rss_mb() -> float:
+    """The most memory that this program has held. `ru_maxrss` would count what the process held that started it."""
+    (peak,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:"))
+    return int(peak.split()[1]) / 1024
+
+
 def limited(where: Path) -> dict[str, Any]:
-    """A check at a rate, and how fast the target was read from the first time it had to wait to the last."""
-    waits = []
+    """A check at a rate, and how fast the target was read from the first time it had to wait to the last.
+
+    Raises:
+        RuntimeError: The check had to wait for less than half of its batches, so that the rate did not slow it.
+    """
+    waits: list[float] = []
 
     def wait(seconds: float) -> None:
         waits.append(time.monotonic())
         time.sleep(seconds)
 
     only_keys = dict.fromkeys(("windows", "target_windows", "widest_partitions", "newest_writes"), 0)
-    found = check(where, wait=wait, max_read_units_per_s=RATE, batch_rows=batch_rows(RATE), **only_keys)
+    size = batch_rows(RATE)
+    found = check(where, wait=wait, max_mismatch_rate=TENTH, max_read_units_per_s=RATE, batch_rows=size, **only_keys)
+    if len(waits) < found["keys"] / size / 2:
+        raise RuntimeError(f"this machine reads no faster than RATE={RATE} units/s: ask for less")
     return found | {"seen": found["units"][Store.TARGET.value] / (waits[-1] - waits[0])}
 
 
