@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -98,9 +99,20 @@ class Doubts:
     session: Session
     history: SnowflakeCursor
 
-    def check(self, *, seed: int, trouble: Trouble | None, store: Store, since: Since = Since.START) -> CheckResult:
-        """Check the pair while `store` has `trouble`; without any the verdict is PASS."""
-        plan = CheckPlan(seed=seed, max_mismatch_rate=0.05, settle_time_s=0, windows=4, rows_per_window=40)
+    def check(
+        self,
+        *,
+        seed: int,
+        trouble: Trouble | None,
+        store: Store,
+        since: Since = Since.START,
+        settle_s: float = 0,
+    ) -> CheckResult:
+        """Check the pair while `store` has `trouble`; without any the verdict is PASS.
+
+        A settle time is needed only where something changes by itself meanwhile.
+        """
+        plan = CheckPlan(seed=seed, max_mismatch_rate=0.05, settle_time_s=settle_s, windows=4, rows_per_window=40)
         now = lambda: dt.datetime.now(dt.UTC)  # noqa: E731 # a clock
         with ExitStack() as stack:
             relay = stack.enter_context(Relay(to_port=self.node.local.native_port, host=self.node.local.address))
@@ -114,7 +126,7 @@ class Doubts:
             }
             stack.callback(self.node.admin.clear_faults)
             begin = self._beginning(trouble, store, relay)
-            settle = self._lagging(begin, stack) if since is Since.SETTLING else _nothing
+            settle = self._lagging(begin, stack) if since is Since.SETTLING else time.sleep
             if since is Since.START:
                 # Statements that were prepared before: to prepare one, the driver waits longer than to run it.
                 readers[store].read_rows([(0, 0)])
@@ -166,7 +178,10 @@ def doubts(node: LocalKeyspacesNode, history: SnowflakeCursor, *, folder: Path) 
         with _session(node.local.native_port, node, timeout_s=_PATIENT_S) as session:
             for store, keyspace in KEYSPACES.items():
                 session.execute(f"CREATE KEYSPACE {keyspace} WITH REPLICATION = {{'class': 'SingleRegionStrategy'}}")
-                session.execute(f"CREATE TABLE {keyspace}.{TABLE} (sensor int, n int, v text, PRIMARY KEY (sensor, n))")
+                session.execute(
+                    f"CREATE TABLE {keyspace}.{TABLE} (sensor int, n int, v text, PRIMARY KEY (sensor, n))"
+                    " WITH CUSTOM_PROPERTIES = {'client_side_timestamps': {'status': 'enabled'}}"
+                )
                 fill(session, store)
             _fill_history(history, folder)
             yield Doubts(node=node, session=session, history=history)
@@ -202,7 +217,3 @@ def _session(port: int, node: LocalKeyspacesNode, *, timeout_s: float) -> Iterat
     settings = SessionSettings(hosts=(node.local.address,), port=port, request_timeout_s=timeout_s)
     with open_session(settings) as session:
         yield session
-
-
-def _nothing(_seconds: float) -> None:
-    """Nobody has to wait here: nothing changes by itself."""

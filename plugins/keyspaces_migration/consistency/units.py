@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -11,6 +12,7 @@ from keyspaces_migration.consistency.kinds import Draw, Leader
 from keyspaces_migration.consistency.reading import CouldNotLook
 from keyspaces_migration.consistency.results import SweepSlice
 from keyspaces_migration.consistency.windows import FIRST_TOKEN, LAST_TOKEN, Window, draw_windows, window_width
+from keyspaces_migration.consistency.wording import shown_by_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -89,9 +91,10 @@ class UnitDraws:
             return
         for number, partition in self._units(draw, found):
             if partition.rows > plan.max_partition_rows:
+                key = json.dumps(shown_by_name(self._shape.partition_key, partition.key), ensure_ascii=False)
                 reason = (
-                    f"the partition {partition.key} has {partition.rows:,} rows, more than the "
-                    f"{plan.max_partition_rows:,} that are compared at once"
+                    f"the partition {key} has {partition.rows:,} rows, more than the {plan.max_partition_rows:,} that "
+                    "are compared at once"
                 )
                 self._tally.left_out.append(reason)
                 self._tally.of(draw).wanted -= 1

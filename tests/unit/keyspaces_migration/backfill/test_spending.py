@@ -176,3 +176,22 @@ def test_provisioned_a_short_load_may_take_an_hour_longer_than_planned(ledger: L
     load_split(ledger, "a", began=NOW, ended=NOW + HOUR)
     spending.check(now=NOW + HOUR)
     assert spending.is_over(now=NOW + 2 * HOUR)
+
+
+def test_without_an_approval_provisioned_capacity_may_take_an_hour_longer_too(ledger: Ledger) -> None:
+    """It is paid by the hour, used or not; a load of seconds must not stop for its first split."""
+    spending = Spending(BackfillLedger(ledger), plan(ledger, ("a", False, 0.0005), max_cost_usd=0.001))
+    load_split(ledger, "a", began=NOW, ended=NOW + HOUR / 2)
+    spending.check(now=NOW + HOUR / 2)
+    with pytest.raises(OverBudgetError):
+        spending.check(now=NOW + 2 * HOUR)
+
+
+def test_a_load_that_has_ended_is_never_over(ledger: Ledger) -> None:
+    spending = Spending(BackfillLedger(ledger), plan(ledger, ("a", True, 0.5)))
+    for _ in range(SPLITS):
+        spending.check(now=NOW)
+        load_split(ledger, "a", units=500_000, began=NOW, ended=NOW)
+    assert spending.spent_usd(now=NOW) > spending.allowed_usd()
+    spending.check(now=NOW)
+    assert not spending.is_over(now=NOW)

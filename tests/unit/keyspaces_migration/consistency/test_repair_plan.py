@@ -12,7 +12,7 @@ import sqlalchemy as sa
 import yaml
 
 from keyspaces_migration.config import Migration, load_migration
-from keyspaces_migration.consistency.kinds import Draw, Leader, MismatchKind, Store, Verdict
+from keyspaces_migration.consistency.kinds import Draw, MismatchKind, Store, Verdict
 from keyspaces_migration.consistency.repair_plan import (
     RepairPlanChangedError,
     RepairRefusedError,
@@ -21,11 +21,12 @@ from keyspaces_migration.consistency.repair_plan import (
 )
 from keyspaces_migration.consistency.repair_report import plan_report, result_report
 from keyspaces_migration.ledger import Ledger, LedgerSignatureError, RunConfiguration, open_ledger, schema
-from keyspaces_migration.ledger.check_records import CheckCoverage, CheckRun, MismatchRecord
+from keyspaces_migration.ledger.check_records import CheckCoverage, MismatchRecord
 from keyspaces_migration.ledger.checks import CheckLedger
 from keyspaces_migration.ledger.repair_records import RepairedRow, RepairOutcome, RepairPlan
 from keyspaces_migration.ledger.repairs import RepairLedger
 from keyspaces_migration.lifecycle import Stage
+from tests.checks import a_check
 from tests.keyring import KEYRING
 
 if TYPE_CHECKING:
@@ -73,22 +74,7 @@ def plane(number: int, *, draw: Draw = Draw.HISTORY_KEYS, store: Store = Store.T
 
 
 def record(ledger: Ledger, run_id: str, *mismatches: MismatchRecord, counted: int | None = None) -> None:
-    check = CheckRun(
-        dag_id=CHECK_DAG,
-        run_id=run_id,
-        attempt=1,
-        verdict=Verdict.FAIL,
-        sentence="Some rows differ.",
-        leader=Leader.SOURCE,
-        seed=1,
-        confidence=0.99,
-        max_mismatch_rate=1e-4,
-        tolerated_mismatch_rate=0.0,
-        settle_time_s=5.0,
-        history_as_of=None,
-        started_at=NOW,
-        finished_at=NOW,
-    )
+    check = a_check(dag_id=CHECK_DAG, run_id=run_id, verdict=Verdict.FAIL, started_at=NOW, finished_at=NOW)
     by_key = [each for each in mismatches if each.draw is Draw.HISTORY_KEYS and each.store is Store.TARGET]
     coverage = CheckCoverage(
         table_name="planes",

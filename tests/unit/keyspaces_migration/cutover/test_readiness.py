@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from keyspaces_migration.config import load_migration
-from keyspaces_migration.consistency.kinds import Leader, Verdict
+from keyspaces_migration.consistency.kinds import Verdict
 from keyspaces_migration.cutover.readiness import Criterion, CriterionState, Facts, judge
 from keyspaces_migration.dual_write.flag import FlagState, WriteMode
 from keyspaces_migration.dual_write.registry import WriterRecord
@@ -15,6 +15,7 @@ from keyspaces_migration.ledger.check_records import CheckRun
 from keyspaces_migration.ledger.records import MilestoneReached
 from keyspaces_migration.ledger.sweeps import SweepRecord
 from keyspaces_migration.lifecycle import Milestone
+from tests.checks import a_check
 
 MIGRATION = load_migration(Path(__file__).parents[4] / "dags/migrations/flights.yaml")
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -45,19 +46,9 @@ def reached(milestone: Milestone, *, hours_ago: float) -> MilestoneReached:
 
 def check(*, hours_ago: float, verdict: Verdict = Verdict.PASS) -> CheckRun:
     finished_at = NOW - timedelta(hours=hours_ago)
-    return CheckRun(
-        dag_id="dag",
+    return a_check(
         run_id=f"run {hours_ago}",
-        attempt=1,
         verdict=verdict,
-        sentence="",
-        leader=Leader.SOURCE,
-        seed=1,
-        confidence=0.99,
-        max_mismatch_rate=1e-4,
-        tolerated_mismatch_rate=0,
-        settle_time_s=1,
-        history_as_of=None,
         started_at=finished_at - timedelta(minutes=1),
         finished_at=finished_at,
     )

@@ -6,11 +6,12 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from keyspaces_migration.consistency.epoch import Epoch, pool
-from keyspaces_migration.consistency.kinds import Draw, Leader, Verdict
+from keyspaces_migration.consistency.kinds import Draw
 from keyspaces_migration.consistency.pooling import current_epoch
-from keyspaces_migration.ledger.check_records import CheckCoverage, CheckRun
+from keyspaces_migration.ledger.check_records import CheckCoverage
 from keyspaces_migration.ledger.checks import CheckLedger
 from keyspaces_migration.lifecycle import Milestone, Stage
+from tests.checks import a_check
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,22 +40,7 @@ def coverage(table: str, *, draw: Draw = Draw.HISTORY_KEYS, unseen: int = 0, wro
 
 def check(ledger: Ledger, new_run: Callable[..., Any], *parts: CheckCoverage, run_id: str, began: dt.datetime) -> None:
     ledger.record_run(new_run(run_id=run_id, stage=Stage.CONSISTENCY_CHECK))
-    run = CheckRun(
-        dag_id=DAG,
-        run_id=run_id,
-        attempt=1,
-        verdict=Verdict.PASS,
-        sentence="s",
-        leader=Leader.SOURCE,
-        seed=1,
-        confidence=0.99,
-        max_mismatch_rate=1e-4,
-        tolerated_mismatch_rate=0,
-        settle_time_s=30,
-        history_as_of=None,
-        started_at=began,
-        finished_at=began + dt.timedelta(minutes=5),
-    )
+    run = a_check(run_id=run_id, started_at=began, finished_at=began + dt.timedelta(minutes=5))
     assert CheckLedger(ledger).record(run, tables=(), coverage=parts, mismatches=())
 
 

@@ -6,12 +6,13 @@ import datetime as dt
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from keyspaces_migration.consistency.kinds import Leader, Verdict
+from keyspaces_migration.consistency.kinds import Verdict
 from keyspaces_migration.consistency.trend import TREND, TrendPoint, trend_plot, trend_points
 from keyspaces_migration.ledger.check_records import CheckedTable, CheckRun
 from keyspaces_migration.ledger.checks import CheckLedger
 from keyspaces_migration.lifecycle import Stage
 from keyspaces_migration.pages import html
+from tests.checks import a_check
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,22 +21,7 @@ if TYPE_CHECKING:
 
 NOON = dt.datetime(2026, 11, 26, 12, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)
-RUN = CheckRun(
-    dag_id="flights.consistency_check",
-    run_id="one",
-    attempt=1,
-    verdict=Verdict.PASS,
-    sentence="s",
-    leader=Leader.SOURCE,
-    seed=1,
-    confidence=0.99,
-    max_mismatch_rate=1e-4,
-    tolerated_mismatch_rate=0,
-    settle_time_s=30,
-    history_as_of=None,
-    started_at=NOON,
-    finished_at=NOON,
-)
+RUN = a_check(run_id="one")
 
 
 def record(ledger: Ledger, new_run: Callable[..., Any], run: CheckRun, *bounds: float | None) -> None:

@@ -121,7 +121,8 @@ def finish_a_split(*, units: int, at: datetime) -> None:
     ledger = BackfillLedger(the_run().ledger)
     claimed = ledger.claim(dag_id=DAG_ID, run_id=RUN_ID, worker="w", now=at, lease=timedelta(minutes=5))
     assert claimed is not None
-    counts, usage = SplitCounts(rows_read=20, written=20), SplitUsage(write_units=units)
+    # Half of the plan: a load that has ended is not asked about.
+    counts, usage = SplitCounts(rows_read=10, written=10), SplitUsage(write_units=units)
     ledger.finish(claimed, counts, dead_letters=(), now=at, usage=usage)
 
 

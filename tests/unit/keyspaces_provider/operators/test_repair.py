@@ -17,7 +17,7 @@ from keyspaces_migration.config import load_migration
 from keyspaces_migration.consistency.kinds import Draw, Leader, MismatchKind, Store, Verdict
 from keyspaces_migration.consistency.repair_plan import RepairRefusedError
 from keyspaces_migration.ledger import ConfigurationChangedError, LedgerSignatureError, RunConfiguration, schema
-from keyspaces_migration.ledger.check_records import CheckRun, MismatchRecord
+from keyspaces_migration.ledger.check_records import MismatchRecord
 from keyspaces_migration.ledger.checks import CheckLedger
 from keyspaces_migration.ledger.errors import PlanNotRecordedError
 from keyspaces_migration.ledger.records import ReportKind
@@ -35,6 +35,7 @@ from keyspaces_provider.operators.repair import (
     RepairOperator,
 )
 from keyspaces_provider.run import MigrationRun, recorded_run
+from tests.checks import a_check
 from tests.unit.keyspaces_provider.operators.provision_setting import LEDGER, Setting, shown
 
 DAG_ID, RUN_ID = "flights.repair", "repair-1"
@@ -80,22 +81,7 @@ def record_run(setting: Setting, *, stage: Stage, run_id: str) -> None:
 
 
 def record_check(setting: Setting, *, tail: str = "N1", attempt: int = 1) -> None:
-    check = CheckRun(
-        dag_id="flights.consistency_check",
-        run_id="check-1",
-        attempt=attempt,
-        verdict=Verdict.FAIL,
-        sentence="One row differs.",
-        leader=Leader.SOURCE,
-        seed=1,
-        confidence=0.99,
-        max_mismatch_rate=1e-4,
-        tolerated_mismatch_rate=0.0,
-        settle_time_s=5.0,
-        history_as_of=None,
-        started_at=NOW,
-        finished_at=NOW,
-    )
+    check = a_check(attempt=attempt, verdict=Verdict.FAIL, started_at=NOW, finished_at=NOW)
     found = MismatchRecord(
         table_name="planes",
         kind=MismatchKind.VALUE_DIFFERS,
