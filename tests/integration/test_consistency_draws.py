@@ -159,7 +159,7 @@ def test_sweeps_of_several_checks_see_each_row_once_and_what_only_the_target_has
     ledger: Ledger, stores: Session, history: Any
 ) -> None:
     put(stores, "ks_target", ONLY_IN_TARGET)
-    results = []
+    results: list[CheckResult] = []
     while not SweepLedger(ledger).completed("flights"):
         results.append(swept(ledger, stores, history, run_id=str(len(results))))
         assert len(results) < 30
