@@ -14,7 +14,7 @@ from keyspaces_migration.ledger.check_records import CheckRun
 from keyspaces_migration.ledger.checks import CheckLedger
 from keyspaces_migration.ledger.records import MilestoneReached
 from keyspaces_migration.ledger.sweeps import SweepLedger, SweepRecord
-from keyspaces_migration.lifecycle import EPOCH_BEGUN_BY, Milestone, standing
+from keyspaces_migration.lifecycle import Milestone, standing
 
 
 class Criterion(StrEnum):
@@ -190,11 +190,16 @@ def _fresh(facts: Facts, limit: timedelta, now: datetime) -> _Finding:
         return criterion, CriterionState.UNMET, "no check", required
     newest = facts.checks[-1]
     age = now - newest.finished_at
-    stood_on = {Milestone.DUAL_WRITES_STARTED, Milestone.BACKFILL_COMPLETE}
-    since = [record.reached_at for record in facts.milestones if record.milestone in stood_on]
-    early = bool(since) and newest.started_at < max(since)
+    since = _stood_on(facts.milestones)
+    early = since is not None and newest.started_at < since
     observed = f"{_spoken(age)} old" + (", begun before dual writes and backfill were done" if early else "")
     return criterion, _state(timedelta() <= age <= limit and not early), observed, required
+
+
+def _stood_on(milestones: Sequence[MilestoneReached]) -> datetime | None:
+    """When both stores were last made complete. Reads that go to one or the other change nothing in them."""
+    made = {Milestone.DUAL_WRITES_STARTED, Milestone.BACKFILL_COMPLETE}
+    return max((record.reached_at for record in milestones if record.milestone in made), default=None)
 
 
 def _swept(facts: Facts, tables: Iterable[str]) -> _Finding:
@@ -202,7 +207,7 @@ def _swept(facts: Facts, tables: Iterable[str]) -> _Finding:
     required = "a sweep over the whole token ring of each table, begun after dual writes and backfill"
     if facts.sweeps is None or facts.milestones is None:
         return criterion, CriterionState.UNKNOWN, _NOT_SEEN, required
-    began = max((each.reached_at for each in facts.milestones if each.milestone in EPOCH_BEGUN_BY), default=None)
+    began = _stood_on(facts.milestones)
     lacking = [
         table
         for table in tables

@@ -176,3 +176,9 @@ def test_a_table_that_was_never_seen_whole_since_the_backfill_is_unmet() -> None
     del sweeps["weather"]
     (missing,) = judge(replace(READY, sweeps=sweeps), MIGRATION, now=NOW).missing
     assert missing.observed == "none yet of weather"
+
+
+def test_a_rollback_takes_no_sweep_and_no_check_away() -> None:
+    """It moves reads, and changes nothing in the stores."""
+    back = reached(Milestone.ROLLED_BACK, hours_ago=0.5)
+    assert judge(replace(READY, milestones=(PROVISIONED, STARTED, COMPLETE, back)), MIGRATION, now=NOW).is_ready
