@@ -48,7 +48,8 @@ def test_the_mismatch_is_recorded_with_its_key_its_column_and_the_store_at_fault
 def test_the_repair_writes_what_was_approved_and_looks_again(world: World, rehearsed: Rehearsed) -> None:
     assert rehearsed.result["repaired"] == {"repaired": 2}
     plan = rehearsed.returned("repair", "plan")
-    assert (plan["rows"], plan["over_cap"], plan["not_listed"], plan["dry_run"]) == (2, 0, 0, False)
+    # What is not listed is told at most, as windows may overlap.
+    assert (plan["rows"], plan["over_cap"], plan["dry_run"]) == (2, 0, False)
     with sample_source.opened(world.source.host, world.source.port) as source, world.target.session() as target:
         for key in (rehearsed.spoilt.damage.changed, rehearsed.spoilt.damage.extra):
             where = " AND ".join(f"{name} = %s" for name in key)
