@@ -10,6 +10,8 @@ it and the check share the machine. Each check is a process of its own:
 - `small`: the same with a tenth of the keys, for what memory depends on;
 - `limited`: those keys alone at RATE read units a second; what is asked for against what was read of the target, by the
   check's own count, over the time it took;
+- `draw` and `small_draw`: the history's rows for `check` and `small` alone, through Snowflake's connector and dropped
+  as they come: the memory that is the connector's. The stand-in answers in one piece, which it holds to the end;
 - `ceiling`: the driver reads the same number of keys from each of the two stores, and nothing else.
 
 The last line is one JSON object: medians of the rounds.
@@ -36,6 +38,7 @@ import pyarrow as pa
 import snowflake.connector
 from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent_with_args
+from snowflake.connector.errors import Error
 
 from benchmarks.backfill import COLUMNS, KEYSPACE, data, migration, writing
 from benchmarks.backfill import TABLE as CREATE
@@ -48,7 +51,9 @@ from keyspaces_migration.clients import SessionSettings, open_session
 from keyspaces_migration.config import Migration
 from keyspaces_migration.consistency.assembly import OpenStores, batch_rows, check_plan, table_checks
 from keyspaces_migration.consistency.check import run_check
+from keyspaces_migration.consistency.history import HistoryReader
 from keyspaces_migration.consistency.kinds import Store, Verdict
+from keyspaces_migration.consistency.shape import TableShape
 from keyspaces_migration.wire import UNSET
 from rehearsal.cassandra.jvm import Compiler
 from rehearsal.cassandra.node import CassandraNode, NodeSettings
@@ -194,6 +199,16 @@ def limited(where: Path) -> dict[str, Any]:
     return found | {"seen": found["units"][Store.TARGET.value] / (waits[-1] - waits[0])}
 
 
+def draw(where: Path, *, rate: float | None = None) -> dict[str, Any]:
+    """The draw alone."""
+    plan = check_plan(checked(), seed=1, now=datetime.now(UTC))
+    wanted = (plan if rate is None else replace(plan, max_mismatch_rate=rate)).rows_wanted
+    with opened(where) as (_, _, cursor):
+        reader = HistoryReader(cursor, shape=TableShape.of("events", checked().tables["events"]), errors=(Error,))
+        rows = sum(len(batch.rows) for batch in reader.draw(size=wanted, seed=1))
+    return {"rows": rows, "peak_rss_mb": peak_rss_mb()}
+
+
 def ceiling(where: Path) -> dict[str, Any]:
     """The driver alone: the same number of keys from each store."""
     keys = data(KEYS).select(["customer_id", "event_date", "event_id"]).to_pylist()
@@ -215,6 +230,8 @@ def ceiling(where: Path) -> dict[str, Any]:
 CLIENTS = {
     "check": check,
     "small": lambda where: check(where, max_mismatch_rate=TENTH),
+    "draw": draw,
+    "small_draw": lambda where: draw(where, rate=TENTH),
     "limited": limited,
     "ceiling": ceiling,
 }
@@ -237,6 +254,8 @@ def result(rounds: list[dict[str, dict[str, Any]]]) -> dict[str, Any]:
         "client_cpu_s": round(median("check", "cpu_s"), 1),
         "peak_rss_mb": round(median("check", "peak_rss_mb"), 1),
         "peak_rss_mb_of_a_tenth": round(median("small", "peak_rss_mb"), 1),
+        "peak_rss_mb_of_the_draw": round(median("draw", "peak_rss_mb"), 1),
+        "peak_rss_mb_of_a_tenth_of_the_draw": round(median("small_draw", "peak_rss_mb"), 1),
         "point_read_ceiling_per_s": round(statistics.median(ceilings)),
         "units_per_s_asked": RATE,
         "units_per_s_seen": round(median("limited", "seen"), 1),

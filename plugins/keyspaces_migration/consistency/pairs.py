@@ -87,6 +87,14 @@ class Pairs:
             one, other = next(iter(leading), None), next(iter(following), None)
             self.statics_once(one, other, draw=draw, unit=unit)
 
+    def in_both(self, source: Row, target: Row, *, draw: Draw, unit: int) -> None:
+        """Compare a row that both stores have, and their partition's static values."""
+        leader, follower = (source, target) if self._plan.leader is Leader.SOURCE else (target, source)
+        if not self.is_static_only(leader):
+            self._tally.of(draw).rows += 1
+            self.row(self._shape.key_of(leader), leader, follower, draw=draw, unit=unit)
+        self.statics_once(leader, follower, draw=draw, unit=unit)
+
     def is_static_only(self, row: Row) -> bool:
         """A partition that has static values and no row is read as a row whose clustering key is null."""
         return None in self._shape.key_of(row)

@@ -29,7 +29,8 @@ class CheckPlan:
         target_windows: How many windows at other places are read in both stores, of as many rows each.
         widest_partitions: How many of the widest partitions are compared whole.
         max_partition_rows: Wider ones are left out of that, and named: a partition is held in memory.
-        max_range_rows: A range with more rows in a store counts as not looked at, for the same reason.
+        max_range_rows: A range counts as not looked at where the stores give more rows than that which the other one
+            has not given: they are held in memory.
         newest_writes: How many of the keys written last are compared.
         rows_of_range: How many rows a range of the sweep should hold, by the history's count.
         sweep_rows: About how many rows of the ring are swept; 0 for none.

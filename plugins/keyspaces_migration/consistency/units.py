@@ -11,6 +11,7 @@ from keyspaces_migration.consistency.history import HistoryRow, UnreadableHistor
 from keyspaces_migration.consistency.kinds import Draw, Leader
 from keyspaces_migration.consistency.reading import CouldNotLook
 from keyspaces_migration.consistency.results import SweepSlice
+from keyspaces_migration.consistency.side_by_side import SideBySide, TooManyHeldError
 from keyspaces_migration.consistency.windows import FIRST_TOKEN, LAST_TOKEN, Window, draw_windows, window_width
 from keyspaces_migration.consistency.wording import shown_by_name
 
@@ -57,9 +58,10 @@ class UnitDraws:
         pairs: Pairs,
         witness: HistoryWitness,
     ) -> None:
-        self._shape, self._plan, self._comparer = shape, plan, comparer
+        self._shape, self._plan = shape, plan
         self._stores, self._history, self._witness = stores, history, witness
         self._tally, self._pairs = tally, pairs
+        self._side_by_side = SideBySide(shape=shape, plan=plan, stores=stores, comparer=comparer, pairs=pairs)
         self._unread: CouldNotLook | None = None
         self._unread_in_a_row = 0
         self._swept: list[tuple[int, int]] = []
@@ -234,26 +236,14 @@ class UnitDraws:
 
     def _compare_range(self, draw: Draw, number: int, window: Window) -> bool:
         """Compare all that both stores have in a range; whether it could be read to the end."""
-        found: dict[tuple[object, ...], tuple[list[Row], list[Row]]] = {}
-        for store, side in ((self._stores.target, 1), (self._stores.source, 0)):
-            for count, row in enumerate(store.read_window(window)):
-                if isinstance(row, CouldNotLook):
-                    self._lose(draw, number, row)
-                    return False
-                if count >= self._plan.max_range_rows:
-                    self._tally.lose(draw, [number], self._too_wide(window))
-                    return False
-                partition = self._comparer.identity(self._shape.partition_of(row))
-                found.setdefault(partition, ([], []))[side].append(row)
-        for of_source, of_target in found.values():
-            self._pairs.partition(of_source, of_target, draw=draw, unit=number)
-        return True
-
-    def _too_wide(self, window: Window) -> str:
-        return (
-            f"more than {self._plan.max_range_rows:,} rows between the tokens {window.ranges[0][0]} and "
-            f"{window.ranges[-1][1]}, too many to hold in memory: a partition there is very wide"
-        )
+        try:
+            unread = self._side_by_side.compare(window, draw=draw, unit=number)
+        except TooManyHeldError as error:
+            self._tally.lose(draw, [number], str(error))
+            return False
+        if unread is not None:
+            self._lose(draw, number, unread)
+        return unread is None
 
 
 def _twice(store: StoreRows, keys: Sequence[Key]) -> list[tuple[Row, ...] | CouldNotLook]:

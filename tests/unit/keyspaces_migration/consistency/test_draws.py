@@ -6,10 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from keyspaces_migration.consistency.kinds import Draw, MismatchKind, Store, Verdict
+from keyspaces_migration.consistency.kinds import Draw, Leader, MismatchKind, Store, Verdict
 from keyspaces_migration.consistency.windows import FIRST_TOKEN, LAST_TOKEN
-from tests.unit.keyspaces_migration.consistency.test_check import NOW, ROWS, MemoryStore, World, found
+from tests.unit.keyspaces_migration.consistency.test_check import NOW, ROWS, Key, MemoryStore, World, found
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -221,9 +223,47 @@ def test_after_some_windows_that_a_store_does_not_answer_for_the_rest_is_not_tri
 
 
 @pytest.mark.parametrize("draw", ["target_windows", "sweep_rows"])
-def test_a_range_too_large_for_memory_is_not_looked_at_and_says_where(world: World, draw: str) -> None:
-    result = only(world, **{draw: 1, "max_range_rows": 59})
+def test_a_range_of_any_size_is_compared_where_both_stores_have_its_rows(world: World, draw: str) -> None:
+    assert only(world, **{draw: 1, "max_range_rows": 1}).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("draw", ["target_windows", "sweep_rows"])
+def test_a_range_of_which_a_store_lacks_too_many_rows_is_not_looked_at_and_says_where(world: World, draw: str) -> None:
+    world.history.rows = {key: row for key, row in ROWS.items() if key[0] != 3}
+    world.target.rows = dict(world.history.rows)
+    result = only(world, **{draw: 1, "max_range_rows": 2})
     assert result.verdict is Verdict.INCONCLUSIVE
     (problem,) = result.tables[0].problems
-    assert problem.startswith("more than 59 rows between the tokens ")
-    assert only(world, **{draw: 1, "max_range_rows": 60}).verdict is Verdict.PASS
+    assert problem.startswith("between the tokens ")
+    assert "the stores gave 1 of the source and 2 of the target rows that the other had not given so far" in problem
+    whole = only(world, **{draw: 1, "max_range_rows": 8})
+    assert found(whole) == {(Store.TARGET, MismatchKind.MISSING_IN_TARGET, (3, c), ()) for c in range(3)}
+
+
+PARTS = st.sets(st.sampled_from(sorted(ROWS)), max_size=12)
+
+
+@given(lost=PARTS, extra=PARTS, changed=PARTS, leader=st.sampled_from(Leader))
+def test_ranges_read_side_by_side_find_each_row_that_differs_once(
+    lost: set[Key], extra: set[Key], changed: set[Key], leader: Leader
+) -> None:
+    world = World()
+    for key in lost:
+        del world.target.rows[key]
+    for key in extra - lost:
+        del world.source.rows[key]
+    for key in changed - lost - extra:
+        world.target.rows[key] = (*key, "changed", world.target.rows[key][3])
+    world.history.rows = {}
+    result = world.check(**NOTHING | {"target_windows": 1}, leader=leader)
+    ours, theirs = (
+        (MismatchKind.MISSING_IN_TARGET, MismatchKind.UNEXPECTED_IN_TARGET)
+        if leader is Leader.SOURCE
+        else (MismatchKind.UNEXPECTED_IN_SOURCE, MismatchKind.MISSING_IN_SOURCE)
+    )
+    kinds = {(kind, key) for _, kind, key, _ in found(result)}
+    assert kinds == {
+        *((ours, key) for key in lost),
+        *((theirs, key) for key in extra - lost),
+        *((MismatchKind.VALUE_DIFFERS, key) for key in changed - lost - extra),
+    }
