@@ -8,10 +8,11 @@ import pytest
 
 from keyspaces_migration.config import load_migration
 from keyspaces_migration.consistency.kinds import Verdict
-from keyspaces_migration.cutover.readiness import Criterion, CriterionState, Facts, judge
+from keyspaces_migration.cutover.readiness import Criterion, CriterionState, Facts, LetterQueue, judge
 from keyspaces_migration.dual_write.flag import FlagState, WriteMode
 from keyspaces_migration.dual_write.registry import WriterRecord
 from keyspaces_migration.ledger.check_records import CheckRun
+from keyspaces_migration.ledger.letter_records import LetterCounts
 from keyspaces_migration.ledger.records import MilestoneReached
 from keyspaces_migration.ledger.sweeps import SweepRecord
 from keyspaces_migration.lifecycle import Milestone
@@ -79,6 +80,8 @@ READY = Facts(
     sweeps={table: swept(table) for table in MIGRATION.tables},
     writers=(WRITER,),
     flag=FLAG,
+    letters=LetterCounts(replayed=7, closed=1),
+    queue=LetterQueue(letters=0, oldest_age=None),
 )
 
 
