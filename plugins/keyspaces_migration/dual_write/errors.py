@@ -70,6 +70,10 @@ class JournalUnwritableError(JournalError):
     """
 
 
+class WriterSettingsError(DualWriteError):
+    """A setting of the writer is not what it may be; the message says which, and what is allowed."""
+
+
 class BarrierRefusedError(DualWriteError):
     """The barrier can't be fixed now; the message names every reason."""
 
