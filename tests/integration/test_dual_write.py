@@ -76,6 +76,7 @@ EVENTS = TableShape(
     partition_keys=("customer", "day"),
     clustering_keys=("n",),
     static_columns=("s",),
+    expires=True,
 )
 DAY = dt.date(2013, 1, 1)
 
@@ -101,7 +102,8 @@ class FaultyStore(Store):
     """A store whose next writes to the data fail, before or after they took place."""
 
     def __init__(self, *, name: StoreName, session: Session, keyspace: str) -> None:
-        super().__init__(name=name, session=session, keyspace=keyspace)
+        super().__init__(name=name, session=session, keyspace=keyspace, now_us=lambda: system_now_us() + self.late_us)
+        self.late_us = 0
         self.fail: Callable[[], bool] = lambda: False
         self.error: Exception = OperationTimedOut("no answer")
         self.takes_place = False
@@ -183,6 +185,14 @@ def writetime(world: World, keyspace: str) -> int:
 def registered_for_s(world: World) -> int:
     cql = "SELECT TTL(mode) AS ttl FROM dual_control.writers WHERE migration = %s"
     found: int = world.session.execute(cql, (world.migration,)).one().ttl
+    return found
+
+
+def left_s(world: World, keyspace: str, n: int) -> int | None:
+    row = world.session.execute(
+        f"SELECT TTL(kind) AS ttl FROM {keyspace}.events WHERE customer='c' AND day=%s AND n=%s", (DAY, n)
+    ).one()
+    found: int | None = row and row.ttl
     return found
 
 
@@ -741,3 +751,53 @@ def test_several_threads_write_at_once_while_the_follower_comes_and_goes(world: 
     for customer in ("c0", "c1"):
         for n in range(7):
             world.agree(n, customer=customer)
+
+
+def test_what_is_written_with_a_time_to_live_dies_at_once_in_both_stores(world: World) -> None:
+    world.flag.state = dual(system_now_us() - 60_000_000)
+    with world.writer() as writer:
+        writer.insert("events", {**key(1), "kind": "a"}, ttl_s=1_000)
+        writer.insert("events", {**key(2), "kind": "a"})
+        writer.update("events", key(2), {"kind": "b"}, ttl_s=1_000)
+    for keyspace in (SOURCE, TARGET):
+        for n in (1, 2):
+            assert 990 <= (left_s(world, keyspace, n) or 0) <= 1_000
+
+
+@pytest.mark.parametrize(("late_s", "left"), [(600, (390, 400)), (5_000, (0, 1))])
+def test_what_reaches_a_store_late_lives_for_what_is_left(world: World, late_s: int, left: tuple[int, int]) -> None:
+    world.flag.state = dual(system_now_us() - 60_000_000)
+    world.target.fail = lambda: True
+    with world.writer() as writer:
+        writer.insert("events", {**key(1), "kind": "a"}, ttl_s=1_000)
+        assert world.row(world.target, 1) is None
+        world.target.late_us = late_s * 1_000_000
+        world.target.fail = lambda: False
+        assert writer.drain(timeout_s=20) == 0
+    assert left[0] <= (left_s(world, TARGET, 1) or 0) <= left[1]
+
+
+def test_what_dies_before_it_reaches_a_store_still_takes_the_place_of_what_was_there(world: World) -> None:
+    world.flag.state = dual(system_now_us() - 60_000_000)
+    with world.writer() as writer:
+        writer.insert("events", {**key(1), "kind": "old", "amount": 1})
+        world.target.fail = lambda: True
+        writer.update("events", key(1), {"kind": "new"}, ttl_s=1)
+        world.target.late_us = 60_000_000
+        world.target.fail = lambda: False
+        assert writer.drain(timeout_s=20) == 0
+    wait_for(lambda: world.agree(1) == {"kind": None, "amount": 1, "tags": None, "fixed": None, "s": None})
+
+
+def test_a_table_s_own_time_to_live_runs_from_the_write_on(world: World) -> None:
+    world.flag.state = dual(system_now_us() - 60_000_000)
+    shape = replace(EVENTS, default_ttl_s=1_000)
+    world.target.fail = lambda: True
+    with DualWriter(world.settings, stores=world.stores, tables=[shape], flag=world.flag) as writer:
+        writer.insert("events", {**key(1), "kind": "a"})
+        writer.delete_row("events", key(2))
+        world.target.late_us = 600_000_000
+        world.target.fail = lambda: False
+        assert writer.drain(timeout_s=20) == 0
+    assert 990 <= (left_s(world, SOURCE, 1) or 0) <= 1_000
+    assert 390 <= (left_s(world, TARGET, 1) or 0) <= 400

@@ -88,3 +88,7 @@ class BarrierRefusedError(DualWriteError):
 
 class RecopyRefusedError(DualWriteError):
     """The recorded keys can't be recopied any more within the target's window of timestamps."""
+
+
+class PartlyWrittenError(DualWriteError):
+    """A statement became several writes; some of them were made, and then one failed. Execute the statement again."""

@@ -11,10 +11,10 @@ from hashlib import sha256
 from typing import Any, Protocol
 
 from keyspaces_migration.cql.json_codec import JsonCodecError, canonical_text
-from keyspaces_migration.dual_write.errors import LetterFormatError
+from keyspaces_migration.dual_write.errors import LetterFormatError, WriteRefusedError
 from keyspaces_migration.dual_write.failures import ReasonClass
 from keyspaces_migration.dual_write.flag import NO_BARRIER, WriteMode
-from keyspaces_migration.dual_write.mutation import Mutation
+from keyspaces_migration.dual_write.mutation import Mutation, check_ttl, check_write
 from keyspaces_migration.dual_write.shape import TableShape
 from keyspaces_migration.dual_write.store import StoreName
 
@@ -138,7 +138,9 @@ class Envelope:
                     f"it is of table {form['table']}, and the migration's are {', '.join(sorted(shapes))}"
                 )
             mutation = Mutation.from_json(form, shape)
-        except (KeyError, TypeError, ValueError, AttributeError, JsonCodecError) as error:
+            check_write(shape, mutation.key, mutation.columns, mutation.kind, mutation.bounds)
+            check_ttl(shape, mutation.ttl_s)
+        except (KeyError, TypeError, ValueError, AttributeError, JsonCodecError, WriteRefusedError) as error:
             raise LetterFormatError(f"its write can't be read: {type(error).__name__}: {error}") from error
         return Letter(
             migration=self.migration,

@@ -2,12 +2,13 @@
 
 import struct
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from keyspaces_migration.dual_write.clock import system_now_us
 from keyspaces_migration.dual_write.mutation import Mutation, MutationKind
 from keyspaces_migration.dual_write.shape import TableShape
 from keyspaces_migration.dual_write.statements import Statement, mutation_statement, select_range_keys, select_row
@@ -30,7 +31,10 @@ class Store:
     Errors of statements are the driver's own. The session's default profile decides on consistency and time-out.
     """
 
-    def __init__(self, *, name: StoreName, session: "Session", keyspace: str) -> None:
+    def __init__(
+        self, *, name: StoreName, session: "Session", keyspace: str, now_us: Callable[[], int] = system_now_us
+    ) -> None:
+        self._now_us = now_us
         self.name = name
         self.session = session
         self.keyspace = keyspace
@@ -53,7 +57,7 @@ class Store:
 
     def apply(self, mutation: Mutation) -> None:
         """Carry a write out and wait for the acknowledgement."""
-        self.execute(mutation_statement(self.keyspace, mutation))
+        self.execute(self._statement(mutation))
 
     def apply_to(self, shape: TableShape, mutation: Mutation) -> None:
         """Carry a write out as `apply`, a delete of many rows row by row where the store refuses it as a whole.
@@ -76,8 +80,11 @@ class Store:
 
     def check(self, mutation: Mutation) -> None:
         """Prepare and bind a write without sending it: an unknown table or a bad value shows here."""
-        statement = mutation_statement(self.keyspace, mutation)
+        statement = self._statement(mutation)
         self.prepare(statement.cql).bind(statement.values)
+
+    def _statement(self, mutation: Mutation) -> Statement:
+        return mutation_statement(self.keyspace, mutation, now_us=self._now_us())
 
     def read_row(self, shape: TableShape, key: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return a row as a map of all its columns, or None where there is none."""

@@ -25,11 +25,11 @@ from keyspaces_migration.dual_write.errors import (
     WriterSettingsError,
 )
 from keyspaces_migration.dual_write.failures import Failure, failure_of
-from keyspaces_migration.dual_write.flag import FlagState
+from keyspaces_migration.dual_write.flag import PERCENT_MAX, FlagState
 from keyspaces_migration.dual_write.gate import FlagSource, ModeGate
 from keyspaces_migration.dual_write.journal import LocalJournal, SyncPolicy
 from keyspaces_migration.dual_write.letters import Outbox
-from keyspaces_migration.dual_write.mutation import Mutation, MutationKind, check_write, split_row
+from keyspaces_migration.dual_write.mutation import Mutation, MutationKind, check_ttl, check_write, split_row
 from keyspaces_migration.dual_write.posting import Postman
 from keyspaces_migration.dual_write.recorded import RecordPlace
 from keyspaces_migration.dual_write.registry import HEARTBEAT_INTERVAL_S, LEASE_S, Registration, WriterReport
@@ -146,7 +146,7 @@ class DualWriter:
             now_us: Microseconds since 1970.
         """
         self.settings = settings
-        self._stores = stores
+        self.stores = self._stores = stores
         self._tables = {shape.name: shape for shape in tables}
         self._flag = flag
         self._now_us = now_us
@@ -222,8 +222,13 @@ class DualWriter:
         finally:
             self._journal.close()
 
-    def insert(self, table: str, row: Mapping[str, Any]) -> WriteResult:
+    def insert(self, table: str, row: Mapping[str, Any], *, ttl_s: int | None = None) -> WriteResult:
         """Insert a row, or set the columns that are named in one that is there. None deletes a column's value.
+
+        Args:
+            table: Its name.
+            row: Values by column, those of the key among them.
+            ttl_s: How long what is written lives, in seconds; 0 for ever; None as the table has it.
 
         Raises:
             WriteRefusedError: The write can't be made alike in both stores.
@@ -232,11 +237,13 @@ class DualWriter:
             cassandra.DriverException: The leader refuses it; nothing was written.
         """
         key, columns = split_row(self._shape(table), row)
-        return self._write(table, MutationKind.INSERT, key, columns)
+        return self._write(table, MutationKind.INSERT, key, columns, ttl_s=ttl_s)
 
-    def update(self, table: str, key: Mapping[str, Any], columns: Mapping[str, Any]) -> WriteResult:
-        """Set columns of a row, or static columns of a partition by its partition key. Raises as `insert`."""
-        return self._write(table, MutationKind.UPDATE, key, columns)
+    def update(
+        self, table: str, key: Mapping[str, Any], columns: Mapping[str, Any], *, ttl_s: int | None = None
+    ) -> WriteResult:
+        """Set columns of a row, or static columns of a partition by its partition key; the rest as `insert`."""
+        return self._write(table, MutationKind.UPDATE, key, columns, ttl_s=ttl_s)
 
     def delete_row(self, table: str, key: Mapping[str, Any]) -> WriteResult:
         """Delete a row. Raises as `insert`."""
@@ -252,13 +259,29 @@ class DualWriter:
 
         Raises as `insert`.
         """
-        return self._write(table, MutationKind.DELETE_RANGE, key, {}, tuple(bounds))
+        return self._write(table, MutationKind.DELETE_RANGE, key, {}, bounds=tuple(bounds))
+
+    @property
+    def tables(self) -> Mapping[str, TableShape]:
+        """The migration's tables by name."""
+        return self._tables
+
+    def route(self, table: str, key: Mapping[str, Any] | None) -> StoreName:
+        """Return the store that a read of a partition goes to; `key` has its partition key.
+
+        None is a read of no single partition: it goes to the target when all reads do, and to the leader while this
+        process has a write that the follower has not taken.
+        """
+        state = self._flag.current()
+        if key is None:
+            return read_store(state, PERCENT_MAX - 1, unsent=self._unsent.count > 0)
+        text = self._partition_text(self._shape(table), key)
+        return read_store(state, partition_slot(text), unsent=self._unsent.touches(text))
 
     def read(self, table: str, key: Mapping[str, Any]) -> ReadResult:
         """Read a row by its whole key, from the store that the flag gives its partition. Errors are the driver's."""
         shape = self._shape(table)
-        text = self._partition_text(shape, key)
-        name = read_store(self._flag.current(), partition_slot(text), unsent=self._unsent.touches(text))
+        name = self.route(table, key)
         return ReadResult(row=self._stores[name].read_row(shape, key), store=name)
 
     def drain(self, *, timeout_s: float) -> int:
@@ -299,23 +322,34 @@ class DualWriter:
         except (JsonCodecError, KeyError) as error:
             raise WriteRefusedError(f"table {shape.name}: the key {dict(key)!r} is not whole: {error}") from error
 
-    def _write(
+    def _write(  # noqa: PLR0913 # the parts of a write
         self,
         table: str,
         kind: MutationKind,
         key: Mapping[str, Any],
         columns: Mapping[str, Any],
+        *,
         bounds: tuple[Bound, ...] = (),
+        ttl_s: int | None = None,
     ) -> WriteResult:
         self._tally.begin()
         try:
             shape = self._shape(table)
+            check_ttl(shape, ttl_s)
+            if ttl_s is None and kind in {MutationKind.INSERT, MutationKind.UPDATE}:
+                # Written out, so that what is sent late to a store dies when it would have died.
+                ttl_s = shape.default_ttl_s
+            elif ttl_s == 0 and shape.default_ttl_s is None:
+                ttl_s = None
             columns = {name: _null_if_empty(shape, name, value) for name, value in columns.items()}
             check_write(shape, key, columns, kind, bounds)
             partition = self._partition_text(shape, key)
             # Before entering: a writer that was not listed reads the flag anew, and only then takes its state.
             self._require_registration()
-            write = self._enter(shape=shape, kind=kind, key=key, columns=columns, bounds=bounds, partition=partition)
+            mutation = Mutation(
+                table=table, kind=kind, key=dict(key), columns=columns, timestamp_us=0, bounds=bounds, ttl_s=ttl_s
+            )
+            write = self._enter(shape, mutation, partition)
         except BaseException:
             self._tally.end(Fate.REFUSED)
             raise
@@ -324,24 +358,13 @@ class DualWriter:
         fate = self._follow(write)
         return WriteResult(timestamp_us=write.mutation.timestamp_us, state=write.state, follower=fate)
 
-    def _enter(  # noqa: PLR0913 -- a write's parts
-        self,
-        *,
-        shape: TableShape,
-        kind: MutationKind,
-        key: Mapping[str, Any],
-        columns: Mapping[str, Any],
-        bounds: tuple[Bound, ...],
-        partition: str,
-    ) -> Unsent:
-        """Take the state of the flag and a timestamp, and journal the write."""
+    def _enter(self, shape: TableShape, mutation: Mutation, partition: str) -> Unsent:
+        """Take the state of the flag and a timestamp, and journal the write with it."""
         gate_pass, state = self._gate.enter()
         try:
             barrier_us = state.barrier_us if state.mode.needs_barrier else None
             timestamp_us = self._clock.next_us(barrier_us=barrier_us)
-            mutation = Mutation(
-                table=shape.name, kind=kind, key=dict(key), columns=columns, timestamp_us=timestamp_us, bounds=bounds
-            )
+            mutation = replace(mutation, timestamp_us=timestamp_us)
             return self._begin(shape, mutation, state, gate_pass, partition)
         except BaseException:
             self._gate.leave(gate_pass)
