@@ -1,12 +1,8 @@
-"""Letters by Amazon SQS and S3. The only module of a writer that imports boto3."""
+"""Letters by Amazon SQS and S3. The only module of a writer that imports boto3, and only where it is used."""
 
 from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any, Self
-
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 
 from keyspaces_migration.dual_write.errors import LettersUnavailableError
 from keyspaces_migration.dual_write.letters import MAX_BODY_BYTES, PayloadPlace
@@ -55,6 +51,9 @@ class SqsOutbox:
             bucket: As above.
             endpoint_url: Of a stand-in; None is AWS itself.
         """
+        import boto3  # noqa: PLC0415 -- loaded only where it is needed
+        from botocore.config import Config  # noqa: PLC0415
+
         config = Config(connect_timeout=3, read_timeout=10, retries={"max_attempts": 2, "mode": "standard"})
         given: dict[str, Any] = {"region_name": region, "endpoint_url": endpoint_url, "config": config}
         return cls(sqs=boto3.client("sqs", **given), s3=boto3.client("s3", **given), queue_url=queue_url, bucket=bucket)
@@ -66,7 +65,7 @@ class SqsOutbox:
             entries = [{"Id": str(number), "MessageBody": bodies[number]} for number in batch]
             try:
                 answer = self._sqs.send_message_batch(QueueUrl=self._queue_url, Entries=entries)
-            except (BotoCoreError, ClientError) as error:
+            except aws_failures() as error:
                 if any(acknowledged):
                     return acknowledged
                 raise LettersUnavailableError(
@@ -86,11 +85,18 @@ class SqsOutbox:
         key = f"{self._prefix}{name}"
         try:
             self._s3.put_object(Bucket=self._bucket, Key=key, Body=content, ContentType="application/json")
-        except (BotoCoreError, ClientError) as error:
+        except aws_failures() as error:
             raise LettersUnavailableError(
                 f"bucket {self._bucket} does not take letters: {type(error).__name__}: {error}"
             ) from error
         return PayloadPlace(bucket=self._bucket, key=key, sha256=sha256(content).hexdigest(), size=len(content))
+
+
+def aws_failures() -> tuple[type[Exception], ...]:
+    """Return every class that boto3 raises for what AWS did or did not do. Loads botocore."""
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 -- loaded only where it is needed
+
+    return BotoCoreError, ClientError
 
 
 def _batches(bodies: list[str]) -> Iterator[list[int]]:
