@@ -27,6 +27,7 @@ NULLABLE = {
     "encryption_key_arn",
     "backend",
     "comparison_lambda",
+    "payload_bucket",
     "zip_version",
     "reserved_concurrency",
     "vpc",
@@ -38,6 +39,9 @@ NULLABLE = {
     "unload",
 }
 OPTIONAL = NULLABLE | {
+    "dead_letters",
+    "max_age",
+    "max_follower_lag",
     "description",
     "disposable",
     "engine",
@@ -93,6 +97,7 @@ OPTIONAL = NULLABLE | {
 }
 # Elsewhere a key of this name is required.
 OPTIONAL_SOURCE = ("backfill", "spark", "secrets", "source")
+NO_SCHEDULE = ("dead_letters", "schedule")
 FREE_TEXT = {"description", "comment", "zip_version"}
 FREE_MAPS = {("tags",), ("environment_variables",), ("conf",)}
 # Maps whose keys are the file's own names, so that another key is no unknown key but another name.
@@ -181,7 +186,7 @@ def changed_values() -> Iterator[Change]:
         for kind, wrong in wrong_kinds(value):
             if not (is_free_text and kind == "an odd text") and not (may_be_empty and kind == "nothing"):
                 yield f"{kind} instead", location, text(location), changed(location, wrong)
-        if location[-1] not in NULLABLE and location != OPTIONAL_SOURCE:
+        if location[-1] not in NULLABLE and location not in {OPTIONAL_SOURCE, NO_SCHEDULE}:
             yield "null instead", location, text(location), changed(location, None)
 
 
