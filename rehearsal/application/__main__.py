@@ -63,6 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     running.add_argument("--flag-environment", required=True)
     running.add_argument("--flag-profile", required=True)
     running.add_argument("--flag-poll-s", type=float, help="only against a stand-in; AppConfig decides otherwise")
+    running.add_argument("--letters", metavar="URL", help="the dead letter queue; without it none are sent")
+    running.add_argument("--letters-bucket", help="S3 bucket for letters above 256 KB")
+    running.add_argument("--letters-after-s", type=float, default=3600, help="age of a write that makes it a letter")
     running.add_argument("--rate", type=float, default=50, help="operations a second")
     running.add_argument("--adopt", type=int, default=500, help="rows of each table taken over from the source")
     running.add_argument(
@@ -104,6 +107,9 @@ def _settings(arguments: argparse.Namespace) -> ApplicationSettings:
             environment=arguments.flag_environment,
             profile=arguments.flag_profile,
         ),
+        letters=arguments.letters,
+        letters_bucket=arguments.letters_bucket,
+        letters_after_s=arguments.letters_after_s,
         flag_poll_s=arguments.flag_poll_s,
         rate_per_s=arguments.rate,
         adopt=arguments.adopt,

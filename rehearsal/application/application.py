@@ -20,6 +20,7 @@ from keyspaces_migration.dual_write.flag import WriteMode
 from keyspaces_migration.dual_write.flag_reader import FlagAddress, FlagReader
 from keyspaces_migration.dual_write.journal import SyncPolicy
 from keyspaces_migration.dual_write.shape import TableShape
+from keyspaces_migration.dual_write.sqs_outbox import SqsOutbox
 from keyspaces_migration.dual_write.statements import table_name
 from keyspaces_migration.dual_write.store import Store, StoreName, Stores
 from keyspaces_migration.dual_write.writer import DualWriter, WriterSettings, default_writer_id
@@ -51,6 +52,9 @@ class ApplicationSettings:
         target: How the target is reached.
         aws_endpoint: Of AppConfig; None is AWS itself.
         flag: Where the flag is.
+        letters: Address of the dead letter queue; None: what a store refuses stays in the writer's journal.
+        letters_bucket: S3 bucket for large letters.
+        letters_after_s: Age at which a write becomes a letter that a store does not take.
         flag_poll_s: None obeys AppConfig.
         rate_per_s: Operations a second.
         first_write_mode: SOURCE_ONLY, or RECORD to only read before: where nothing carries the source's changes into
@@ -68,6 +72,9 @@ class ApplicationSettings:
     aws_endpoint: str | None
     aws_region: str
     flag: FlagAddress
+    letters: str | None
+    letters_bucket: str | None
+    letters_after_s: float
     flag_poll_s: float | None
     rate_per_s: float
     adopt: int
@@ -148,11 +155,29 @@ class Application:
             "acknowledged": self._truth.acknowledged,
             "unsent": report.journal_depth,
             "parked": report.parked,
+            "accounts": self._accounts(),
             "wrong_reads": self._workload.wrong_read_count,
             "wrong_read_examples": self._workload.wrong_reads,
             "counts": dict(self._workload.counts),
             "seconds": round(time.monotonic() - self._began, 1),
         }
+
+    def _accounts(self) -> dict[str, int]:
+        """What became of every write of this process."""
+        found = self._writer.accounts()
+        fates = {fate.value.lower(): count for fate, count in sorted(found.fates.items())}
+        open_ones = {"pending": found.pending, "under_way": found.under_way, "unaccounted": found.unaccounted}
+        return {"calls": found.calls, "taken_up": found.taken_up, **fates, **open_ones}
+
+    def _open_letters(self) -> SqsOutbox | None:
+        if self.settings.letters is None:
+            return None
+        return SqsOutbox.connect(
+            queue_url=self.settings.letters,
+            region=self.settings.aws_region,
+            bucket=self.settings.letters_bucket,
+            endpoint_url=self.settings.aws_endpoint,
+        )
 
     def _open_stores(self, stack: ExitStack, migration: Migration) -> Stores:
         places = {
@@ -180,8 +205,15 @@ class Application:
             writer_id=default_writer_id("sample-application", self.settings.number),
             journal_folder=self.settings.folder / "journal",
             sync=SyncPolicy.PROCESS,
+            letters_after_s=self.settings.letters_after_s,
         )
-        return DualWriter(settings, stores=self._stores, tables=self._shapes.values(), flag=self._flag)
+        return DualWriter(
+            settings,
+            stores=self._stores,
+            tables=self._shapes.values(),
+            flag=self._flag,
+            letters=self._open_letters(),
+        )
 
     def _adopt(self) -> None:
         """Take rows of the source over, from all over the token ring, once."""
