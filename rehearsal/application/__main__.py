@@ -64,6 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     running.add_argument("--flag-profile", required=True)
     running.add_argument("--flag-poll-s", type=float, help="only against a stand-in; AppConfig decides otherwise")
     running.add_argument("--rate", type=float, default=50, help="operations a second")
+    running.add_argument("--read-share", type=float, default=0.45, help="how many of them are reads, 0 to 1")
+    running.add_argument("--clock-ahead-s", type=float, default=0, help="of the writer's clock")
     running.add_argument("--adopt", type=int, default=500, help="rows of each table taken over from the source")
     running.add_argument(
         "--first-write-mode",
@@ -106,6 +108,8 @@ def _settings(arguments: argparse.Namespace) -> ApplicationSettings:
         ),
         flag_poll_s=arguments.flag_poll_s,
         rate_per_s=arguments.rate,
+        read_share=arguments.read_share,
+        clock_ahead_s=arguments.clock_ahead_s,
         adopt=arguments.adopt,
         first_write_mode=arguments.first_write_mode,
         seed=arguments.seed,

@@ -16,17 +16,20 @@ from botocore.config import Config
 from keyspaces_migration.clients import Consistency, SessionSettings, open_session
 from keyspaces_migration.config import Migration, load_migration
 from keyspaces_migration.cql.json_codec import encode_columns
+from keyspaces_migration.dual_write.clock import system_now_us
 from keyspaces_migration.dual_write.flag import WriteMode
 from keyspaces_migration.dual_write.flag_reader import FlagAddress, FlagReader
 from keyspaces_migration.dual_write.journal import SyncPolicy
+from keyspaces_migration.dual_write.session import DualSession
 from keyspaces_migration.dual_write.shape import TableShape
 from keyspaces_migration.dual_write.statements import table_name
 from keyspaces_migration.dual_write.store import Store, StoreName, Stores
 from keyspaces_migration.dual_write.writer import DualWriter, WriterSettings, default_writer_id
 from rehearsal.application.audit import audit
+from rehearsal.application.by_cql import ByCql
 from rehearsal.application.control import Control
 from rehearsal.application.truth import Truth, json_row
-from rehearsal.application.workload import Workload
+from rehearsal.application.workload import Workload, weights_of
 from rehearsal.processes import WorldError
 
 if TYPE_CHECKING:
@@ -53,6 +56,8 @@ class ApplicationSettings:
         flag: Where the flag is.
         flag_poll_s: None obeys AppConfig.
         rate_per_s: Operations a second.
+        read_share: How many of them are reads, 0 to 1.
+        clock_ahead_s: How far the clock of this application's writer is ahead of the machine's; negative for behind.
         first_write_mode: SOURCE_ONLY, or RECORD to only read before: where nothing carries the source's changes into
             the history, what is written before RECORD would be missing on the target.
         adopt: How many rows of each table it takes over from the source at its first start.
@@ -70,6 +75,8 @@ class ApplicationSettings:
     flag: FlagAddress
     flag_poll_s: float | None
     rate_per_s: float
+    read_share: float
+    clock_ahead_s: float
     adopt: int
     first_write_mode: WriteMode
     seed: int | None
@@ -117,6 +124,8 @@ class Application:
                 truth=self._truth,
                 tables=list(self._shapes.values()),
                 rng=random.Random(self.settings.seed),  # noqa: S311 -- a workload, not a secret
+                weights=weights_of(self.settings.read_share),
+                by_cql=ByCql(stack.enter_context(DualSession(self._writer))),
             )
             control = Control(
                 folder=self.settings.folder,
@@ -162,7 +171,7 @@ class Application:
         opened = {}
         for name, (reached, keyspace, consistency) in places.items():
             session = stack.enter_context(open_session(replace(reached, consistency=consistency)))
-            opened[name] = Store(name=name, session=session, keyspace=keyspace)
+            opened[name] = Store(name=name, session=session, keyspace=keyspace, now_us=self._now_us)
         return Stores(source=opened[StoreName.SOURCE], target=opened[StoreName.TARGET])
 
     def _open_flag(self) -> FlagReader:
@@ -181,7 +190,12 @@ class Application:
             journal_folder=self.settings.folder / "journal",
             sync=SyncPolicy.PROCESS,
         )
-        return DualWriter(settings, stores=self._stores, tables=self._shapes.values(), flag=self._flag)
+        return DualWriter(
+            settings, stores=self._stores, tables=self._shapes.values(), flag=self._flag, now_us=self._now_us
+        )
+
+    def _now_us(self) -> int:
+        return system_now_us() + int(self.settings.clock_ahead_s * 1_000_000)
 
     def _adopt(self) -> None:
         """Take rows of the source over, from all over the token ring, once."""

@@ -801,3 +801,20 @@ def test_a_table_s_own_time_to_live_runs_from_the_write_on(world: World) -> None
         assert writer.drain(timeout_s=20) == 0
     assert 990 <= (left_s(world, SOURCE, 1) or 0) <= 1_000
     assert 390 <= (left_s(world, TARGET, 1) or 0) <= 400
+
+
+def test_what_was_recorded_with_a_time_to_live_dies_whole_on_the_target_too(world: World) -> None:
+    world.flag.state = RECORD
+    with world.writer() as writer:
+        writer.insert("events", {**key(1), "kind": "a", "tags": {"x"}}, ttl_s=6)
+        writer.insert("events", {**key(2), "kind": "a"})
+        writer.update("events", key(2), {"tags": {"x"}, "amount": 1}, ttl_s=6)
+        writer.update("events", key(2), {"fixed": [1]})
+    barrier_us = system_now_us() - 60_000_000
+    world.flag.state = dual(barrier_us)
+    world.recopy(barrier_us)
+    whole = {"kind": "a", "amount": None, "tags": {"x"}, "fixed": None, "s": None}
+    assert world.agree(1) == whole
+    assert world.agree(2) == whole | {"amount": 1, "fixed": [1]}
+    wait_for(lambda: world.row(world.source, 1) is None and world.row(world.target, 1) is None)
+    assert world.agree(2) == whole | {"tags": None, "fixed": [1]}
