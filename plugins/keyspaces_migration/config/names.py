@@ -125,6 +125,11 @@ S3_OBJECT = NameRule(
     pattern=r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^\s\x00?#]{1,1024}",
     allowed="an object of S3, such as s3://bucket/comparison.zip",
 )
+S3_BUCKET = NameRule(
+    pattern=r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
+    allowed="the name of an S3 bucket: 3 to 63 lower-case letters, digits, dots and dashes",
+    hints=(("^s3:", "give the bucket's name alone, without s3:// and without a key"),),
+)
 IMAGE_URI = NameRule(
     pattern=r"[A-Za-z0-9.-]+(:[0-9]+)?/[a-z0-9._/-]+(:[A-Za-z0-9._-]{1,128}|@sha256:[0-9a-f]{64})",
     allowed="a container image with its tag or digest, such as "
@@ -207,6 +212,7 @@ AlarmArn = Annotated[str, _STRICT, AfterValidator(ALARM_ARN.check), ALARM_ARN.sc
 SecretName = Annotated[str, _STRICT, AfterValidator(SECRET_NAME.check), SECRET_NAME.schema]
 LayerArn = Annotated[str, _STRICT, AfterValidator(LAYER_ARN.check), LAYER_ARN.schema]
 S3Object = Annotated[str, _STRICT, AfterValidator(S3_OBJECT.check), S3_OBJECT.schema]
+S3Bucket = Annotated[str, _STRICT, AfterValidator(S3_BUCKET.check), S3_BUCKET.schema]
 ImageUri = Annotated[str, _STRICT, AfterValidator(IMAGE_URI.check), IMAGE_URI.schema]
 SubnetId = Annotated[str, _STRICT, AfterValidator(SUBNET_ID.check), SUBNET_ID.schema]
 SecurityGroupId = Annotated[str, _STRICT, AfterValidator(SECURITY_GROUP_ID.check), SECURITY_GROUP_ID.schema]

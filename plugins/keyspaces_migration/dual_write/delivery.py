@@ -82,9 +82,7 @@ class Delivery:
             )
 
     def lead_again(self, write: Unsent) -> None:
-        """Make a write at the leader, its outcome being unknown; nothing changes if it had taken place."""
-        # It is recorded again too: the process may have died between its journal and the record.
-        self.record(write)
+        """Make a recorded write at the leader, its outcome being unknown; nothing changes if it had taken place."""
         plan = plan_of(write.state.mode)
         self._stores[plan.leader].apply_to(self._tables[write.mutation.table], write.mutation)
         current = self._gate.current()

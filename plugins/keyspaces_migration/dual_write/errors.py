@@ -74,6 +74,14 @@ class WriterSettingsError(DualWriteError):
     """A setting of the writer is not what it may be; the message says which, and what is allowed."""
 
 
+class LettersUnavailableError(DualWriteError):
+    """The dead letter queue, or the place of large letters, did not acknowledge: what was to go stays journalled."""
+
+
+class LetterFormatError(DualWriteError):
+    """A message of the dead letter queue is no letter that this release can read; the message says why."""
+
+
 class BarrierRefusedError(DualWriteError):
     """The barrier can't be fixed now; the message names every reason."""
 
