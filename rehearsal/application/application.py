@@ -22,6 +22,7 @@ from keyspaces_migration.dual_write.flag_reader import FlagAddress, FlagReader
 from keyspaces_migration.dual_write.journal import SyncPolicy
 from keyspaces_migration.dual_write.session import DualSession
 from keyspaces_migration.dual_write.shape import TableShape
+from keyspaces_migration.dual_write.sqs_outbox import SqsOutbox
 from keyspaces_migration.dual_write.statements import table_name
 from keyspaces_migration.dual_write.store import Store, StoreName, Stores
 from keyspaces_migration.dual_write.writer import DualWriter, WriterSettings, default_writer_id
@@ -43,6 +44,23 @@ TOKENS = 2**64
 
 
 @dataclass(frozen=True, kw_only=True)
+class LetterSettings:
+    """Where dead letters go.
+
+    Attributes:
+        queue_url: The queue's.
+        bucket: For what is too large for a message.
+        endpoint: Of SQS and S3; None is AWS itself.
+        after_s: How old a write gets before it is one.
+    """
+
+    queue_url: str
+    bucket: str | None
+    endpoint: str | None
+    after_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class ApplicationSettings:
     """What the application needs to know.
 
@@ -58,6 +76,7 @@ class ApplicationSettings:
         rate_per_s: Operations a second.
         read_share: How many of them are reads, 0 to 1.
         clock_ahead_s: How far the clock of this application's writer is ahead of the machine's; negative for behind.
+        letters: Where writes go that the target does not take; None: they stay in the journal.
         first_write_mode: SOURCE_ONLY, or RECORD to only read before: where nothing carries the source's changes into
             the history, what is written before RECORD would be missing on the target.
         adopt: How many rows of each table it takes over from the source at its first start.
@@ -78,6 +97,7 @@ class ApplicationSettings:
     read_share: float
     clock_ahead_s: float
     adopt: int
+    letters: LetterSettings | None
     first_write_mode: WriteMode
     seed: int | None
     number: int
@@ -90,6 +110,7 @@ class Application:
     def __init__(self, settings: ApplicationSettings) -> None:
         self.settings = settings
         self._stop = threading.Event()
+        self._paused = threading.Event()
         self._commands: list[tuple[str, threading.Event, dict[str, Any]]] = []
         self._lock = threading.Lock()
         self._began = time.monotonic()
@@ -97,6 +118,11 @@ class Application:
     def stop(self) -> None:
         """End after the operation under way. Safe in a signal's handler."""
         self._stop.set()
+
+    def pause(self) -> dict[str, Any]:
+        """Begin no more operations; what is in the journal goes on to be sent. Returns the status."""
+        self._paused.set()
+        return self.status()
 
     def run(self) -> dict[str, Any]:
         """Work until stopped; return the last status.
@@ -134,6 +160,7 @@ class Application:
                     "status": self.status,
                     "audit": lambda: self._ask("audit"),
                     "audit-all": lambda: self._ask("audit-all"),
+                    "pause": self.pause,
                     "stop": lambda: self._ask("stop"),
                 },
             )
@@ -190,8 +217,22 @@ class Application:
             journal_folder=self.settings.folder / "journal",
             sync=SyncPolicy.PROCESS,
         )
+        outbox, letters = None, self.settings.letters
+        if letters is not None:
+            settings = replace(settings, letters_after_s=letters.after_s)
+            outbox = SqsOutbox.connect(
+                queue_url=letters.queue_url,
+                region=self.settings.aws_region,
+                bucket=letters.bucket,
+                endpoint_url=letters.endpoint,
+            )
         return DualWriter(
-            settings, stores=self._stores, tables=self._shapes.values(), flag=self._flag, now_us=self._now_us
+            settings,
+            stores=self._stores,
+            tables=self._shapes.values(),
+            flag=self._flag,
+            letters=outbox,
+            now_us=self._now_us,
         )
 
     def _now_us(self) -> int:
@@ -225,7 +266,9 @@ class Application:
         while not self._stop.is_set():
             self._obey()
             mode = self._flag.current().mode
-            self._workload.step(reads_only=mode is WriteMode.SOURCE_ONLY and self.settings.first_write_mode is not mode)
+            if not self._paused.is_set():
+                waits = mode is WriteMode.SOURCE_ONLY and self.settings.first_write_mode is not mode
+                self._workload.step(reads_only=waits)
             due = max(due + pause_s, time.monotonic() - 1)  # what was missed in a standstill is not made up for
             self._stop.wait(max(0.0, due - time.monotonic()))
         self._obey()

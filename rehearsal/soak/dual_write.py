@@ -95,9 +95,7 @@ class DualWriteSoak:
         time.sleep(stamps_settle_in(list_writers(session, name), read_source_clock(session)).total_seconds())
         total = RecopyCounts()
         for shape in pair.shapes:
-            total += recopy_table(
-                pair.stores, shape, migration=name, barrier_us=barrier_us, now_us=system_now_us()
-            )
+            total += recopy_table(pair.stores, shape, migration=name, barrier_us=barrier_us, now_us=system_now_us())
         _log.info("dual writes are on: %s", total)
         return total
 
@@ -115,7 +113,12 @@ class DualWriteSoak:
     def _suffer(self, pair: Pair, writers: Sequence[WritingProcess], *, until: float) -> None:
         """One fault after the other, each as long as there is time for, with a pause of half of that behind it."""
         faults: list[tuple[str, Callable[[], object], Callable[[], object], WritingProcess | None]] = [
-            ("the target throttles half of the writes", lambda: self._throttle(pair), pair.target.admin.clear_faults, None),
+            (
+                "the target throttles half of the writes",
+                lambda: self._throttle(pair),
+                pair.target.admin.clear_faults,
+                None,
+            ),
             ("the target is cut off", pair.to_target.vanish, pair.to_target.come_back, writers[0]),
             ("the target restarts", pair.target.stop, pair.target.start, None),
             ("SQS and the target are cut off", lambda: self._cut_off(pair), lambda: self._connect(pair), writers[1]),

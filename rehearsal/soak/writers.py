@@ -87,9 +87,7 @@ class WritingProcess:
     def start(self) -> None:
         """Start it, or start it again, and wait until it answers."""
         self._child.start()
-        wait_until(
-            self._why_not_healthy, name="application", log=self._child.program.log, timeout_s=START_TIMEOUT_S
-        )
+        wait_until(self._why_not_healthy, name="application", log=self._child.program.log, timeout_s=START_TIMEOUT_S)
 
     def kill(self) -> None:
         """End it as a power cut would."""
