@@ -61,6 +61,10 @@ class Relay:
         """Take bytes, and pass none on: connections stay open, and nobody answers."""
         self._passing.clear()
 
+    def resume(self) -> None:
+        """Pass bytes on again, those too that came in the silence."""
+        self._passing.set()
+
     def vanish(self) -> None:
         """Close every connection and take no new one, as a node that was killed."""
         self._passing.clear()

@@ -22,7 +22,7 @@ from keyspaces_migration.dual_write.flag import FlagState, WriteMode
 from keyspaces_migration.dual_write.shape import TableShape
 from keyspaces_migration.dual_write.sqs_outbox import SqsOutbox
 from keyspaces_migration.dual_write.store import Store, StoreName, Stores
-from keyspaces_migration.dual_write.writer import DualWriter, WriterSettings
+from keyspaces_migration.dual_write.writer import DualWriter, FollowerPolicy, WriterSettings
 from keyspaces_migration.ledger import RunConfiguration, open_ledger
 from keyspaces_migration.ledger.letters import LetterLedger
 from keyspaces_migration.letters.book import RunBook
@@ -160,6 +160,8 @@ class LetterWorld:
             control_keyspace=CONTROL,
             heartbeat_interval_s=0.05,
             resolve_timeout_s=0.5,
+            follower=FollowerPolicy.ACKNOWLEDGED,
+            close_wait_s=0.1,
         )
         self.ledger = open_ledger(f"sqlite:///{folder}/ledger.db", keyring=KEYRING)
         self.letters = LetterLedger(self.ledger)
@@ -215,7 +217,7 @@ class LetterWorld:
             source=CellStore(self.sessions[SOURCE], store=Side.SOURCE, keyspace=SOURCE),
             target=CellStore(self.sessions[TARGET], store=Side.TARGET, keyspace=TARGET),
             leader=leader,
-            settle=lambda: self.settled(),
+            settle=lambda: self.settled(),  # noqa: PLW0108 -- a test changes it later
             now_us=system_now_us,
         )
         return Replayer(
@@ -245,7 +247,13 @@ class LetterWorld:
         return f"run {self.runs}"
 
     def drain(
-        self, *, retry: bool = False, inbox: Any = None, book: Any = None, leader: Leader | None = Leader.SOURCE, **given: Any
+        self,
+        *,
+        retry: bool = False,
+        inbox: Any = None,
+        book: Any = None,
+        leader: Leader | None = Leader.SOURCE,
+        **given: Any,
     ) -> Drained:
         """What a run of the DAG does."""
         run_id = self.new_run()

@@ -40,9 +40,7 @@ LONG_NAME = "n" * 900
 
 
 @pytest.fixture(scope="module")
-def sessions(
-    cassandra_node: CassandraNode, local_keyspaces: LocalKeyspacesNode
-) -> Iterator[tuple[Session, Session]]:
+def sessions(cassandra_node: CassandraNode, local_keyspaces: LocalKeyspacesNode) -> Iterator[tuple[Session, Session]]:
     cassandra = SessionSettings(
         hosts=(cassandra_node.host,), port=cassandra_node.port, consistency=Consistency.LOCAL_QUORUM
     )

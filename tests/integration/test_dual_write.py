@@ -38,7 +38,7 @@ from keyspaces_migration.dual_write.recorded import iterate_recorded
 from keyspaces_migration.dual_write.registry import list_writers, missing_writers
 from keyspaces_migration.dual_write.shape import TableShape
 from keyspaces_migration.dual_write.store import Store, StoreName, Stores
-from keyspaces_migration.dual_write.writer import DualWriter, FollowerFate, WriterSettings
+from keyspaces_migration.dual_write.writer import DualWriter, FollowerFate, FollowerPolicy, WriterSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -131,6 +131,8 @@ class World:
             journal_folder=folder / "journal",
             heartbeat_interval_s=0.05,
             resolve_timeout_s=0.5,
+            follower=FollowerPolicy.ACKNOWLEDGED,
+            close_wait_s=0.1,
         )
 
     @contextmanager
@@ -599,7 +601,7 @@ from keyspaces_migration.cql.types import parse_type
 from keyspaces_migration.dual_write.flag import FlagState
 from keyspaces_migration.dual_write.shape import TableShape
 from keyspaces_migration.dual_write.store import Store, StoreName, Stores
-from keyspaces_migration.dual_write.writer import DualWriter, WriterSettings
+from keyspaces_migration.dual_write.writer import DualWriter, FollowerPolicy, WriterSettings
 import datetime as dt, json
 port, folder, migration, state, types, dies_at, after = sys.argv[1:]
 class Flag:
@@ -617,7 +619,7 @@ columns = {name: parse_type(text) for name, text in json.loads(types).items()}
 shape = TableShape(name="events", columns=columns, partition_keys=("customer", "day"), clustering_keys=("n",),
                    static_columns=("s",))
 settings = WriterSettings(migration=migration, writer_id="test/0", journal_folder=Path(folder),
-                          control_keyspace="dual_control")
+                          control_keyspace="dual_control", follower=FollowerPolicy.ACKNOWLEDGED)
 writer = DualWriter(settings, stores=stores, tables=[shape], flag=Flag())
 writer.open()
 writer.insert("events", {"customer": "c", "day": dt.date(2013, 1, 1), "n": 1, "kind": "survivor"})

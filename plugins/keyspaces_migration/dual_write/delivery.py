@@ -54,6 +54,14 @@ def plan_of(mode: WriteMode) -> Plan:
     return _PLANS[mode]
 
 
+def lane_of(shape: TableShape, partition: str) -> str | None:
+    """Return what keeps writes in the background from being sent at a time; None where nothing does.
+
+    Keyspaces lets a write time out that meets another of the same partition, where one is of static columns.
+    """
+    return f"{shape.name} {partition}" if shape.static_columns else None
+
+
 class Delivery:
     """Sends what the first attempt left over. Errors of the stores are the driver's."""
 
@@ -114,7 +122,8 @@ class Delivery:
                 mutation=mutation,
                 state=state,
                 gate_pass=None if entry.leader_done else self._gate.hold(state),
-                partition=partition_text(shape, mutation.key),
+                partition=(partition := partition_text(shape, mutation.key)),
+                lane=lane_of(shape, partition),
             )
 
     def _recopy(self, write: Unsent, current: FlagState) -> None:

@@ -16,7 +16,7 @@ from keyspaces_migration.dual_write.accounts import Accounts, Fate, Tally
 from keyspaces_migration.dual_write.bounds import Bound
 from keyspaces_migration.dual_write.clock import TARGET_WINDOW_US, TimestampClock, system_now_us
 from keyspaces_migration.dual_write.control_tables import CONTROL_KEYSPACE
-from keyspaces_migration.dual_write.delivery import Delivery, plan_of
+from keyspaces_migration.dual_write.delivery import Delivery, lane_of, plan_of
 from keyspaces_migration.dual_write.errors import (
     DualWriteError,
     OutcomeUnknownError,
@@ -48,6 +48,20 @@ from keyspaces_migration.dual_write.unsent import LetterRule, Unsent, UnsentWrit
 _log = logging.getLogger(__name__)
 
 
+class FollowerPolicy(StrEnum):
+    """Whether a write is answered before the follower has it. It comes there either way, from the journal."""
+
+    ASYNCHRONOUS = "ASYNCHRONOUS"
+    """Answered when journal and leader have it, until reads of the follower begin: with a share of reads on the
+    target, and when the target leads, every write waits for both."""
+    ACKNOWLEDGED = "ACKNOWLEDGED"
+    """Answered when both have it, or the follower has failed."""
+
+    def waits(self, state: FlagState) -> bool:
+        """Whether a write of this state waits for its follower."""
+        return self is FollowerPolicy.ACKNOWLEDGED or state.target_read_percent > 0 or state.mode.target_leads
+
+
 @dataclass(frozen=True, kw_only=True)
 class WriterSettings:
     """What a writer needs to know beside its stores.
@@ -62,6 +76,9 @@ class WriterSettings:
         letters_after_s: How old a write may get that the follower does not take, before it becomes a dead letter;
             what it refuses for good becomes one at once. It counts where the writer was given an outbox.
         letters_after_attempts: How often it is sent before that; None: no bound.
+        follower: Whether a write waits for the follower.
+        follower_in_flight: The most writes that are sent to it at a time in the background.
+        close_wait_s: How long `close` waits for writes that are on their way to the follower.
         resolve_timeout_s: How long a write whose outcome is unknown is repeated before the caller is told so.
     """
 
@@ -73,6 +90,9 @@ class WriterSettings:
     max_unsent_bytes: int = 256 * 2**20
     letters_after_s: float = 3_600.0
     letters_after_attempts: int | None = None
+    follower: FollowerPolicy = FollowerPolicy.ASYNCHRONOUS
+    follower_in_flight: int = 32
+    close_wait_s: float = 5.0
     control_keyspace: str = CONTROL_KEYSPACE
     resolve_timeout_s: float = 10.0
     heartbeat_interval_s: float = HEARTBEAT_INTERVAL_S
@@ -89,6 +109,8 @@ class WriterSettings:
             raise WriterSettingsError(
                 f"letters_after_attempts is {self.letters_after_attempts}; allowed: 1 or more, or None for no bound"
             )
+        if self.follower_in_flight < 1:
+            raise WriterSettingsError(f"follower_in_flight is {self.follower_in_flight}; allowed: 1 or more")
 
 
 class FollowerFate(StrEnum):
@@ -97,6 +119,8 @@ class FollowerFate(StrEnum):
     NONE = "NONE"
     """The mode has no follower."""
     ACKNOWLEDGED = "ACKNOWLEDGED"
+    QUEUED = "QUEUED"
+    """It is in the journal, and on its way."""
     JOURNALLED = "JOURNALLED"
     """It did not take the write; it is in the journal, and sent again or made a dead letter."""
 
@@ -169,6 +193,7 @@ class DualWriter:
         self._unsent = UnsentWrites(
             self._deliver_again,
             now_us=now_us,
+            in_flight=settings.follower_in_flight,
             rule=None if letters is None else rule,
             send_letters=None if letters is None else self._send_letters,
         )
@@ -207,7 +232,12 @@ class DualWriter:
         self._heartbeat.start()
 
     def close(self) -> None:
-        """End, and take the registration away if nothing is unsent. Waits for no follower: see `drain`."""
+        """End, and take the registration away if nothing is unsent.
+
+        It waits for `close_wait_s` at most for the follower: what is unsent then is sent by the next process with this
+        journal, and stages wait for that. See `drain`.
+        """
+        self._unsent.wait_until_sent(timeout_s=self.settings.close_wait_s)
         self._stop.set()
         if self._heartbeat is not None:
             self._heartbeat.join()
@@ -378,7 +408,14 @@ class DualWriter:
         entry_id = 0
         if plan.journalled:
             entry_id = self._journal.append({**body, "state": state.to_json()}, timestamp_us=mutation.timestamp_us)
-        return Unsent(entry_id=entry_id, mutation=mutation, state=state, gate_pass=gate_pass, partition=partition)
+        return Unsent(
+            entry_id=entry_id,
+            mutation=mutation,
+            state=state,
+            gate_pass=gate_pass,
+            partition=partition,
+            lane=lane_of(shape, partition),
+        )
 
     def _apply(self, store: StoreName, mutation: Mutation) -> None:
         self._stores[store].apply_to(self._tables[mutation.table], mutation)
@@ -451,6 +488,9 @@ class DualWriter:
         if plan.follower is None:
             self._tally.end(Fate.RECORDED if plan.records_writes else Fate.SINGLE_STORE)
             return FollowerFate.NONE
+        if not self.settings.follower.waits(write.state):
+            self._keep(replace(write, gate_pass=None))
+            return FollowerFate.QUEUED
         try:
             self._apply(plan.follower, write.mutation)
         except BaseException as error:
