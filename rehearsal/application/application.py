@@ -8,6 +8,7 @@ import threading
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -20,6 +21,7 @@ from keyspaces_migration.dual_write.clock import system_now_us
 from keyspaces_migration.dual_write.flag import WriteMode
 from keyspaces_migration.dual_write.flag_reader import FlagAddress, FlagReader
 from keyspaces_migration.dual_write.journal import SyncPolicy
+from keyspaces_migration.dual_write.late_session import LateSession
 from keyspaces_migration.dual_write.session import DualSession
 from keyspaces_migration.dual_write.shape import TableShape
 from keyspaces_migration.dual_write.sqs_outbox import SqsOutbox
@@ -36,6 +38,8 @@ from rehearsal.processes import WorldError
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from cassandra.cluster import Session
 
 _log = logging.getLogger(__name__)
 DRAIN_TIMEOUT_S = 60.0
@@ -197,9 +201,14 @@ class Application:
         }
         opened = {}
         for name, (reached, keyspace, consistency) in places.items():
-            session = stack.enter_context(open_session(replace(reached, consistency=consistency)))
+            opening = partial(self._connect, stack, replace(reached, consistency=consistency))
+            # The target may be away when the application starts: its writes wait in the journal.
+            session = LateSession(opening) if name is StoreName.TARGET else opening()
             opened[name] = Store(name=name, session=session, keyspace=keyspace, now_us=self._now_us)
         return Stores(source=opened[StoreName.SOURCE], target=opened[StoreName.TARGET])
+
+    def _connect(self, stack: ExitStack, settings: SessionSettings) -> Session:
+        return stack.enter_context(open_session(settings))
 
     def _open_flag(self) -> FlagReader:
         client = boto3.client(

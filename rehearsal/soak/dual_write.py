@@ -1,4 +1,4 @@
-"""Dual writes under faults: from SOURCE_ONLY to DUAL under load, then one fault after the other, then replay and audit."""
+"""Dual writes under faults: from SOURCE_ONLY to DUAL under load, one fault after the other, replay, audit."""
 
 from __future__ import annotations
 

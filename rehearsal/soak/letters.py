@@ -77,7 +77,7 @@ class Replay:
                 dag_id=dag_id(name, stage),
                 run_id=run_id,
                 digest=migration.digest,
-                canonical_json=migration.canonical_json,
+                canonical_json=migration.canonical_json(),
                 recorded_at=now,
             )
         )

@@ -1,4 +1,4 @@
-"""The stores of a soak, and what can go wrong with them: a Cassandra node, a local Keyspaces, AWS's stand-in, relays."""
+"""The stores of a soak, and what can go wrong with them: both nodes, AWS's stand-in, and relays."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def pair_of(migration: Migration, *, home: Path) -> Iterator[Pair]:
             )
             for port in (ports[0], ports[2])
         ]
-        _create(*sessions, migration)
+        _create(sessions[0], sessions[1], migration)
         _make_flag(migration, aws_client("appconfig", aws.endpoint_url))
         queue_url = aws_client("sqs", aws.endpoint_url).create_queue(QueueName="soak-dead-letters")["QueueUrl"]
         bucket = "soak-dead-letters"

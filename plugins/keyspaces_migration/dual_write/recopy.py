@@ -253,7 +253,7 @@ def _copy(target: Store, shape: TableShape, history: KeyHistory, row: Any, barri
             touched_us, life_s = history.collections.get(name, (history.touched_us, None))
             at_us = cell_timestamp_us(max(touched_us, history.gone_us + 1), barrier_us=barrier_us)
             life = _life_from(at_us, touched_us, life_s)
-            target.apply(_mutation(shape, history, MutationKind.UPDATE, {name: value}, at_us, ttl_s=life))
+            target.apply_to(shape, _mutation(shape, history, MutationKind.UPDATE, {name: value}, at_us, ttl_s=life))
             collections += 1
             continue
         when_us, ttl_s = getattr(row, f"w{number}"), getattr(row, f"t{number}")

@@ -29,6 +29,7 @@ from keyspaces_migration.dual_write.flag import PERCENT_MAX, FlagState
 from keyspaces_migration.dual_write.gate import FlagSource, ModeGate
 from keyspaces_migration.dual_write.journal import LocalJournal, SyncPolicy
 from keyspaces_migration.dual_write.letters import Outbox
+from keyspaces_migration.dual_write.lists import RESERVED_US, lists_in
 from keyspaces_migration.dual_write.mutation import Mutation, MutationKind, check_ttl, check_write, split_row
 from keyspaces_migration.dual_write.posting import Postman
 from keyspaces_migration.dual_write.recorded import RecordPlace
@@ -393,7 +394,8 @@ class DualWriter:
         gate_pass, state = self._gate.enter()
         try:
             barrier_us = state.barrier_us if state.mode.needs_barrier else None
-            timestamp_us = self._clock.next_us(barrier_us=barrier_us)
+            reserved_us = RESERVED_US if lists_in(shape, mutation.columns) else 0
+            timestamp_us = self._clock.next_us(barrier_us=barrier_us, reserved_us=reserved_us)
             mutation = replace(mutation, timestamp_us=timestamp_us)
             return self._begin(shape, mutation, state, gate_pass, partition)
         except BaseException:
