@@ -103,7 +103,8 @@ class SampleApplication:
             "--flag-poll-s": str(FLAG_POLL_S),
             # Not an hour, as in earnest: the rehearsal waits for letters.
             "--letters-after-s": str(LETTERS_AFTER_S),
-            "--letters": f"{self._aws.endpoint_url}/000000000000/{LETTERS}",
+            "--letters-queue-url": f"{self._aws.endpoint_url}/000000000000/{LETTERS}",
+            "--letters-endpoint": self._aws.endpoint_url,
             # Nothing carries the source's changes into the sample history, so none may come before they are recorded.
             "--first-write-mode": "RECORD",
         }

@@ -313,7 +313,11 @@ def test_a_row_that_is_being_written_is_left_for_the_next_run(world: LetterWorld
     letters = Letters(world)
     world.put(SOURCE, name="a", hours_ago=100, kind="old")
     letters.send(key=world.key("a"), columns={"kind": "old"}, hours_ago=100)
-    world.settled = lambda: world.put(SOURCE, name="a", kind="new") and None
+
+    def write_meanwhile() -> None:
+        world.put(SOURCE, name="a", kind="new")
+
+    world.settled = write_meanwhile
     done = world.drain()
     assert [each.reason for each in done.left] == [
         "the write is 100.0 h old; the leader's row changed while it was looked at"

@@ -56,6 +56,7 @@ RECORD = FlagState(mode=WriteMode.RECORD, version=2)
 DDL = """
 CREATE TABLE {}.events (
   customer text, day date, n int, kind text, amount int, tags set<text>, fixed frozen<list<int>>, s text static,
+  steps list<int>,
   PRIMARY KEY ((customer, day), n)
 )"""
 EVENTS = TableShape(
@@ -71,6 +72,7 @@ EVENTS = TableShape(
             "tags": "set<text>",
             "fixed": "frozen<list<int>>",
             "s": "text",
+            "steps": "list<int>",
         }.items()
     },
     partition_keys=("customer", "day"),
@@ -143,7 +145,8 @@ class World:
 
     def row(self, store: Store, n: int, customer: str = "c") -> dict[str, Any] | None:
         row = store.read_row(EVENTS, {"customer": customer, "day": DAY, "n": n})
-        return row and {name: _plain(value) for name, value in row.items() if name not in EVENTS.primary_key}
+        left_out = {*EVENTS.primary_key, *(("steps",) if row and row["steps"] is None else ())}
+        return row and {name: _plain(value) for name, value in row.items() if name not in left_out}
 
     def agree(self, n: int, customer: str = "c") -> dict[str, Any] | None:
         source, target = (self.row(store, n, customer) for store in (self.source, self.target))
@@ -245,7 +248,13 @@ def test_before_dual_writes_only_the_source_is_written_and_read(world: World) ->
         result = writer.insert("events", {**key(1), "kind": "a", "amount": 5})
         assert result.follower is FollowerFate.NONE
         assert writer.read("events", key(1)).store is StoreName.SOURCE
-    assert world.row(world.source, 1) == {"kind": "a", "amount": 5, "tags": None, "fixed": None, "s": None}
+    assert world.row(world.source, 1) == {
+        "kind": "a",
+        "amount": 5,
+        "tags": None,
+        "fixed": None,
+        "s": None,
+    }
     assert world.row(world.target, 1) is None
     assert world.recorded() == []
 
@@ -382,10 +391,28 @@ def test_writes_recorded_long_before_the_barrier_win_over_the_backfill(world: Wo
     for n in (1, 2, 3, 4):
         backfill(world, n, "history", at_us=barrier_us)
     world.recopy(barrier_us)
-    assert world.row(world.target, 1) == {"kind": "kept", "amount": 1, "tags": None, "fixed": None, "s": None}
+    assert world.row(world.target, 1) == {
+        "kind": "kept",
+        "amount": 1,
+        "tags": None,
+        "fixed": None,
+        "s": None,
+    }
     assert world.row(world.target, 2) is None
-    assert world.row(world.target, 3) == {"kind": "reborn", "amount": None, "tags": None, "fixed": None, "s": None}
-    assert world.row(world.target, 4) == {"kind": None, "amount": 1, "tags": None, "fixed": None, "s": None}
+    assert world.row(world.target, 3) == {
+        "kind": "reborn",
+        "amount": None,
+        "tags": None,
+        "fixed": None,
+        "s": None,
+    }
+    assert world.row(world.target, 4) == {
+        "kind": None,
+        "amount": 1,
+        "tags": None,
+        "fixed": None,
+        "s": None,
+    }
 
 
 def test_ranges_and_partitions_go_whole_and_what_outlives_them_is_kept(world: World) -> None:
@@ -432,7 +459,13 @@ def test_ranges_and_partitions_go_whole_and_what_outlives_them_is_kept(world: Wo
     assert (world.row(world.target, 3) or {})["kind"] == "old"
     assert world.agree(4) is None
     assert world.agree(1, "gone") is None
-    assert world.agree(7, "gone") == {"kind": "back", "amount": None, "tags": None, "fixed": None, "s": None}
+    assert world.agree(7, "gone") == {
+        "kind": "back",
+        "amount": None,
+        "tags": None,
+        "fixed": None,
+        "s": None,
+    }
 
 
 def test_a_range_of_more_rows_than_the_target_takes_goes_row_by_row(
@@ -803,3 +836,55 @@ def test_a_table_s_own_time_to_live_runs_from_the_write_on(world: World) -> None
         assert writer.drain(timeout_s=20) == 0
     assert 990 <= (left_s(world, SOURCE, 1) or 0) <= 1_000
     assert 390 <= (left_s(world, TARGET, 1) or 0) <= 400
+
+
+def test_what_was_recorded_with_a_time_to_live_dies_whole_on_the_target_too(world: World) -> None:
+    world.flag.state = RECORD
+    with world.writer() as writer:
+        writer.insert("events", {**key(1), "kind": "a", "tags": {"x"}}, ttl_s=6)
+        writer.insert("events", {**key(2), "kind": "a"})
+        writer.update("events", key(2), {"tags": {"x"}, "amount": 1}, ttl_s=6)
+        writer.update("events", key(2), {"fixed": [1]})
+    barrier_us = system_now_us() - 60_000_000
+    world.flag.state = dual(barrier_us)
+    world.recopy(barrier_us)
+    whole = {"kind": "a", "amount": None, "tags": {"x"}, "fixed": None, "s": None}
+    assert world.agree(1) == whole
+    assert world.agree(2) == whole | {"amount": 1, "fixed": [1]}
+    wait_for(lambda: world.row(world.source, 1) is None and world.row(world.target, 1) is None)
+    assert world.agree(2) == whole | {"tags": None, "fixed": [1]}
+
+
+def test_a_list_that_is_sent_many_times_is_there_once(world: World) -> None:
+    world.flag.state = dual(system_now_us() - 60_000_000)
+    for store in (world.source, world.target):
+        store.takes_place = True
+    lost = iter([True, True, True, False])
+    world.source.fail = lambda: next(lost, False)
+    lost_again = iter([True, True, True, True, True, False])
+    world.target.fail = lambda: next(lost_again, False)
+    with world.writer(resolve_timeout_s=10) as writer:
+        writer.insert("events", {**key(1), "kind": "a", "steps": [1, 2], "tags": {"x"}})
+        assert writer.drain(timeout_s=20) == 0
+        found = world.agree(1)
+        assert found is not None
+        assert (found["kind"], found["steps"], found["tags"]) == ("a", [1, 2], {"x"})
+        writer.update("events", key(1), {"steps": [3]})
+        assert writer.drain(timeout_s=20) == 0
+    found = world.agree(1)
+    assert found is not None
+    assert found["steps"] == [3]
+
+
+def test_a_recorded_list_is_there_once_however_often_it_is_recopied(world: World) -> None:
+    world.flag.state = RECORD
+    with world.writer() as writer:
+        writer.insert("events", {**key(1), "steps": [1, 2]})
+    barrier_us = system_now_us() - 60_000_000
+    world.flag.state = dual(barrier_us)
+    for _ in range(3):
+        world.recopy(barrier_us)
+        time.sleep(1.1)  # as tasks that are run again are apart
+    found = world.agree(1)
+    assert found is not None
+    assert found["steps"] == [1, 2]

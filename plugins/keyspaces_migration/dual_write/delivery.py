@@ -7,7 +7,7 @@ from keyspaces_migration.dual_write.errors import DualWriteError
 from keyspaces_migration.dual_write.flag import FlagState, WriteMode
 from keyspaces_migration.dual_write.gate import ModeGate
 from keyspaces_migration.dual_write.journal import LocalJournal
-from keyspaces_migration.dual_write.mutation import Mutation, MutationKind
+from keyspaces_migration.dual_write.mutation import Mutation
 from keyspaces_migration.dual_write.recopy import KeyHistory, recopy_key, recopy_range
 from keyspaces_migration.dual_write.recorded import RecordPlace, record, recorded_of
 from keyspaces_migration.dual_write.routing import partition_text
@@ -131,14 +131,10 @@ class Delivery:
         if current.barrier_us is None:
             return
         mutation, shape = write.mutation, self._tables[write.mutation.table]
+        recorded = recorded_of(mutation, shape=shape, mode=write.state.mode)
         if mutation.kind.deletes_many:
-            recorded = recorded_of(mutation, mode=write.state.mode)
             recopy_range(self._stores, shape, recorded, barrier_us=current.barrier_us, copied=set())
             return
-        history = KeyHistory(key=mutation.key, touched_us=mutation.timestamp_us, copy=True)
-        if mutation.kind is MutationKind.DELETE_ROW:
-            history.deleted_us = mutation.timestamp_us
-        if mutation.kind is MutationKind.INSERT:
-            history.inserted_us = mutation.timestamp_us
-        history.column_deletes_us.update(dict.fromkeys(mutation.deleted_columns, mutation.timestamp_us))
+        history = KeyHistory(key=mutation.key)
+        history.add(recorded)
         recopy_key(self._stores, shape, history, barrier_us=current.barrier_us)

@@ -70,6 +70,10 @@ class JournalUnwritableError(JournalError):
     """
 
 
+class StoreAwayError(DualWriteError):
+    """A store's session could not be opened so far; the message says why. Nothing was sent to it."""
+
+
 class WriterSettingsError(DualWriteError):
     """A setting of the writer is not what it may be; the message says which, and what is allowed."""
 

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from keyspaces_migration.dual_write.errors import StoreAwayError
 from keyspaces_migration.dual_write.store import BINDING_FAILURES, StoreName
 
 
@@ -91,7 +92,7 @@ def classify(error: Exception, *, store: StoreName) -> ReasonClass:
     if isinstance(error, Timeout):
         unanswered = not error.received_responses and store is StoreName.TARGET
         return ReasonClass.THROTTLE if unanswered else ReasonClass.TIMEOUT
-    lost = Unavailable, CoordinationFailure, OperationTimedOut, NoHostAvailable, ConnectionException
+    lost = Unavailable, CoordinationFailure, OperationTimedOut, NoHostAvailable, ConnectionException, StoreAwayError
     if isinstance(error, (*lost, IsBootstrappingErrorMessage)):
         return ReasonClass.TIMEOUT
     if isinstance(error, BINDING_FAILURES):

@@ -29,6 +29,7 @@ from keyspaces_migration.dual_write.flag import PERCENT_MAX, FlagState
 from keyspaces_migration.dual_write.gate import FlagSource, ModeGate
 from keyspaces_migration.dual_write.journal import LocalJournal, SyncPolicy
 from keyspaces_migration.dual_write.letters import Outbox
+from keyspaces_migration.dual_write.lists import RESERVED_US, lists_in
 from keyspaces_migration.dual_write.mutation import Mutation, MutationKind, check_ttl, check_write, split_row
 from keyspaces_migration.dual_write.posting import Postman
 from keyspaces_migration.dual_write.recorded import RecordPlace
@@ -43,7 +44,7 @@ from keyspaces_migration.dual_write.store import (
     driver_failures,
     refused_for_good,
 )
-from keyspaces_migration.dual_write.unsent import LetterRule, Unsent, UnsentWrites
+from keyspaces_migration.dual_write.unsent import LetterRule, Unsent, UnsentWrites, apart_s
 
 _log = logging.getLogger(__name__)
 
@@ -393,7 +394,8 @@ class DualWriter:
         gate_pass, state = self._gate.enter()
         try:
             barrier_us = state.barrier_us if state.mode.needs_barrier else None
-            timestamp_us = self._clock.next_us(barrier_us=barrier_us)
+            reserved_us = RESERVED_US if lists_in(shape, mutation.columns) else 0
+            timestamp_us = self._clock.next_us(barrier_us=barrier_us, reserved_us=reserved_us)
             mutation = replace(mutation, timestamp_us=timestamp_us)
             return self._begin(shape, mutation, state, gate_pass, partition)
         except BaseException:
@@ -467,9 +469,10 @@ class DualWriter:
     def _resolve(self, write: Unsent, error: Exception) -> None:
         """Repeat a write whose outcome is unknown; with its timestamp it can only have taken place once."""
         deadline = time.monotonic() + self.settings.resolve_timeout_s
-        pause_s = 0.1
+        pause_s = max(0.1, apart_s(self._now_us() - write.mutation.timestamp_us))
         while time.monotonic() + pause_s < deadline and not self._stop.wait(pause_s):
-            pause_s = min(2 * pause_s, 1.0)
+            age_us = self._now_us() - write.mutation.timestamp_us
+            pause_s = max(min(2 * pause_s, 1.0), apart_s(age_us))
             try:
                 self._apply(plan_of(write.state.mode).leader, write.mutation)
             except driver_failures() as again:

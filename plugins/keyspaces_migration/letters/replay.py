@@ -9,10 +9,12 @@ where nobody knows whether the leader has the write.
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import islice
 
 from keyspaces_migration.consistency.copying import Copied, Row, RowCopier
 from keyspaces_migration.consistency.kinds import Leader
+from keyspaces_migration.dual_write.barrier import ALLOWED_SKEW
 from keyspaces_migration.dual_write.clock import TARGET_WINDOW_US
 from keyspaces_migration.dual_write.failures import Failure, ReasonClass, failure_of
 from keyspaces_migration.dual_write.letters import Letter
@@ -25,7 +27,9 @@ from keyspaces_migration.ledger.repair_records import RepairOutcome
 MAX_RANGE_ROWS = 1_000
 """Rows of an old delete of a range or partition that are looked at one by one; more are for a repair or a person."""
 
-_PAUSES_S = (0.2, 0.5, 1.0, 2.0)
+_PAUSES_S = (1.0, 1.5, 2.0)
+"""A second at least: a list that is sent again is sent at a timestamp of its own, by the second."""
+MICROSECOND = timedelta(microseconds=1)
 _HOUR_US = 3_600_000_000
 
 
@@ -107,7 +111,7 @@ class Replayer:
         failure: Failure | None = None
         for pause_s in (*_PAUSES_S, None):
             try:
-                store.apply_to(shape, letter.mutation)
+                store.apply_to(shape, letter.mutation, older_us=2 * ALLOWED_SKEW // MICROSECOND)
             except delivery_failures() as error:
                 failure = failure_of(error, store=letter.store)
             else:
