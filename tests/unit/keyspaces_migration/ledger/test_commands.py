@@ -166,3 +166,17 @@ def test_the_process_ends_with_the_status_and_shows_no_secret(full: Ledger) -> N
     assert ended.returncode == 1
     assert "approvals, record 1 of migration flights" in ended.stdout
     assert KEYRING.encoded_keys()["tests"] not in ended.stdout + ended.stderr
+
+
+def test_parked_letters_are_listed_and_one_is_shown_whole(full: Ledger) -> None:
+    listed, status = run(full, "letters", MIGRATION)
+    assert status == 0
+    assert "one parked weather TIMEOUT too old" in listed
+    assert "replayed weather" not in listed
+    assert "2 letters of flights are parked" in listed
+    shown, status = run(full, "letters", MIGRATION, "--id", "two parked")
+    assert status == 0
+    assert 'key_json: {"origin":"ŌSA"}' in shown
+    assert shown.endswith("{}")
+    assert run(full, "letters", MIGRATION, "--id", "one replayed")[1] == 1
+    assert run(full, "letters", "unheard-of") == ("0 letters of unheard-of are parked", 0)
