@@ -244,15 +244,19 @@ def test_age_alone_makes_a_letter_of_what_the_leader_has(
 
 
 def test_what_grows_old_while_its_store_is_away_becomes_a_letter(follower: Follower, post: Post) -> None:
+    """Whatever keeps its threads: here the store hangs, and the two that wait for it say nothing."""
     follower.fails = lambda _: AWAY
+    follower.holds.clear()
     clock = [NOW_US]
     rule = LetterRule(after_s=60)
     unsent = UnsentWrites(follower.deliver, now_us=lambda: clock[0], in_flight=2, rule=rule, send_letters=post.send)
     for number in range(20):
         unsent.add(write(number))
     unsent.start()
-    wait_for(lambda: follower.attempts.total() >= 2)
+    wait_for(lambda: len(follower.there) == 2)
     clock[0] += 61_000_000
+    wait_for(lambda: len(post.letters) == 18)
+    follower.holds.set()
     assert unsent.wait_until_sent(timeout_s=10) == 0
     unsent.stop()
     assert sorted(post.letters) == list(range(20))
