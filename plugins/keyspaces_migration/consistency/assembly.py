@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from snowflake.connector.errors import Error
 
-from keyspaces_migration.consistency.check import TableCheck
+from keyspaces_migration.consistency.check import WHOLE, TableCheck
 from keyspaces_migration.consistency.history import HistoryReader
 from keyspaces_migration.consistency.kinds import Leader, Store
 from keyspaces_migration.consistency.pace import ReadPace
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from keyspaces_migration.config import Migration
     from keyspaces_migration.consistency.history import Cursor
+    from keyspaces_migration.consistency.share import Share
     from keyspaces_migration.consistency.stores import HistoryRows, StoreRows
     from keyspaces_migration.consistency.units import SweepStart
 
@@ -45,11 +46,8 @@ class OpenStores:
     history: Cursor | Unopened
 
 
-def check_plan(migration: Migration, *, seed: int, now: datetime) -> CheckPlan:
-    """What the migration file asks a check to do that starts `now`.
-
-    The source leads: the check after the cutover, when the target does, is not built yet.
-    """
+def check_plan(migration: Migration, *, seed: int, now: datetime, leader: Leader = Leader.SOURCE) -> CheckPlan:
+    """What the migration file asks a check to do that starts `now`, while `leader` leads."""
     asked = migration.consistency
     return CheckPlan(
         seed=seed,
@@ -57,7 +55,7 @@ def check_plan(migration: Migration, *, seed: int, now: datetime) -> CheckPlan:
         max_mismatch_rate=asked.max_mismatch_rate,
         tolerated_mismatch_rate=asked.tolerated_mismatch_rate,
         settle_time_s=asked.settle_time.total_seconds(),
-        leader=Leader.SOURCE,
+        leader=leader,
         history_as_of=None if asked.history_lag is None else now - asked.history_lag,
         ttl_tolerance_s=asked.ttl_tolerance.total_seconds(),
         float_tolerance=asked.float_tolerance,
@@ -87,6 +85,7 @@ def table_checks(  # noqa: PLR0913 # all but the first by keyword
     settle: Callable[[float], None],
     now: Callable[[], datetime],
     sweeps: Mapping[str, SweepStart] = MappingProxyType({}),
+    share: Share = WHOLE,
 ) -> list[TableCheck]:
     """One check for each of `tables`, which the migration has, in their order.
 
@@ -98,6 +97,7 @@ def table_checks(  # noqa: PLR0913 # all but the first by keyword
         settle: Waits the seconds it is given, as `time.sleep` does.
         now: The clock, with a time zone.
         sweeps: Where the sweep of a table goes on.
+        share: Which part of each check is to be made.
 
     Raises:
         TableNotComparableError: A table has counters.
@@ -119,6 +119,7 @@ def table_checks(  # noqa: PLR0913 # all but the first by keyword
             settle=settle,
             now=now,
             sweep=sweeps.get(shape.name),
+            share=share,
         )
         for shape in shapes
     ]
