@@ -48,7 +48,7 @@ class OpenStores:
 
 def check_plan(migration: Migration, *, seed: int, now: datetime, leader: Leader = Leader.SOURCE) -> CheckPlan:
     """What the migration file asks a check to do that starts `now`, while `leader` leads."""
-    asked = migration.consistency
+    asked, most = migration.consistency, read_rate(migration)
     return CheckPlan(
         seed=seed,
         confidence=asked.confidence,
@@ -62,9 +62,16 @@ def check_plan(migration: Migration, *, seed: int, now: datetime, leader: Leader
         show_write_times=asked.show_write_times,
         redact_values=asked.redact_values,
         sweep_rows=asked.sweep_rows,
-        max_read_units_per_s=asked.max_read_units_per_s,
-        batch_rows=batch_rows(asked.max_read_units_per_s),
+        max_read_units_per_s=most,
+        batch_rows=batch_rows(most),
     )
+
+
+def read_rate(migration: Migration) -> int | None:
+    """How many units a second a check may read of each store: half of the file's where a schedule reads as well."""
+    most, function = migration.consistency.max_read_units_per_s, migration.comparison_lambda
+    is_shared = function is not None and function.schedule is not None
+    return max(1, most // 2) if most is not None and is_shared else most
 
 
 def batch_rows(max_read_units_per_s: int | None) -> int:

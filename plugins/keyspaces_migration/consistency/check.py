@@ -34,7 +34,10 @@ WHOLE = Share()
 
 
 class TableCheck:
-    """Checks one table once: `run`, or one part of it: `run_part`. Memory holds a batch, the differences, and the widest partition in a window."""
+    """Checks one table once: `run`, or one part of it: `run_part`.
+
+    Memory holds a batch, the differences, and the widest partition in a window.
+    """
 
     def __init__(  # noqa: PLR0913 # all by keyword
         self,

@@ -130,6 +130,7 @@ def _keys(parts: Sequence[TablePart], *, plan: CheckPlan) -> KeyCounts:
     # Where the history gave all that it has, each part knows its own rows: their sum stays right if it grew meanwhile.
     drew_all = all(part.drew_all for part in parts)
     population = sum(part.drawn for part in parts) if drew_all else max(part.keys.population for part in parts)
+    to_draw = max(min(plan.rows_wanted, part.keys.population) for part in parts)
     return KeyCounts(
         population=population,
         wanted=plan.rows_wanted,
@@ -137,10 +138,7 @@ def _keys(parts: Sequence[TablePart], *, plan: CheckPlan) -> KeyCounts:
         mismatched=sum(part.keys.mismatched for part in parts),
         transient=sum(part.keys.transient for part in parts),
         # A part that had to stop counts all that was still to come, which may have been other parts'.
-        could_not_look=min(
-            sum(part.keys.could_not_look for part in parts),
-            max(min(plan.rows_wanted, part.keys.population) for part in parts),
-        ),
+        could_not_look=min(sum(part.keys.could_not_look for part in parts), to_draw or plan.rows_wanted),
     )
 
 

@@ -67,6 +67,6 @@ def _too_long(plan: CheckPlan, reading: Reading, *, rate: int, most: int, timeou
         f"One call of the comparison Lambda ends after {timeout_s:g} s. With {STARTING_S:g} s to start, {ROUNDS} times "
         f"{plan.settle_time_s:g} s to settle, and a margin, it has time for about {most:,} read units at {rate:,} a "
         f"second; found: about {reading.units:,} for what must be read in one call, most of it by the sweep of "
-        f"{plan.sweep_rows:,} rows. Lower consistency.sweep_rows or settle_time, raise consistency.max_read_units_per_s "
-        "or comparison_lambda.timeout, or let consistency.engine be AIRFLOW, which has no such limit"
+        f"{plan.sweep_rows:,} rows. Lower consistency.sweep_rows or settle_time, raise max_read_units_per_s or "
+        "comparison_lambda.timeout, or let consistency.engine be AIRFLOW, which has no such limit"
     )
