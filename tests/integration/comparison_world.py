@@ -62,8 +62,10 @@ def spoilt(target: Session) -> Iterator[None]:
     row = target.execute(f"SELECT origin, time_hour, temp FROM flights.{TABLE} LIMIT 1").one()
     update = target.prepare(f"UPDATE flights.{TABLE} SET temp = ? WHERE origin = ? AND time_hour = ?")
     target.execute(update, (-459.67, row.origin, row.time_hour))
-    yield
-    target.execute(update, (row.temp, row.origin, row.time_hour))
+    try:
+        yield
+    finally:
+        target.execute(update, (row.temp, row.origin, row.time_hour))
 
 
 def make_function(world: World, name: str, **environment: str) -> str:

@@ -41,7 +41,7 @@ from tests.integration.comparison_world import FILE, MIGRATION, TABLE, copied, m
 from tests.keyring import KEYRING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from cassandra.cluster import Session
 
@@ -148,7 +148,7 @@ class Check:
     def recorded(self) -> Any:
         """What the ledger has of the newest check: its record, tables and coverage, without moments."""
         newest = CheckLedger(self.ledger).runs("flights")[-1]
-        ids = {"dag_id": newest.dag_id, "run_id": newest.run_id, "attempt": newest.attempt}
+        ids: dict[str, Any] = {"dag_id": newest.dag_id, "run_id": newest.run_id, "attempt": newest.attempt}
         ledger = CheckLedger(self.ledger)
         return SimpleNamespace(
             run=newest,
@@ -253,7 +253,6 @@ def test_it_comes_to_what_the_check_in_place_comes_to(
                     check.run() if engine == "LAMBDA" else check.task.execute(check.context)
             else:
                 check.run() if engine == "LAMBDA" else check.task.execute(check.context)
-            # Each sweep goes on from where the one before stopped: so that both do the same, it goes all the way.
             records.append(check.recorded)
         by_lambda, in_place = records
         assert by_lambda.run.verdict is (Verdict.FAIL if damage else Verdict.PASS), by_lambda
@@ -313,26 +312,25 @@ def test_no_result_but_that_of_this_very_call_counts(check: Check, world: World,
     first = check.call()
     assert check.finish(first)["verdict"] == "pass"
     passed = s3(world).get_object(Bucket=comparison.BUCKET, Key=place_of(first))["Body"].read()
+
+    def of_this_event(failed: bytes) -> bytes:
+        """The result that passed, made to look as if it were this call's."""
+        return json.dumps(json.loads(passed) | {"event_sha256": json.loads(failed)["event_sha256"]}).encode()
+
+    forgeries: dict[str, Callable[[bytes], bytes]] = {
+        "the result of another event": lambda _failed: passed,
+        "its signature is not the function's": of_this_event,
+        "it is no JSON": lambda _failed: b"PASS",
+    }
     with spoilt(target):
-        check.start()
-        second = check.call()
-        event = fired(second)
-        failed = s3(world).get_object(Bucket=comparison.BUCKET, Key=place_of(second))["Body"].read()
-        other_digest = json.loads(passed) | {"event_sha256": json.loads(failed)["event_sha256"]}
-        forged = {
-            "the result of another event": passed,
-            "its signature is not the function's": json.dumps(other_digest).encode(),
-            "it is no JSON": b"PASS",
-        }
-        for attempt, (why, text) in enumerate(forged.items(), start=1):
-            s3(world).put_object(Bucket=comparison.BUCKET, Key=place_of(second), Body=text)
-            assert check.resume(second, event)["verdict"] == "inconclusive"
-            assert why in check.recorded.tables[0].sentence
-            # The next forgery is recorded as another try of the same task would be.
+        for why, forge in forgeries.items():
             check.start()
             second = check.call()
-            event = fired(second)
-            assert attempt
+            event, place = fired(second), place_of(second)
+            failed = s3(world).get_object(Bucket=comparison.BUCKET, Key=place)["Body"].read()
+            s3(world).put_object(Bucket=comparison.BUCKET, Key=place, Body=forge(failed))
+            assert check.resume(second, event)["verdict"] == "inconclusive"
+            assert why in check.recorded.tables[0].sentence
     runs = [run.verdict for run in CheckLedger(check.ledger).runs("flights")]
     assert runs == [Verdict.PASS, *[Verdict.INCONCLUSIVE] * 3]
 
