@@ -51,6 +51,7 @@ class CheckByLambda:
     def __init__(self, run: "MigrationRun", *, attempt: int, look_every: timedelta) -> None:
         self._run, self._attempt, self._look_every = run, attempt, look_every
         self._function = ComparisonFunction(run.migration)
+        self._calls: dict[str, tuple[Call, ...]] = {}
 
     def begin(self, *, seed: int, leader: str) -> "Progress":
         """Make the first call.
@@ -89,7 +90,10 @@ class CheckByLambda:
         def secret(label: bytes) -> str:
             return self._keyring.derive(_LABEL + label, key_id=asked.key_id)
 
-        return calls_of(self._run.migration, self._function.settings, asked, secret=secret)
+        known = repr(asked)
+        if known not in self._calls:
+            self._calls[known] = calls_of(self._run.migration, self._function.settings, asked, secret=secret)
+        return self._calls[known]
 
     def go_on(self, progress: "Progress") -> "Progress | None":
         """Make the next call, if the one that is waited for has ended; None where all are over.

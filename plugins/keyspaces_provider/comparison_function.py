@@ -29,6 +29,7 @@ class ComparisonFunction:
 
     def __init__(self, migration: "Migration") -> None:
         self._migration = migration
+        self._clients: dict[str, Any] = {}
 
     @property
     def settings(self) -> "ComparisonLambda":
@@ -83,8 +84,9 @@ class ComparisonFunction:
             ) from error
 
     def left(self, call: "Call") -> tuple[bytes | None, bytes | None]:
-        """What lies in the places of a call's result, and of why there is none. Errors are boto3's."""
-        return self._fetch(call.event.result), self._fetch(call.event.failure)
+        """What lies in the place of a call's result, or else in that of why there is none. Errors are boto3's."""
+        result = self._fetch(call.event.result)
+        return result, None if result is not None else self._fetch(call.event.failure)
 
     def trigger(self, call: "Call", *, until: datetime, look_every: timedelta) -> ObjectTrigger:
         """What waits for a call."""
@@ -115,5 +117,9 @@ class ComparisonFunction:
         return bucket, prefix
 
     def _client(self, service: str) -> Any:  # noqa: ANN401 - boto3's clients have no types
-        target, connection = self._migration.target, self._migration.connections.aws
-        return account_client(service, aws_conn_id=connection, region=target.region, roles=target.role_chain)
+        if service not in self._clients:
+            target, connection = self._migration.target, self._migration.connections.aws
+            self._clients[service] = account_client(
+                service, aws_conn_id=connection, region=target.region, roles=target.role_chain
+            )
+        return self._clients[service]

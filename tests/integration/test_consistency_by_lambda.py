@@ -25,7 +25,7 @@ from keyspaces_migration.ledger import RunConfiguration, open_ledger
 from keyspaces_migration.ledger.checks import CheckLedger
 from keyspaces_migration.ledger.sweeps import SweepLedger
 from keyspaces_migration.lifecycle import Milestone, Stage
-from keyspaces_provider.check_by_lambda import NoteRefusedError
+from keyspaces_provider.check_by_lambda import CheckByLambda, Note, NoteRefusedError
 from keyspaces_provider.comparison_function import FunctionNotCalledError
 from keyspaces_provider.operators.consistency import (
     CheckNotPassedError,
@@ -34,6 +34,7 @@ from keyspaces_provider.operators.consistency import (
     consistency_asset,
 )
 from keyspaces_provider.operators.run import RecordRunOperator
+from keyspaces_provider.run import recorded_run
 from keyspaces_provider.triggers.comparison import ObjectTrigger
 from rehearsal.ports import free_ports
 from rehearsal.servers import comparison, connections
@@ -385,6 +386,28 @@ def test_a_function_that_is_not_there_is_told_before_anything_is_waited_for(
     with pytest.raises(FunctionNotCalledError, match=f"{NAME}:live could not be called for table {TABLE}"):
         check.task.execute(check.context)
     assert CheckLedger(check.ledger).runs("flights") == ()
+
+
+def test_a_result_that_can_not_be_read_in_the_end_is_not_looked_at(
+    check: Check, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check.start()
+    deferred = check.call()
+    fired(deferred)
+    extra = connections.aws(world.aws, keyspaces_url=world.aws.endpoint_url).extra
+    extra["service_config"]["s3"] = {"endpoint_url": f"http://127.0.0.1:{free_ports(1)[0]}"}
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    connection = {"conn_type": "aws", "login": "test", "password": "test", "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_FLIGHTS_AWS", json.dumps(connection))
+    # Nobody knows yet, so it is waited for.
+    with pytest.raises(TaskDeferred):
+        check.resume(deferred, {"found": [place_of(deferred)]})
+    run = recorded_run(check.context, ledger_conn_id="ledger")
+    made = CheckByLambda(run, attempt=1, look_every=dt.timedelta(seconds=1))
+    kept: Any = deferred.kwargs
+    result = made.result(made.read(Note(text=kept["text"], signature=kept["signature"])))
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert "its result could not be read (" in result.tables[0].verdict.sentence
 
 
 def test_its_numbers_reach_cloudwatch_and_one_that_does_not_answer_fails_nothing(

@@ -165,9 +165,10 @@ class Migration(FileModel):
         Raises:
             KeyError: It has no such table.
         """
-        content = self.model_dump(mode="json", by_alias=True)
-        content["tables"] = {table: content["tables"][table]}
-        return self.from_canonical_json(json.dumps(content))
+        only = self.model_copy(update={"tables": {table: self.tables[table]}})
+        # The copy has the digest too, if it was asked for, and that is of the whole.
+        only.__dict__.pop("digest", None)
+        return only
 
     @cached_property
     def digest(self) -> str:

@@ -552,8 +552,10 @@ def test_a_check_by_the_function_needs_a_place_for_results(problems: Problems, l
 
 def test_the_migration_of_one_table_is_the_same_but_for_the_others(load: Load, content: Content) -> None:
     whole = load(content)
+    assert whole.digest
     one = whole.of_table("order_lines")
     assert list(one.tables) == ["order_lines"]
+    assert one.digest == Migration.from_canonical_json(one.canonical_json()).digest
     assert one.tables["order_lines"] == whole.tables["order_lines"]
     assert one.digest != whole.digest
     assert one.model_copy(update={"tables": whole.tables}) == whole

@@ -163,7 +163,9 @@ def test_examples_are_kept_up_to_the_plans_number_those_drawn_by_key_first() -> 
     world = World()
     world.target.rows = {key: (*row[:2], "x", row[3]) for key, row in world.target.rows.items()}
     plan = replace(PLAN, max_examples=10, windows=1)
-    result = in_parts(world, 3, plan=plan)
+    # Part 0 has the other draws, and comes first.
+    parts = [part_of(world, Share(part=number, parts=3), plan=plan) for number in range(3)]
+    result = merged(parts, plan=plan)
     assert len(result.mismatches) == 10
     assert {each.draw for each in result.mismatches} == {Draw.HISTORY_KEYS}
 
