@@ -16,6 +16,7 @@ from rich.markdown import Markdown
 from rehearsal.approvals import Approver
 from rehearsal.damage import TABLE, damage
 from rehearsal.estimates import Took, as_page, compare, consumed_write_units
+from rehearsal.local_keyspaces.admin import Fault, FaultKind, Operation
 from rehearsal.notifications import counts, read_messages
 from rehearsal.processes import WorldError
 
@@ -33,6 +34,9 @@ DUAL_WRITES = "start_dual_writes"
 # As many as the sample's migration file asks for in a row before the cutover.
 CHECKS = 2
 STAGE_TIMEOUT_S = 1800.0
+LETTER_TABLE = "flights.planes"
+LETTERS = 3
+LETTERS_TIMEOUT_S = 180.0
 STATEMENTS = Path(__file__).parent / "data" / "statements.cql"
 
 
@@ -79,6 +83,7 @@ class Rehearsal:
     sampled_rows: int = 0
     verdicts: list[str] = field(default_factory=list)
     repaired: dict[str, int] = field(default_factory=dict)
+    letters: dict[str, int] = field(default_factory=dict)
     cutover: str = ""
     rollback: str = ""
     audit: dict[str, Any] = field(default_factory=dict)
@@ -94,6 +99,7 @@ class Rehearsal:
             self.prepare(api)
             self.check(api)
             self.damage_and_repair(api)
+            self.replay_letters(api)
             self.check_until_ready(api)
             self.cut_over(api)
             self.roll_back(api)
@@ -139,6 +145,26 @@ class Rehearsal:
         self.repaired = api.returned(_dag_id("repair"), run_id, "check_again")
         self.reporter.done(f"repaired on the target, and looked at again: {self.repaired}")
 
+    def replay_letters(self, api: AirflowApi) -> None:
+        """Let the target take no write of a table until some have become letters; then bring them back."""
+        admin = self.world.target.admin
+        fault = admin.add_fault(Fault(kind=FaultKind.TIMEOUT_BEFORE, table=LETTER_TABLE, operation=Operation.WRITE))
+        try:
+            self._wait_for_letters()
+        finally:
+            admin.remove_fault(fault)
+        run_id = self._stage(api, "replay_dead_letters")
+        found = api.returned(_dag_id("replay_dead_letters"), run_id, "replay")
+        self.letters = {name: found[name] for name in ("replayed", "parked", "left_in_queue")}
+        self.reporter.done(f"dead letters of {LETTER_TABLE}, brought back: {self.letters}; {found['html']}")
+
+    def _wait_for_letters(self) -> None:
+        deadline = time.monotonic() + LETTERS_TIMEOUT_S
+        while (sent := self.world.application.ask("status")["accounts"].get("letter", 0)) < LETTERS:
+            if time.monotonic() > deadline:
+                raise StageFailedError(f"only {sent} of {LETTERS} letters within {LETTERS_TIMEOUT_S:.0f} s")
+            time.sleep(1)
+
     def cut_over(self, api: AirflowApi) -> None:
         """All reads to the target, once readiness and the approvers allow it."""
         run_id = self._stage(api, "cutover")
@@ -175,6 +201,7 @@ class Rehearsal:
             "wrong_reads": self.audit["wrong_reads"],
             "verdicts": self.verdicts,
             "repaired": self.repaired,
+            "letters": self.letters,
             "cutover": self.cutover,
             "rollback": self.rollback,
             "notifications": counts(read_messages(self.world.airflow.notifications)),

@@ -188,11 +188,19 @@ class Application:
             "acknowledged": self._truth.acknowledged,
             "unsent": report.journal_depth,
             "parked": report.parked,
+            "accounts": self._accounts(),
             "wrong_reads": self._workload.wrong_read_count,
             "wrong_read_examples": self._workload.wrong_reads,
             "counts": dict(self._workload.counts),
             "seconds": round(time.monotonic() - self._began, 1),
         }
+
+    def _accounts(self) -> dict[str, int]:
+        """What became of every write of this process."""
+        found = self._writer.accounts()
+        fates = {fate.value.lower(): count for fate, count in sorted(found.fates.items())}
+        open_ones = {"pending": found.pending, "under_way": found.under_way, "unaccounted": found.unaccounted}
+        return {"calls": found.calls, "taken_up": found.taken_up, **fates, **open_ones}
 
     def _open_stores(self, stack: ExitStack, migration: Migration) -> Stores:
         places = {

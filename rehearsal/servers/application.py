@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 START_TIMEOUT_S = 120.0
 ANSWER_TIMEOUT_S = 300.0
 FLAG_POLL_S = 1.0
+LETTERS_AFTER_S = 5.0
+LETTERS = "keyspaces-migration-flights-dead-letters"
+"""The dead letter queue, as `provision` makes it for flights.yaml."""
 FLAG = ("keyspaces-migration-flights", "rehearsal", "flag")
 """Application, environment and profile, as `cutover.flag_writer.flag_address` names them for flights.yaml."""
 
@@ -98,6 +101,10 @@ class SampleApplication:
             "--flag-environment": environment,
             "--flag-profile": profile,
             "--flag-poll-s": str(FLAG_POLL_S),
+            # Not an hour, as in earnest: the rehearsal waits for letters.
+            "--letters-after-s": str(LETTERS_AFTER_S),
+            "--letters-queue-url": f"{self._aws.endpoint_url}/000000000000/{LETTERS}",
+            "--letters-endpoint": self._aws.endpoint_url,
             # Nothing carries the source's changes into the sample history, so none may come before they are recorded.
             "--first-write-mode": "RECORD",
         }

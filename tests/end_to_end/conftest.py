@@ -81,6 +81,7 @@ def rehearsed(world: World, api: AirflowApi) -> Rehearsed:
     rehearsal.load_and_dual_write(api)
     spoilt = check_spoilt_target(world, api)
     rehearsal.repair(api)
+    rehearsal.replay_letters(api)
     rehearsal.check_until_ready(api)
     attacks = attack_gate(world, api)
     rehearsal.cut_over(api)

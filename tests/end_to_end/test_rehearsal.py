@@ -33,6 +33,7 @@ def test_it_ends_ok_with_every_stage_that_is_built(rehearsed: Rehearsed) -> None
         "historical_backfill",
         "start_dual_writes",
         "repair",
+        "replay_dead_letters",
         "consistency_check",
         "cutover",
         "rollback",
@@ -43,6 +44,13 @@ def test_it_ends_ok_with_every_stage_that_is_built(rehearsed: Rehearsed) -> None
 def test_the_application_lost_no_write_and_read_nothing_wrong(rehearsed: Rehearsed) -> None:
     assert rehearsed.result["lost_writes"] == 0
     assert rehearsed.result["wrong_reads"] == 0
+
+
+def test_what_the_target_did_not_take_came_back_from_the_queue(rehearsed: Rehearsed) -> None:
+    letters = rehearsed.result["letters"]
+    assert letters["replayed"] >= 3
+    assert (letters["parked"], letters["left_in_queue"]) == (0, 0)
+    assert rehearsed.returned("replay_dead_letters", "drained") == {"parked": 0, "in_queue": 0}
 
 
 def test_both_checks_passed_on_rows_that_were_compared(rehearsed: Rehearsed) -> None:

@@ -18,7 +18,10 @@ from keyspaces_migration.consistency.kinds import Leader
 from keyspaces_migration.consistency.kinds import Store as Side
 from keyspaces_migration.cql.types import parse_type
 from keyspaces_migration.dual_write.clock import system_now_us
+from keyspaces_migration.dual_write.failures import ReasonClass
 from keyspaces_migration.dual_write.flag import FlagState, WriteMode
+from keyspaces_migration.dual_write.letters import Letter, body_of
+from keyspaces_migration.dual_write.mutation import Mutation, MutationKind
 from keyspaces_migration.dual_write.shape import TableShape
 from keyspaces_migration.dual_write.sqs_outbox import SqsOutbox
 from keyspaces_migration.dual_write.store import Store, StoreName, Stores
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
 
     from cassandra.cluster import Session
 
+    from keyspaces_migration.dual_write.bounds import Bound
     from keyspaces_migration.letters.inbox import Received
     from rehearsal.servers.aws import AwsStandIn
 
@@ -98,6 +102,7 @@ class Queue:
         self.sqs, self.s3 = self.client("sqs"), self.client("s3")
         self.url = self.sqs.create_queue(QueueName=self.name)["QueueUrl"]
         self.s3.create_bucket(Bucket=self.name)
+        self.taken: list[str] = []
 
     def client(self, service: str, endpoint: str | None = None) -> Any:
         """boto3's client."""
@@ -116,13 +121,28 @@ class Queue:
         return SqsOutbox(sqs=sqs, s3=s3, queue_url=self.url, bucket=self.name if bucket else None)
 
     def inbox(self) -> SqsInbox:
-        """What the replay receives by."""
-        return SqsInbox(sqs=self.sqs, s3=self.s3, queue_url=self.url, bucket=self.name)
+        """What the replay receives by; the handles are remembered."""
+        inbox = SqsInbox(sqs=self.sqs, s3=self.s3, queue_url=self.url, bucket=self.name)
+        receive = inbox.receive
+
+        def remembered() -> list[Received]:
+            found = receive()
+            self.taken = [*self.taken, *(each.handle for each in found)]
+            return found
+
+        setattr(inbox, "receive", remembered)  # noqa: B010 # only looked at
+        return inbox
 
     def send(self, *bodies: str) -> None:
         """Put messages into the queue."""
         for body in bodies:
             self.sqs.send_message(QueueUrl=self.url, MessageBody=body)
+
+    def show_hidden(self) -> None:
+        """Let messages that a process took and never gave back be received again, as SQS does in time."""
+        self.sqs.set_queue_attributes(QueueUrl=self.url, Attributes={"VisibilityTimeout": "0"})
+        for handle in self.taken:
+            self.sqs.change_message_visibility(QueueUrl=self.url, ReceiptHandle=handle, VisibilityTimeout=0)
 
     def depth(self) -> int:
         """Messages, hidden ones included."""
@@ -272,3 +292,51 @@ class LetterWorld:
             book=book(made) if book else made,
         )
         return drain.run(retried=self.letters.parked(MIGRATION) if retry else ())
+
+
+class Letters:
+    """Letters as a writer sends them, of writes that no test waits 47 hours for."""
+
+    def __init__(self, world: LetterWorld) -> None:
+        self._world = world
+        self._entries = 0
+
+    def body(  # noqa: PLR0913 # what a test cares about, by name
+        self,
+        *,
+        key: dict[str, Any],
+        columns: dict[str, Any],
+        kind: MutationKind = MutationKind.UPDATE,
+        bounds: tuple[Bound, ...] = (),
+        at_us: int | None = None,
+        hours_ago: float = 0,
+        migration: str = MIGRATION,
+    ) -> str:
+        """The message of one."""
+        self._entries += 1
+        letter = Letter(
+            migration=migration,
+            writer_id="test/0",
+            entry_id=self._entries,
+            store=StoreName.TARGET,
+            mode=WriteMode.DUAL_SOURCE_LEADS,
+            barrier_us=1,
+            flag_version=3,
+            leader_acknowledged=True,
+            mutation=Mutation(
+                table="notes",
+                kind=kind,
+                key=key,
+                columns=columns,
+                timestamp_us=at_us or system_now_us() - int(hours_ago * HOUR_US),
+                bounds=bounds,
+            ),
+            reason=ReasonClass.TIMEOUT,
+            text="no answer",
+            attempts=1,
+        )
+        return body_of(letter, NOTES, outbox=self._world.queue.outbox())
+
+    def send(self, **given: Any) -> None:
+        """Send one."""
+        self._world.queue.send(self.body(**given))

@@ -46,6 +46,11 @@ class Accounts:
         """Writes of which nobody knows what became: 0, or something is wrong with this library."""
         return self.calls + self.taken_up - sum(self.fates.values()) - self.pending - self.under_way
 
+    def counters(self) -> dict[str, int]:
+        """Return all numbers by name: what the writers' table and metrics hold."""
+        fates = {fate.value: self.fates.get(fate, 0) for fate in Fate}
+        return {"CALLS": self.calls, "TAKEN_UP": self.taken_up, **fates, "PENDING": self.pending}
+
 
 class Tally:
     """Keeps the books. Every move is one step, so that they add up at any moment, from any thread."""

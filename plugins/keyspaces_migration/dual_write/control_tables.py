@@ -30,6 +30,9 @@ CREATE TABLE IF NOT EXISTS {keyspace}.writers (
   follower_lag_ms bigint,
   oldest_unsent_at timestamp,
   flag_age_ms bigint,
+  accounts frozen<map<text, bigint>>,
+  reads_compared bigint,
+  reads_differing bigint,
   PRIMARY KEY ((migration), writer_id)
 )"""
 _RECORDED_KEYS = """
@@ -68,6 +71,13 @@ def create_control_tables(
         session.execute(statement.format(keyspace=quote(keyspace)))
     for column, of_type in (("bounds_json", "text"), ("ttl_s", "int"), ("collections", "frozen<list<text>>")):
         _add_missing(session, keyspace, RECORDED_KEYS, column, of_type)
+    reported = {
+        "accounts": "frozen<map<text, bigint>>",
+        "reads_compared": "bigint",
+        "reads_differing": "bigint",
+    }
+    for column, of_type in reported.items():
+        _add_missing(session, keyspace, WRITERS, column, of_type)
 
 
 def _add_missing(session: "Session", keyspace: str, table: str, column: str, of_type: str) -> None:

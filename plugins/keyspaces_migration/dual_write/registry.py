@@ -5,8 +5,8 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from keyspaces_migration.cql.json_scalars import EPOCH
@@ -46,6 +46,9 @@ _COLUMNS_READ = (
     "parked",
     "follower_lag_ms",
     "oldest_unsent_at",
+    "accounts",
+    "reads_compared",
+    "reads_differing",
     "heartbeat_at",
     "server_at",
 )
@@ -61,6 +64,9 @@ class WriterReport:
         parked: Those among them that are too old to be sent.
         oldest_unsent_us: Timestamp of the oldest write that the follower has not taken.
         flag_age_ms: Since when AppConfig has not confirmed the flag.
+        accounts: What became of the writes of its process, as `Accounts.counters` gives it.
+        reads_compared: Shadow reads of which both stores gave a clear answer.
+        reads_differing: Those of them whose stores do not hold the same.
     """
 
     settled: FlagState
@@ -68,6 +74,9 @@ class WriterReport:
     parked: int
     oldest_unsent_us: int | None
     flag_age_ms: int
+    accounts: Mapping[str, int] = field(default_factory=dict)
+    reads_compared: int = 0
+    reads_differing: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +86,9 @@ class WriterRecord:
     Attributes:
         clock_skew: How far its clock is ahead of the server's, the way of the heartbeat included.
         heartbeat_age: By the server's clock alone.
+        accounts: What became of the writes of its process, by fate; `CALLS`, `TAKEN_UP` and `PENDING` among them.
+        reads_compared: Shadow reads of which both stores gave a clear answer.
+        reads_differing: Those of them whose stores do not hold the same.
     """
 
     writer_id: str
@@ -92,6 +104,9 @@ class WriterRecord:
     oldest_unsent_at: dt.datetime | None
     clock_skew: dt.timedelta
     heartbeat_age: dt.timedelta
+    accounts: Mapping[str, int] = field(default_factory=dict)
+    reads_compared: int = 0
+    reads_differing: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,6 +205,9 @@ class Registration:
             "follower_lag_ms": 0 if oldest is None else (now - oldest) // dt.timedelta(milliseconds=1),
             "oldest_unsent_at": oldest,
             "flag_age_ms": report.flag_age_ms,
+            "accounts": dict(report.accounts),
+            "reads_compared": report.reads_compared,
+            "reads_differing": report.reads_differing,
         }
         table = table_name(self._place.keyspace, WRITERS)
         # The server's own time beside the writer's: the difference is the writer's skew.
@@ -217,6 +235,9 @@ def list_writers(session: "Session", migration: str, *, keyspace: str = CONTROL_
             oldest_unsent_at=row.oldest_unsent_at,
             clock_skew=row.heartbeat_at - row.server_at,
             heartbeat_age=row.seen_at - row.server_at,
+            accounts=dict(row.accounts or {}),
+            reads_compared=row.reads_compared or 0,
+            reads_differing=row.reads_differing or 0,
         )
         for row in session.execute(statement.bind((migration,)))
     )

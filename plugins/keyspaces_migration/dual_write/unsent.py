@@ -27,6 +27,13 @@ LETTERS_AT_ONCE = 50
 """Letters that are made before they are sent: memory holds so many messages."""
 
 _LOOK_FOR_OLD_S = 1.0
+# From which age on, in seconds, sendings of one write to one store are how far apart: `lists` tells them by that.
+_APART_S = ((10.0, 1.0), (1.0, 0.2), (0.0, 0.02))
+
+
+def apart_s(age_us: int) -> float:
+    """Return how long after a sending of a write it may be sent again, in seconds, at that age."""
+    return next((apart for least, apart in _APART_S if age_us >= least * 1e6), _APART_S[-1][1])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,8 +178,11 @@ class UnsentWrites:
             self._partitions[write.partition] += 1
             if self._is_letter(write):
                 self._to_post(write)
+            elif write.failure is None and self._started:
+                self._push(write, 0.0)
             else:
-                self._push(write, 0.0 if write.failure is None else time.monotonic() + FIRST_PAUSE_S)
+                # It has just been sent; or an earlier process may have sent it in its last moment.
+                self._push(write, time.monotonic() + self._pause_of(write))
             if write.failure is not None and write.failure.reason.may_pass:
                 self._trouble(began=time.monotonic())
             self._call_hands()
@@ -303,12 +313,16 @@ class UnsentWrites:
             if self._is_letter(kept):
                 self._to_post(kept)
             else:
-                pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(kept.attempts, 10))
-                self._push(kept, time.monotonic() + pause_s)
+                self._push(kept, time.monotonic() + self._pause_of(kept))
             if failure.for_good:
                 self._calm()  # a store that refuses answers
             else:
                 self._trouble(began=began)
+
+    def _pause_of(self, write: Unsent) -> float:
+        """How long a write is not sent after it was."""
+        grown_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * (1 << min(write.attempts, 10)))
+        return max(grown_s, apart_s(self._now_us() - write.mutation.timestamp_us))
 
     def _leave_lane(self, write: Unsent) -> None:
         if write.lane is None:

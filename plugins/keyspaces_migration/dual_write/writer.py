@@ -35,6 +35,7 @@ from keyspaces_migration.dual_write.posting import Postman
 from keyspaces_migration.dual_write.recorded import RecordPlace
 from keyspaces_migration.dual_write.registry import HEARTBEAT_INTERVAL_S, LEASE_S, Registration, WriterReport
 from keyspaces_migration.dual_write.routing import partition_slot, partition_text, read_store
+from keyspaces_migration.dual_write.shadow import ShadowReads, ShadowReport, ShadowSettings
 from keyspaces_migration.dual_write.shape import TableShape
 from keyspaces_migration.dual_write.store import (
     BINDING_FAILURES,
@@ -44,7 +45,7 @@ from keyspaces_migration.dual_write.store import (
     driver_failures,
     refused_for_good,
 )
-from keyspaces_migration.dual_write.unsent import LetterRule, Unsent, UnsentWrites
+from keyspaces_migration.dual_write.unsent import LetterRule, Unsent, UnsentWrites, apart_s
 
 _log = logging.getLogger(__name__)
 
@@ -157,6 +158,7 @@ class DualWriter:
         tables: Iterable[TableShape],
         flag: FlagSource,
         letters: Outbox | None = None,
+        shadow: ShadowSettings | None = None,
         now_us: Callable[[], int] = system_now_us,
     ) -> None:
         """Keep what is needed.
@@ -168,6 +170,7 @@ class DualWriter:
             flag: The mode that it obeys.
             letters: Where writes go that the follower does not take for good, such as `sqs_outbox.SqsOutbox`; None:
                 they stay in the journal, and count as parked when they are too old to be sent.
+            shadow: How many of the reads of rows are compared in both stores, in a dual mode; None: none.
             now_us: Microseconds since 1970.
         """
         self.settings = settings
@@ -206,6 +209,7 @@ class DualWriter:
             now_us=now_us,
             lease_s=settings.lease_s,
         )
+        self._shadow = None if shadow is None else ShadowReads(shadow, stores=stores, leader=self._leader)
         self._clock = TimestampClock(now_us=now_us)
         self._stop = threading.Event()
         self._heartbeat: threading.Thread | None = None
@@ -231,6 +235,8 @@ class DualWriter:
             self._journal.close()
             raise
         self._unsent.start()
+        if self._shadow is not None:
+            self._shadow.start()
         self._heartbeat = threading.Thread(target=self._beat, name="writer-heartbeat", daemon=True)
         self._heartbeat.start()
 
@@ -241,6 +247,8 @@ class DualWriter:
         journal, and stages wait for that. See `drain`.
         """
         self._unsent.wait_until_sent(timeout_s=self.settings.close_wait_s)
+        if self._shadow is not None:
+            self._shadow.stop()
         self._stop.set()
         if self._heartbeat is not None:
             self._heartbeat.join()
@@ -315,6 +323,8 @@ class DualWriter:
         """Read a row by its whole key, from the store that the flag gives its partition. Errors are the driver's."""
         shape = self._shape(table)
         name = self.route(table, key)
+        if self._shadow is not None and self._flag.current().mode.is_dual:
+            self._shadow.offer(shape, key)
         return ReadResult(row=self._stores[name].read_row(shape, key), store=name)
 
     def drain(self, *, timeout_s: float) -> int:
@@ -333,8 +343,17 @@ class DualWriter:
         """Why the newest of the unsent writes is not sent, and why letters are not, in words; empty: all is well."""
         return tuple(each for each in (self._unsent.problem, self._unsent.letters_problem) if each is not None)
 
+    @property
+    def shadow_reads(self) -> ShadowReport | None:
+        """What was read in both stores and compared so far; None where nothing is."""
+        return None if self._shadow is None else self._shadow.report()
+
+    def _leader(self) -> StoreName:
+        return plan_of(self._flag.current().mode).leader
+
     def report(self) -> WriterReport:
         """Return what the next heartbeat says."""
+        shadow = self.shadow_reads
         age_s = getattr(self._flag, "age_s", 0.0)
         return WriterReport(
             settled=self._gate.settled(),
@@ -342,6 +361,9 @@ class DualWriter:
             parked=len(self._unsent.parked()),
             oldest_unsent_us=self._unsent.oldest_us(),
             flag_age_ms=int(age_s * 1000),
+            accounts=self.accounts().counters(),
+            reads_compared=0 if shadow is None else shadow.compared,
+            reads_differing=0 if shadow is None else shadow.differing,
         )
 
     def _shape(self, table: str) -> TableShape:
@@ -471,9 +493,10 @@ class DualWriter:
     def _resolve(self, write: Unsent, error: Exception) -> None:
         """Repeat a write whose outcome is unknown; with its timestamp it can only have taken place once."""
         deadline = time.monotonic() + self.settings.resolve_timeout_s
-        pause_s = 0.1
+        pause_s = max(0.1, apart_s(self._now_us() - write.mutation.timestamp_us))
         while time.monotonic() + pause_s < deadline and not self._stop.wait(pause_s):
-            pause_s = min(2 * pause_s, 1.0)
+            age_us = self._now_us() - write.mutation.timestamp_us
+            pause_s = max(min(2 * pause_s, 1.0), apart_s(age_us))
             try:
                 self._apply(plan_of(write.state.mode).leader, write.mutation)
             except driver_failures() as again:

@@ -1,4 +1,4 @@
-"""Look after a ledger: its schema, and the signatures of its records.
+"""Look after a ledger: its schema, the signatures of its records, and the dead letters that are parked.
 
 The database's address is read from LEDGER_URL, and the keys from LEDGER_SECRET_KEYS; or from the files that
 LEDGER_URL_FILE and LEDGER_SECRET_KEYS_FILE name. Not from the command line: every user of the machine could read them.
@@ -8,6 +8,7 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +18,9 @@ from keyspaces_migration.ledger.chains import Chains, Row
 from keyspaces_migration.ledger.database import Address, Database
 from keyspaces_migration.ledger.errors import KeyringError, LedgerAddressError
 from keyspaces_migration.ledger.keyring import Keyring
+from keyspaces_migration.ledger.letters import LetterLedger
 from keyspaces_migration.ledger.migrate import downgrade, upgrade
+from keyspaces_migration.ledger.repository import Ledger
 from keyspaces_migration.ledger.revision import current_revision, require_current_schema
 
 _Lines = tuple[list[str], int]
@@ -36,6 +39,8 @@ def main(arguments: list[str], *, environment: Mapping[str, str]) -> _Lines:
             return _resign(database, _chains(environment))
         case "sign":
             return _sign(database, _chains(environment), confirmed=chosen.yes)
+        case "letters":
+            return _letters(environment, migration=chosen.migration, letter_id=chosen.id)
         case "upgrade":
             upgrade(database)
         case "downgrade":
@@ -54,6 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     actions.add_parser("resign", help="sign every record with the current key, so that older ones can be taken away")
     sign = actions.add_parser("sign", help="sign the records of versions that did not sign yet; look at them first")
     sign.add_argument("--yes", action="store_true", help="sign what is listed; without it nothing is changed")
+    letters = actions.add_parser("letters", help="show the dead letters that are parked, or one of them whole")
+    letters.add_argument("migration", help="its name")
+    letters.add_argument("--id", help="of the letter that is shown with its message, values included")
     new_key = actions.add_parser("new-key", help="print the secret with a new key beside those it has")
     new_key.add_argument("--id", help="the new key's id; today's date if not given")
     new_key.add_argument("--current", action="store_true", help="let the new key sign, even if there are others")
@@ -75,6 +83,21 @@ def _resign(database: Database, chains: Chains) -> _Lines:
         require_current_schema(connection, where=database.address)
         count = sign_again(connection, chains)
     return [f"{count} records are signed with key {chains.seals.current_key} now. Verify before older keys go"], 0
+
+
+def _letters(environment: Mapping[str, str], *, migration: str, letter_id: str | None) -> _Lines:
+    ledger = Ledger(_database_url(environment), keyring=_keyring(environment))
+    parked = LetterLedger(ledger).parked(migration)
+    if letter_id is None:
+        lines = [
+            f"{each.letter_id} {each.table_name or '-'} {each.reason_class.value} {each.reason}" for each in parked
+        ]
+        return [*lines, f"{len(parked)} letters of {migration} are parked"], 0
+    for each in parked:
+        if each.letter_id == letter_id:
+            facts = {name: value for name, value in asdict(each).items() if value is not None and name != "body"}
+            return [*(f"{name}: {value}" for name, value in facts.items()), each.body or ""], 0
+    return [f"{letter_id} is no parked letter of {migration}; without --id they are listed"], 1
 
 
 def _sign(database: Database, chains: Chains, *, confirmed: bool) -> _Lines:
@@ -112,13 +135,17 @@ def _database_url(environment: Mapping[str, str]) -> str:
 
 
 def _chains(environment: Mapping[str, str]) -> Chains:
+    return Chains(_keyring(environment))
+
+
+def _keyring(environment: Mapping[str, str]) -> Keyring:
     text = _setting(environment, "LEDGER_SECRET_KEYS")
     if text is None:
         raise KeyringError(
             "LEDGER_SECRET_KEYS is not set, nor LEDGER_SECRET_KEYS_FILE; give it what Airflow's variable "
             "keyspaces_ledger_secret_keys holds"
         )
-    return Chains(Keyring.from_json(text))
+    return Keyring.from_json(text)
 
 
 def _setting(environment: Mapping[str, str], name: str) -> str | None:

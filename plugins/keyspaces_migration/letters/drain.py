@@ -77,19 +77,28 @@ class Drained:
 
 @dataclass(frozen=True, kw_only=True)
 class _Opened:
-    """A message as far as it could be read."""
+    """A message as far as it could be read; `known_id` where the ledger has it already."""
 
     body: str
     sent_at: datetime | None
     handle: str | None
+    known_id: str | None = None
     envelope: Envelope | None = None
     letter: Letter | None = None
     decision: Decision | None = None
 
     @property
     def letter_id(self) -> str:
-        # Of what is no letter, the content alone tells which it is.
-        return self.envelope.letter_id if self.envelope else f"unreadable-{sha256(self.body.encode()).hexdigest()[:32]}"
+        """The letter's id, or that of what could not be opened.
+
+        Nobody may pass something else off as another letter: the id that a message claims counts only where its write
+        was found to fit it. Of the others, the content alone tells which it is.
+        """
+        if self.known_id is not None:
+            return self.known_id
+        if self.letter is not None and self.envelope is not None:
+            return self.envelope.letter_id
+        return f"unreadable-{sha256(self.body.encode()).hexdigest()[:32]}"
 
 
 class Drain:
@@ -124,9 +133,13 @@ class Drain:
             LedgerError: The ledger can't be read or written. What it lacks comes again.
         """
         done = Drained()
-        waiting = [Received(handle="", body=each.body or "", sent_at=each.sent_at) for each in retried]
-        for first in range(0, len(waiting), BATCH):
-            self._batch(waiting[first : first + BATCH], done, parked_before=True)
+        for first in range(0, len(retried), BATCH):
+            some = retried[first : first + BATCH]
+            parked = [
+                _Opened(body=each.body or "", sent_at=each.sent_at, handle=None, known_id=each.letter_id)
+                for each in some
+            ]
+            self._finish([], [self._open(each) for each in parked], done)
             progress(done)
         left: list[str] = []
         try:
@@ -143,40 +156,37 @@ class Drain:
             found += some
         return found
 
-    def _batch(self, received: Sequence[Received], done: Drained, *, parked_before: bool = False) -> list[str]:
+    def _batch(self, received: Sequence[Received], done: Drained) -> list[str]:
         """Decide, record, delete; return the handles of what is left."""
-        opened = [self._read(each) for each in received]
-        standing = {} if parked_before else self._book.standing([each.letter_id for each in opened])
-        fresh = [each for each in opened if each.letter_id not in standing]
-        decided = self._decide([each if each.decision else self._open(each) for each in fresh])
+        opened = [self._open(_Opened(body=each.body, sent_at=each.sent_at, handle=each.handle)) for each in received]
+        standing = self._book.standing([each.letter_id for each in opened])
+        known = [each for each in opened if each.letter_id in standing]
+        return self._finish(known, [each for each in opened if each.letter_id not in standing], done)
+
+    def _finish(self, known: Sequence[_Opened], fresh: Sequence[_Opened], done: Drained) -> list[str]:
+        """Decide on what is new, record it, and take it and what is known off the queue."""
+        decided = self._decide(fresh)
         records = [
             _record(each, each.decision, self._shapes) for each in decided if each.decision and each.decision.outcome
         ]
         new = self._book.record(records)
         kept = [each for each in decided if each.decision is None or each.decision.outcome is None]
         lefts = {id(each) for each in kept}
-        finished = [each for each in opened if each.letter_id in standing] + [
-            each for each in decided if id(each) not in lefts
-        ]
+        finished = [*known, *(each for each in decided if id(each) not in lefts)]
         self._inbox.delete([each.handle for each in finished if each.handle])
-        self._note(done, received, new, kept, again=len(finished) - len(new))
+        self._note(done, [*known, *fresh], new, kept, again=len(finished) - len(new))
         return [each.handle for each in kept if each.handle]
 
-    def _read(self, received: Received) -> _Opened:
-        message = _Opened(body=received.body, sent_at=received.sent_at, handle=received.handle or None)
+    def _open(self, message: _Opened) -> _Opened:
+        """Read a message as far as it can be, and fetch a large letter's write."""
         try:
-            envelope = read_envelope(received.body)
+            envelope = read_envelope(message.body)
         except LetterFormatError as error:
             return replace(message, decision=_unreadable(str(error)))
+        message = replace(message, envelope=envelope)
         if envelope.migration != self._migration:
             why = f"it is of migration {envelope.migration!r}: is its writer given the right queue?"
-            return replace(message, envelope=envelope, decision=_unreadable(why))
-        return replace(message, envelope=envelope)
-
-    def _open(self, message: _Opened) -> _Opened:
-        envelope = message.envelope
-        if envelope is None:
-            return message
+            return replace(message, decision=_unreadable(why))
         try:
             text = envelope.write
             if isinstance(text, PayloadPlace):
@@ -202,7 +212,7 @@ class Drain:
     def _note(
         self,
         done: Drained,
-        received: Sequence[Received],
+        messages: Sequence[_Opened],
         records: Sequence[LetterRecord],
         kept: Sequence[_Opened],
         *,
@@ -223,7 +233,7 @@ class Drain:
                     )
                 )
                 done.store_is_away = done.store_is_away or decision.store_is_away
-        moments = [each.sent_at for each in received if each.sent_at is not None]
+        moments = [each.sent_at for each in messages if each.sent_at is not None]
         done.oldest_sent_at = min([*moments, *([done.oldest_sent_at] if done.oldest_sent_at else [])], default=None)
 
     def _give_back(self, handles: Sequence[str]) -> None:

@@ -126,7 +126,7 @@ def _parked(parked: Sequence[LetterRecord]) -> list[str]:
     how = (
         "Retry: run this DAG again with **retry_parked** set to `all`, or to ids. Close: **close_parked** and "
         "**close_reason**; the approvers are asked. A letter's whole content: "
-        "`python -m keyspaces_migration.ledger letters`."
+        "`python -m keyspaces_migration.ledger letters MIGRATION --id …`."
     )
     return [
         "## Parked: they wait for a person",

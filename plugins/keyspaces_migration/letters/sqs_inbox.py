@@ -16,7 +16,7 @@ MAX_BATCH = 10
 HIDDEN_S = 900
 """How long a received message is hidden: longer than a batch takes, the settle time included."""
 
-_WAIT_S = 2
+_WAIT_S = 1
 _GONE = {"NoSuchKey", "NoSuchBucket", "404"}
 
 
@@ -46,7 +46,7 @@ class SqsInbox:
         self._bucket = bucket
 
     def receive(self) -> list[Received]:
-        """Receive, as `Inbox` says. It waits 2 s for a message, and asks all of SQS's servers."""
+        """Receive, as `Inbox` says. It waits 1 s for a message, and asks all of SQS's servers."""
         answer = self._ask(
             self._sqs.receive_message,
             MaxNumberOfMessages=MAX_BATCH,

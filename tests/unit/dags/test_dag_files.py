@@ -24,6 +24,7 @@ STAGES = {
     "historical_backfill",
     "provision",
     "repair",
+    "replay_dead_letters",
     "rollback",
     "start_dual_writes",
     "watch",

@@ -27,6 +27,7 @@ NULLABLE = {
     "encryption_key_arn",
     "backend",
     "comparison_lambda",
+    "payload_bucket",
     "zip_version",
     "reserved_concurrency",
     "vpc",
@@ -40,6 +41,9 @@ NULLABLE = {
     "results",
 }
 OPTIONAL = NULLABLE | {
+    "dead_letters",
+    "max_age",
+    "max_follower_lag",
     "description",
     "disposable",
     "engine",
@@ -96,7 +100,7 @@ OPTIONAL = NULLABLE | {
 # Elsewhere a key of this name is required.
 OPTIONAL_SOURCE = ("backfill", "spark", "secrets", "source")
 # Elsewhere a key of this name has a default that is not null.
-NULLABLE_SCHEDULE = ("comparison_lambda", "schedule")
+NULLABLE_SCHEDULES = {("comparison_lambda", "schedule"), ("dead_letters", "schedule")}
 FREE_TEXT = {"description", "comment", "zip_version"}
 FREE_MAPS = {("tags",), ("environment_variables",), ("conf",)}
 # Maps whose keys are the file's own names, so that another key is no unknown key but another name.
@@ -185,7 +189,7 @@ def changed_values() -> Iterator[Change]:
         for kind, wrong in wrong_kinds(value):
             if not (is_free_text and kind == "an odd text") and not (may_be_empty and kind == "nothing"):
                 yield f"{kind} instead", location, text(location), changed(location, wrong)
-        if location[-1] not in NULLABLE and location not in {OPTIONAL_SOURCE, NULLABLE_SCHEDULE}:
+        if location[-1] not in NULLABLE and location not in {OPTIONAL_SOURCE, *NULLABLE_SCHEDULES}:
             yield "null instead", location, text(location), changed(location, None)
 
 

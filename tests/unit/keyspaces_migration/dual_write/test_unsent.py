@@ -13,7 +13,7 @@ import pytest
 from keyspaces_migration.dual_write.failures import Failure, ReasonClass
 from keyspaces_migration.dual_write.flag import FlagState, WriteMode
 from keyspaces_migration.dual_write.mutation import Mutation, MutationKind
-from keyspaces_migration.dual_write.unsent import LetterRule, Unsent, UnsentWrites
+from keyspaces_migration.dual_write.unsent import LetterRule, Unsent, UnsentWrites, apart_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -91,6 +91,10 @@ def post() -> Post:
     return Post()
 
 
+def problem(unsent: UnsentWrites) -> str | None:
+    return unsent.problem
+
+
 @contextmanager
 def running(follower: Follower, *writes: Unsent, **given: Any) -> Iterator[UnsentWrites]:
     unsent = UnsentWrites(follower.deliver, now_us=lambda: NOW_US, **given)
@@ -148,12 +152,12 @@ def test_a_store_that_takes_nothing_is_tried_by_one_write_at_a_time_with_growing
         # Pauses double from 0.05 s: after four probes the next two take more than 0.8 s together.
         assert time.monotonic() - began > 0.6
         assert follower.most == 1
-        assert unsent.problem == "no answer"
+        assert problem(unsent) == "no answer"
         # Nobody is tried twice while others were not tried at all.
         assert max(follower.attempts.values()) == 1
         follower.takes_s, follower.fails = 0.01, lambda _: None
         assert unsent.wait_until_sent(timeout_s=10) == 0
-        assert unsent.problem is None
+        assert problem(unsent) is None
         assert follower.most == 4
 
 
@@ -165,6 +169,28 @@ def test_one_write_that_always_fails_keeps_no_other_waiting(follower: Follower) 
         wait_for(lambda: unsent.count == 1)
         wait_for(lambda: follower.attempts[0] >= 3)
     assert follower.attempts[49] == follower.attempts[99] == 1
+
+
+@pytest.mark.parametrize(("age_s", "apart"), [(0, 0.02), (0.9, 0.02), (1, 0.2), (9.9, 0.2), (10, 1.0), (1e6, 1.0)])
+def test_sendings_of_one_write_are_apart_by_its_age(age_s: float, apart: float) -> None:
+    """A list that is sent again is told from the sending before by such a step."""
+    assert apart_s(int(age_s * 1e6)) == apart
+
+
+@pytest.mark.parametrize(("age_s", "apart"), [(0, 0.02), (5, 0.2), (20, 1.0)])
+def test_a_write_is_not_sent_again_before_its_age_allows_it(follower: Follower, age_s: float, apart: float) -> None:
+    sent: list[float] = []
+
+    def fails(_: Unsent) -> Failure | None:
+        sent.append(time.monotonic())
+        return AWAY if len(sent) < 2 else None
+
+    follower.fails = fails
+    began = time.monotonic()
+    with running(follower, write(0, age_s=age_s)) as unsent:
+        assert unsent.wait_until_sent(timeout_s=10) == 0
+    # The first too: whether the process before has just sent it, nobody knows.
+    assert [sent[0] - began >= apart, sent[1] - sent[0] >= apart] == [True, True]
 
 
 def test_an_error_that_nobody_thought_of_ends_no_thread(follower: Follower) -> None:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from keyspaces_migration.config.tables import LoadOrder
 from keyspaces_migration.consistency.kinds import Draw, Leader, MismatchKind, Store, Verdict
+from keyspaces_migration.dual_write.failures import ReasonClass
 from keyspaces_migration.dual_write.flag import FlagState, WriteMode
+from keyspaces_migration.dual_write.store import StoreName
 from keyspaces_migration.ledger import ApprovalRecord, Ledger, ReportKind, RunConfiguration
 from keyspaces_migration.ledger.audit import audit
 from keyspaces_migration.ledger.backfill_records import BackfillTable, DeadLetter, LoadMode, PlannedSplit, SplitCounts
@@ -16,6 +18,8 @@ from keyspaces_migration.ledger.backfills import BackfillLedger
 from keyspaces_migration.ledger.check_records import CheckCoverage, CheckedTable, CheckRun, MismatchRecord
 from keyspaces_migration.ledger.checks import CheckLedger
 from keyspaces_migration.ledger.flags import FlagLedger
+from keyspaces_migration.ledger.letter_records import LetterOutcome, LetterRecord
+from keyspaces_migration.ledger.letters import LetterLedger
 from keyspaces_migration.ledger.plan_records import LoadPlan, PlannedTable
 from keyspaces_migration.ledger.repair_records import (
     PlannedRepair,
@@ -55,6 +59,7 @@ def fill(ledger: Ledger, *, migration: str = MIGRATION) -> None:
         StackLedger(ledger).record_look(DriftLook(dag_id=dag_id, run_id=run_id, drifted=number, looked_at=NOW))
         _backfill(ledger, dag_id, run_id)
         _repair(ledger, dag_id, run_id)
+        _letters(ledger, dag_id, run_id)
 
 
 def _sweep(dag_id: str, run_id: str) -> SweepRecord:
@@ -199,6 +204,32 @@ def _repair(ledger: Ledger, dag_id: str, run_id: str) -> None:
     )
 
 
+def a_letter(
+    letter_id: str, outcome: LetterOutcome = LetterOutcome.PARKED, *, body: str = "{}", reason: str = "too old"
+) -> LetterRecord:
+    """A letter of a write to `weather`."""
+    return LetterRecord(
+        letter_id=letter_id,
+        outcome=outcome,
+        reason_class=ReasonClass.TIMEOUT,
+        reason=reason,
+        table_name="weather",
+        store=StoreName.TARGET,
+        writer_id="host/app/0",
+        key_json='{"origin":"ŌSA"}',
+        timestamp_us=1_790_000_000_000_000,
+        cells=1,
+        sent_at=NOW,
+        body=None if outcome is LetterOutcome.REPLAYED else body,
+        body_sha256=sha256(body.encode()).hexdigest(),
+    )
+
+
+def _letters(ledger: Ledger, dag_id: str, run_id: str) -> None:
+    letters = [a_letter(f"{run_id} parked"), a_letter(f"{run_id} replayed", LetterOutcome.REPLAYED)]
+    LetterLedger(ledger).record(letters, dag_id=dag_id, run_id=run_id, now=NOW)
+
+
 def plan_of(table: BackfillTable, *, cost_usd: float = 2.5) -> LoadPlan:
     """A plan of one table that costs so much, where 5 USD are allowed."""
     planned = PlannedTable(
@@ -253,6 +284,8 @@ READERS: dict[str, Callable[[Ledger], object]] = {
     "backfill_splits": lambda ledger: BackfillLedger(ledger).progress(dag_id=DAG, run_id=RUNS[0]),
     "repair_plans": lambda ledger: RepairLedger(ledger).plan(dag_id=DAG, run_id=RUNS[0]),
     "repair_results": lambda ledger: RepairLedger(ledger).results(dag_id=DAG, run_id=RUNS[0]),
+    "letter_batches": lambda ledger: LetterLedger(ledger).counts(MIGRATION),
+    "letters": lambda ledger: LetterLedger(ledger).parked(MIGRATION),
     "barriers": lambda ledger: FlagLedger(ledger).barrier_us(MIGRATION),
     "flag_changes": audit_of,
     "sweeps": lambda ledger: SweepLedger(ledger).newest(MIGRATION),

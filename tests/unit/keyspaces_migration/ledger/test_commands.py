@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 TABLES = schema.metadata.tables
 # Of two runs: eleven records in chains and two splits, each; and a plan and a result of a repair.
-RECORDS = 30
-LATER = {"backfill_plans", "repair_plans", "repair_results", "sweeps"}
+RECORDS = 32
+LATER = {"backfill_plans", "repair_plans", "repair_results", "sweeps", "letter_batches"}
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_nothing_is_signed_anew_while_one_record_is_bad(full: Ledger) -> None:
 def test_records_of_before_signatures_are_signed_when_a_person_says_so(full: Ledger) -> None:
     downgrade(full.database, revision="r0006_provisioning")
     upgrade(full.database)
-    for name in READERS.keys() - {"sweeps"}:
+    for name in READERS.keys() - {"sweeps", "letter_batches", "letters"}:
         with pytest.raises(LedgerSignatureError):
             READERS[name](full)
     listed, status = run(full, "sign")
@@ -94,9 +94,9 @@ def test_records_of_before_signatures_are_signed_when_a_person_says_so(full: Led
     assert "sign --yes" in listed
     assert run(full, "verify")[1] == 1
     said, status = run(full, "sign", "--yes")
-    # Plans of loads, repairs and sweeps came after signatures, so that none is older.
+    # Plans of loads, repairs, sweeps and letters came after signatures, so that none is older.
     assert (f"{RECORDS - len(LATER) * len(RUNS)} records are signed" in said, status) == (True, 0)
-    for name in READERS.keys() - LATER:
+    for name in READERS.keys() - LATER - {"letters"}:
         READERS[name](full)
     assert run(full, "verify")[1] == 0
     assert run(full, "sign") == ("There is nothing to sign: no migration is without signatures", 0)
@@ -166,3 +166,17 @@ def test_the_process_ends_with_the_status_and_shows_no_secret(full: Ledger) -> N
     assert ended.returncode == 1
     assert "approvals, record 1 of migration flights" in ended.stdout
     assert KEYRING.encoded_keys()["tests"] not in ended.stdout + ended.stderr
+
+
+def test_parked_letters_are_listed_and_one_is_shown_whole(full: Ledger) -> None:
+    listed, status = run(full, "letters", MIGRATION)
+    assert status == 0
+    assert "one parked weather TIMEOUT too old" in listed
+    assert "replayed weather" not in listed
+    assert "2 letters of flights are parked" in listed
+    shown, status = run(full, "letters", MIGRATION, "--id", "two parked")
+    assert status == 0
+    assert 'key_json: {"origin":"ŌSA"}' in shown
+    assert shown.endswith("{}")
+    assert run(full, "letters", MIGRATION, "--id", "one replayed")[1] == 1
+    assert run(full, "letters", "unheard-of") == ("0 letters of unheard-of are parked", 0)

@@ -21,9 +21,15 @@ if TYPE_CHECKING:
 
 TABLES = schema.metadata.tables
 PARTS = ("checked_tables", "check_coverage", "mismatches")
-CHAINED = [name for name in READERS if name not in {*PARTS, "backfill_splits"}]
+# The column that connects rows without a chain of their own with the record that they are signed with.
+PARENTS = {
+    **dict.fromkeys(PARTS, "check_run_id"),
+    "backfill_splits": "backfill_table_id",
+    "letters": "letter_batch_id",
+}
+CHAINED = [name for name in READERS if name not in PARENTS]
 # Who holds a split, what it consumed, and what only connects rows, is not signed.
-NOT_SIGNED = {"id", "check_run_id", "backfill_table_id", "worker", "lease_until", "first_claimed_at", "reason"} | {
+NOT_SIGNED = {"id", *PARENTS.values(), "worker", "lease_until", "first_claimed_at", "reason"} | {
     "write_units",
     "throttled_units",
 }
@@ -108,15 +114,20 @@ def test_a_change_of_any_column_is_refused(full: Ledger, name: str) -> None:
 def test_a_record_that_was_taken_away_is_missed(full: Ledger, name: str, which: int) -> None:
     table = TABLES[name]
     mine = [row for row in rows(full, table) if row.get("dag_id", DAG) == DAG]
-    if name in {*PARTS, "backfill_splits"}:
+    if (parent := PARENTS.get(name)) is not None:
         # Those of the run that is read.
-        parent = "check_run_id" if name in PARTS else "backfill_table_id"
         mine = [row for row in mine if row[parent] == mine[0][parent]]
     gone = mine[which]["id"]
-    below = {"check_runs": ("check_run_id", PARTS), "backfill_tables": ("backfill_table_id", ("backfill_splits",))}
+    below = {
+        "check_runs": ("check_run_id", PARTS),
+        "backfill_tables": ("backfill_table_id", ("backfill_splits",)),
+        "letter_batches": ("letter_batch_id", ("letters",)),
+    }
     column, children = below.get(name, ("", ()))
     splits = TABLES["backfill_splits"].c
-    of_split = sa.select(splits.id).where(splits.backfill_table_id == gone if column else splits.id == gone)
+    of_split = sa.select(splits.id).where(
+        splits.backfill_table_id == gone if name == "backfill_tables" else splits.id == gone
+    )
     act(
         full,
         *([sa.delete(TABLES["dead_letters"]).where(TABLES["dead_letters"].c.backfill_split_id.in_(of_split))]),

@@ -15,6 +15,7 @@ from keyspaces_migration.lifecycle import Stage
 from keyspaces_provider.operators.backfill import LoadTableOperator
 from keyspaces_provider.operators.backfill_spark import LoadBySparkSubmitOperator
 from keyspaces_provider.operators.cutover import RaiseShareOperator
+from keyspaces_provider.operators.dead_letters import CloseLettersOperator, ReplayLettersOperator
 from keyspaces_provider.operators.destroy import DestroyOperator
 from keyspaces_provider.operators.dual_writes import DualModeOperator, RecopyOperator, RecordModeOperator
 from keyspaces_provider.operators.provision import ApplyOperator
@@ -32,6 +33,11 @@ ACTING: dict[str, tuple[Stage, Callable[..., BaseOperator]]] = {
     "dual_mode": (Stage.START_DUAL_WRITES, DualModeOperator),
     "recopy_planes": (Stage.START_DUAL_WRITES, lambda **given: RecopyOperator(table="planes", **given)),
     "repair": (Stage.REPAIR, RepairOperator),
+    "replay": (Stage.REPLAY_DEAD_LETTERS, lambda **given: ReplayLettersOperator(retry_parked="", **given)),
+    "close": (
+        Stage.REPLAY_DEAD_LETTERS,
+        lambda **given: CloseLettersOperator(close_parked="", close_reason="", **given),
+    ),
     "raise_share": (Stage.CUTOVER, RaiseShareOperator),
 }
 # They write reports and records, and neither to a store nor to the flag.
@@ -57,6 +63,8 @@ LOOKS_OR_RECORDS = {
     "wait_for_record",
     "wait_for_dual",
     "dual_writes_started",
+    "closing",
+    "drained",
 }
 EXEMPT = {"lower_share"}
 

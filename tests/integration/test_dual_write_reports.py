@@ -1,0 +1,97 @@
+"""What a writer tells stages of itself: what became of its writes, and what its shadow reads found."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from keyspaces_migration.dual_write.accounts import Accounts, Fate
+from keyspaces_migration.dual_write.clock import system_now_us
+from keyspaces_migration.dual_write.control_tables import create_control_tables
+from keyspaces_migration.dual_write.registry import list_writers
+from keyspaces_migration.dual_write.shadow import ShadowSettings
+from keyspaces_migration.dual_write.writer import DualWriter
+from tests.integration.test_dual_write import (
+    EVENTS,
+    SOURCE_ONLY,
+    TARGET,
+    World,
+    dual,
+    key,
+    session,
+    wait_for,
+    world,
+)
+
+if TYPE_CHECKING:
+    from keyspaces_migration.dual_write.registry import WriterRecord
+
+__all__ = ["session", "world"]
+
+
+def listed(world: World) -> WriterRecord:
+    (found,) = list_writers(world.session, world.migration, keyspace="dual_control")
+    return found
+
+
+def opened(world: World, **settings: Any) -> DualWriter:
+    shadow = ShadowSettings(**{"share": 1, "settle_s": 0.05, **settings})
+    return DualWriter(world.settings, stores=world.stores, tables=[EVENTS], flag=world.flag, shadow=shadow)
+
+
+def test_the_rows_that_are_read_are_compared_in_both_stores_and_stages_are_told(world: World) -> None:
+    with opened(world) as writer:
+        writer.insert("events", {**key(1), "kind": "a"})
+        writer.read("events", key(1))
+        shadow = writer.shadow_reads
+        assert shadow is not None
+        assert (shadow.counts, shadow.waiting) == ({}, 0), "before dual writes there is nothing to compare"
+        world.flag.state = dual(system_now_us() - 60_000_000)
+        for n in (2, 3):
+            writer.insert("events", {**key(n), "kind": "a"})
+        world.session.execute(
+            f"UPDATE {TARGET}.events SET kind = 'wrong' WHERE customer = 'c' AND day = %s AND n = 3", (key(3)["day"],)
+        )
+        for n in (2, 3):
+            assert (writer.read("events", key(n)).row or {})["kind"] == "a"
+        wait_for(lambda: listed(world).reads_compared == 2)
+        assert listed(world).reads_differing == 1
+
+
+def test_a_writer_without_shadow_reads_says_that_none_were_compared(world: World) -> None:
+    with world.writer() as writer:
+        assert writer.shadow_reads is None
+        wait_for(lambda: listed(world).heartbeat_age.total_seconds() >= 0)
+        assert (listed(world).reads_compared, listed(world).reads_differing) == (0, 0)
+
+
+def test_stages_see_what_became_of_a_writer_s_writes(world: World) -> None:
+    with world.writer() as writer:
+        writer.insert("events", {**key(1), "kind": "a"})
+        world.flag.state = dual(system_now_us() - 60_000_000)
+        writer.insert("events", {**key(2), "kind": "a"})
+        world.target.fail = lambda: True
+        writer.insert("events", {**key(3), "kind": "a"})
+        wait_for(lambda: listed(world).accounts.get("PENDING") == 1)
+        expected = {"CALLS": 3, "TAKEN_UP": 0, "SINGLE_STORE": 1, "BOTH": 1, "PENDING": 1}
+        assert listed(world).accounts == {**dict.fromkeys(Fate, 0), **expected}
+        assert listed(world).journal_depth == 1
+        wait_for(lambda: listed(world).follower_lag.total_seconds() > 0)
+        world.target.fail = lambda: False
+
+
+def test_the_table_of_an_earlier_release_is_given_what_it_lacks(world: World) -> None:
+    for column in ("accounts", "reads_compared", "reads_differing"):
+        world.session.execute(f"ALTER TABLE dual_control.writers DROP {column}")
+    create_control_tables(
+        world.session, replication={"class": "SimpleStrategy", "replication_factor": 1}, keyspace="dual_control"
+    )
+    world.flag.state = SOURCE_ONLY
+    with world.writer() as writer:
+        writer.insert("events", {**key(1), "kind": "a"})
+        wait_for(lambda: listed(world).accounts.get("CALLS") == 1)
+
+
+def test_books_that_do_not_add_up_say_so() -> None:
+    books = Accounts(calls=9, taken_up=1, fates={Fate.BOTH: 4, Fate.LETTER: 1}, pending=2, under_way=1)
+    assert books.unaccounted == 2
+    assert sum(books.counters().values()) - 10 == 7
