@@ -13,6 +13,19 @@ LOOK_BACK = timedelta(minutes=15)
 PERIOD_S = 300
 
 
+def queue_url(migration: "Migration", sqs: Any) -> str | None:  # noqa: ANN401 - boto3's clients have no types
+    """The queue's address; None where there is no queue.
+
+    Raises:
+        ClientError: AWS refused.
+        BotoCoreError: AWS can't be reached.
+    """
+    try:
+        return str(sqs.get_queue_url(QueueName=queue_name(migration))["QueueUrl"])
+    except sqs.exceptions.QueueDoesNotExist:
+        return None
+
+
 def queue_name(migration: "Migration") -> str:
     """The name that the Pulumi program gives the queue."""
     return f"{migration.resource_name}-dead-letters"
@@ -32,10 +45,8 @@ def look_at_queue(migration: "Migration") -> "Queue | None":
     from keyspaces_migration.events.watch import Queue
 
     require_aws_connection(migration.connections.aws)
-    name, sqs = queue_name(migration), _client("sqs", migration)
-    try:
-        url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
-    except sqs.exceptions.QueueDoesNotExist:
+    name, sqs = queue_name(migration), client("sqs", migration)
+    if (url := queue_url(migration, sqs)) is None:
         return None
     counted = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=counted)["Attributes"]
@@ -44,7 +55,7 @@ def look_at_queue(migration: "Migration") -> "Queue | None":
 
 def _oldest_age(name: str, migration: "Migration") -> timedelta | None:
     now = datetime.now(UTC)
-    points = _client("cloudwatch", migration).get_metric_statistics(
+    points = client("cloudwatch", migration).get_metric_statistics(
         Namespace="AWS/SQS",
         MetricName="ApproximateAgeOfOldestMessage",
         Dimensions=[{"Name": "QueueName", "Value": name}],
@@ -57,6 +68,11 @@ def _oldest_age(name: str, migration: "Migration") -> timedelta | None:
     return None if newest is None else timedelta(seconds=float(newest["Maximum"]))
 
 
-def _client(service: str, migration: "Migration") -> Any:  # noqa: ANN401 - boto3's clients have no types
+def client(service: str, migration: "Migration") -> Any:  # noqa: ANN401 - boto3's clients have no types
+    """boto3's client of a service in the account of the target.
+
+    Raises:
+        ClientError: a role can't be assumed.
+    """
     target = migration.target
     return account_client(service, aws_conn_id=migration.connections.aws, region=target.region, roles=target.role_chain)

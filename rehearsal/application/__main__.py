@@ -17,7 +17,7 @@ from keyspaces_migration.clients import SessionSettings
 from keyspaces_migration.dual_write.flag import WriteMode
 from keyspaces_migration.dual_write.flag_reader import FlagAddress
 from keyspaces_migration.errors import MigrationError
-from rehearsal.application.application import COMMAND_TIMEOUT_S, Application, ApplicationSettings
+from rehearsal.application.application import COMMAND_TIMEOUT_S, Application, ApplicationSettings, LetterSettings
 from rehearsal.application.control import ask
 from rehearsal.local_keyspaces.contact import Contact
 from rehearsal.processes import WorldError
@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m rehearsal.application", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
     asking = verbs.add_parser("ask", help="ask the application that runs in a folder")
-    asking.add_argument("command", choices=["status", "audit", "audit-all", "stop"])
+    asking.add_argument("command", choices=["status", "audit", "audit-all", "pause", "stop"])
     asking.add_argument("--folder", type=Path, required=True)
     running = verbs.add_parser("run", help="run until SIGTERM, SIGINT or the command stop")
     running.add_argument("--folder", type=Path, required=True, help="kept between starts")
@@ -64,6 +64,12 @@ def _parser() -> argparse.ArgumentParser:
     running.add_argument("--flag-profile", required=True)
     running.add_argument("--flag-poll-s", type=float, help="only against a stand-in; AppConfig decides otherwise")
     running.add_argument("--rate", type=float, default=50, help="operations a second")
+    running.add_argument("--read-share", type=float, default=0.45, help="how many of them are reads, 0 to 1")
+    running.add_argument("--clock-ahead-s", type=float, default=0, help="of the writer's clock")
+    running.add_argument("--letters-queue-url", help="of dead letters; without one they stay in the journal")
+    running.add_argument("--letters-endpoint", help="of SQS and S3; AWS itself without it")
+    running.add_argument("--letters-bucket", help="for letters that are too large for a message")
+    running.add_argument("--letters-after-s", type=float, default=3600, help="how old a write gets before it is one")
     running.add_argument("--adopt", type=int, default=500, help="rows of each table taken over from the source")
     running.add_argument(
         "--first-write-mode",
@@ -88,6 +94,17 @@ def _plain(place: tuple[str, int]) -> SessionSettings:
     return SessionSettings(hosts=(host,), port=port)
 
 
+def _letters(arguments: argparse.Namespace) -> LetterSettings | None:
+    if arguments.letters_queue_url is None:
+        return None
+    return LetterSettings(
+        queue_url=arguments.letters_queue_url,
+        bucket=arguments.letters_bucket,
+        endpoint=arguments.letters_endpoint,
+        after_s=arguments.letters_after_s,
+    )
+
+
 def _settings(arguments: argparse.Namespace) -> ApplicationSettings:
     return ApplicationSettings(
         folder=arguments.folder,
@@ -106,7 +123,10 @@ def _settings(arguments: argparse.Namespace) -> ApplicationSettings:
         ),
         flag_poll_s=arguments.flag_poll_s,
         rate_per_s=arguments.rate,
+        read_share=arguments.read_share,
+        clock_ahead_s=arguments.clock_ahead_s,
         adopt=arguments.adopt,
+        letters=_letters(arguments),
         first_write_mode=arguments.first_write_mode,
         seed=arguments.seed,
         number=arguments.number,

@@ -8,6 +8,7 @@ import threading
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -16,27 +17,51 @@ from botocore.config import Config
 from keyspaces_migration.clients import Consistency, SessionSettings, open_session
 from keyspaces_migration.config import Migration, load_migration
 from keyspaces_migration.cql.json_codec import encode_columns
+from keyspaces_migration.dual_write.clock import system_now_us
 from keyspaces_migration.dual_write.flag import WriteMode
 from keyspaces_migration.dual_write.flag_reader import FlagAddress, FlagReader
 from keyspaces_migration.dual_write.journal import SyncPolicy
+from keyspaces_migration.dual_write.late_session import LateSession
+from keyspaces_migration.dual_write.session import DualSession
 from keyspaces_migration.dual_write.shape import TableShape
+from keyspaces_migration.dual_write.sqs_outbox import SqsOutbox
 from keyspaces_migration.dual_write.statements import table_name
 from keyspaces_migration.dual_write.store import Store, StoreName, Stores
 from keyspaces_migration.dual_write.writer import DualWriter, WriterSettings, default_writer_id
 from rehearsal.application.audit import audit
+from rehearsal.application.by_cql import ByCql
 from rehearsal.application.control import Control
 from rehearsal.application.truth import Truth, json_row
-from rehearsal.application.workload import Workload
+from rehearsal.application.workload import Workload, weights_of
 from rehearsal.processes import WorldError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from cassandra.cluster import Session
+
 _log = logging.getLogger(__name__)
 DRAIN_TIMEOUT_S = 60.0
 COMMAND_TIMEOUT_S = 300.0
 TOKENS = 2**64
+
+
+@dataclass(frozen=True, kw_only=True)
+class LetterSettings:
+    """Where dead letters go.
+
+    Attributes:
+        queue_url: The queue's.
+        bucket: For what is too large for a message.
+        endpoint: Of SQS and S3; None is AWS itself.
+        after_s: How old a write gets before it is one.
+    """
+
+    queue_url: str
+    bucket: str | None
+    endpoint: str | None
+    after_s: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +78,9 @@ class ApplicationSettings:
         flag: Where the flag is.
         flag_poll_s: None obeys AppConfig.
         rate_per_s: Operations a second.
+        read_share: How many of them are reads, 0 to 1.
+        clock_ahead_s: How far the clock of this application's writer is ahead of the machine's; negative for behind.
+        letters: Where writes go that the target does not take; None: they stay in the journal.
         first_write_mode: SOURCE_ONLY, or RECORD to only read before: where nothing carries the source's changes into
             the history, what is written before RECORD would be missing on the target.
         adopt: How many rows of each table it takes over from the source at its first start.
@@ -70,7 +98,10 @@ class ApplicationSettings:
     flag: FlagAddress
     flag_poll_s: float | None
     rate_per_s: float
+    read_share: float
+    clock_ahead_s: float
     adopt: int
+    letters: LetterSettings | None
     first_write_mode: WriteMode
     seed: int | None
     number: int
@@ -83,6 +114,7 @@ class Application:
     def __init__(self, settings: ApplicationSettings) -> None:
         self.settings = settings
         self._stop = threading.Event()
+        self._paused = threading.Event()
         self._commands: list[tuple[str, threading.Event, dict[str, Any]]] = []
         self._lock = threading.Lock()
         self._began = time.monotonic()
@@ -90,6 +122,11 @@ class Application:
     def stop(self) -> None:
         """End after the operation under way. Safe in a signal's handler."""
         self._stop.set()
+
+    def pause(self) -> dict[str, Any]:
+        """Begin no more operations; what is in the journal goes on to be sent. Returns the status."""
+        self._paused.set()
+        return self.status()
 
     def run(self) -> dict[str, Any]:
         """Work until stopped; return the last status.
@@ -117,6 +154,8 @@ class Application:
                 truth=self._truth,
                 tables=list(self._shapes.values()),
                 rng=random.Random(self.settings.seed),  # noqa: S311 -- a workload, not a secret
+                weights=weights_of(self.settings.read_share),
+                by_cql=ByCql(stack.enter_context(DualSession(self._writer))),
             )
             control = Control(
                 folder=self.settings.folder,
@@ -125,6 +164,7 @@ class Application:
                     "status": self.status,
                     "audit": lambda: self._ask("audit"),
                     "audit-all": lambda: self._ask("audit-all"),
+                    "pause": self.pause,
                     "stop": lambda: self._ask("stop"),
                 },
             )
@@ -161,9 +201,14 @@ class Application:
         }
         opened = {}
         for name, (reached, keyspace, consistency) in places.items():
-            session = stack.enter_context(open_session(replace(reached, consistency=consistency)))
-            opened[name] = Store(name=name, session=session, keyspace=keyspace)
+            opening = partial(self._connect, stack, replace(reached, consistency=consistency))
+            # The target may be away when the application starts: its writes wait in the journal.
+            session = LateSession(opening) if name is StoreName.TARGET else opening()
+            opened[name] = Store(name=name, session=session, keyspace=keyspace, now_us=self._now_us)
         return Stores(source=opened[StoreName.SOURCE], target=opened[StoreName.TARGET])
+
+    def _connect(self, stack: ExitStack, settings: SessionSettings) -> Session:
+        return stack.enter_context(open_session(settings))
 
     def _open_flag(self) -> FlagReader:
         client = boto3.client(
@@ -181,7 +226,26 @@ class Application:
             journal_folder=self.settings.folder / "journal",
             sync=SyncPolicy.PROCESS,
         )
-        return DualWriter(settings, stores=self._stores, tables=self._shapes.values(), flag=self._flag)
+        outbox, letters = None, self.settings.letters
+        if letters is not None:
+            settings = replace(settings, letters_after_s=letters.after_s)
+            outbox = SqsOutbox.connect(
+                queue_url=letters.queue_url,
+                region=self.settings.aws_region,
+                bucket=letters.bucket,
+                endpoint_url=letters.endpoint,
+            )
+        return DualWriter(
+            settings,
+            stores=self._stores,
+            tables=self._shapes.values(),
+            flag=self._flag,
+            letters=outbox,
+            now_us=self._now_us,
+        )
+
+    def _now_us(self) -> int:
+        return system_now_us() + int(self.settings.clock_ahead_s * 1_000_000)
 
     def _adopt(self) -> None:
         """Take rows of the source over, from all over the token ring, once."""
@@ -211,7 +275,9 @@ class Application:
         while not self._stop.is_set():
             self._obey()
             mode = self._flag.current().mode
-            self._workload.step(reads_only=mode is WriteMode.SOURCE_ONLY and self.settings.first_write_mode is not mode)
+            if not self._paused.is_set():
+                waits = mode is WriteMode.SOURCE_ONLY and self.settings.first_write_mode is not mode
+                self._workload.step(reads_only=waits)
             due = max(due + pause_s, time.monotonic() - 1)  # what was missed in a standstill is not made up for
             self._stop.wait(max(0.0, due - time.monotonic()))
         self._obey()

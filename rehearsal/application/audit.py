@@ -51,12 +51,14 @@ class AuditReport:
         keys: Keys compared.
         acknowledged: Writes that were acknowledged since the application's first start.
         unsent: Writes that one store still lacked when the audit began; its result is only final at 0.
+        mortal: Keys whose row was written with a time to live, alive or dead by now.
         unsettled: Keys with a write of unknown outcome on which the two stores do not agree.
     """
 
     keys: int
     acknowledged: int
     unsent: int
+    mortal: int
     unsettled: int
     source: StoreAudit
     target: StoreAudit
@@ -79,15 +81,23 @@ def audit(
         only_written: Leave out the keys that were only taken over: until the backfill they are on the source alone.
     """
     report = AuditReport(
-        keys=0, acknowledged=truth.acknowledged, unsent=unsent, unsettled=0, source=StoreAudit(), target=StoreAudit()
+        keys=0,
+        acknowledged=truth.acknowledged,
+        unsent=unsent,
+        mortal=0,
+        unsettled=0,
+        source=StoreAudit(),
+        target=StoreAudit(),
     )
     for key in list(truth.every()):
+        if key.dies_at is not None:
+            report.mortal += 1
         if only_written and not key.written:
             continue
         report.keys += 1
         shape = tables[key.table]
         source, target = (_read(store, shape, key) for store in (stores.source, stores.target))
-        if key.begun:
+        if key.begun and key.dies_at is None:
             if source == target and source in key.possible:
                 truth.settle(key, source)
             else:

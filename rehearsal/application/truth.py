@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from keyspaces_migration.dual_write.shape import TableShape
 
+DEATH_TAKES_S = 5.0
+"""How long before and after a row's end of life it may be there or not: stores count seconds, by their own clocks."""
 Row = dict[str, Any] | None
 """All columns of a row in JSON form, or None where there is no row."""
 
@@ -33,6 +36,8 @@ class KeyTruth:
         row: As last acknowledged.
         begun: Writes that were begun and not acknowledged: each may have taken place or not, by its number.
         written: Whether the application ever wrote it, rather than only taking it over.
+        adopted: Whether it was taken over from the store.
+        dies_at: When the row's time to live ends, in seconds since 1970; it is written once, and never again.
     """
 
     table: str
@@ -40,11 +45,20 @@ class KeyTruth:
     row: Row
     begun: dict[int, Row] = field(default_factory=dict)
     written: bool = False
+    adopted: bool = False
+    dies_at: float | None = None
 
     @property
     def possible(self) -> list[Row]:
-        """Every state that the row may rightly be in."""
-        return [self.row, *self.begun.values()]
+        """Every state that the row may rightly be in now."""
+        return self.possible_at(time.time())
+
+    def possible_at(self, now: float) -> list[Row]:
+        """Every state that the row may rightly be in at `now`, in seconds since 1970."""
+        alive = [self.row, *self.begun.values()]
+        if self.dies_at is None or now < self.dies_at - DEATH_TAKES_S:
+            return alive
+        return [None] if now > self.dies_at + DEATH_TAKES_S else [*alive, None]
 
 
 class Truth:
@@ -92,9 +106,10 @@ class Truth:
         """Take over a key as the store shows it."""
         self._record({"adopt": table, "key": dict(key), "row": row})
 
-    def begin(self, table: str, key: Mapping[str, Any], row: Row) -> int:
+    def begin(self, table: str, key: Mapping[str, Any], row: Row, *, dies_at: float | None = None) -> int:
         """Note what a write will make of a key, before it is sent. Returns the write's number."""
-        self._record({"begin": self._number + 1, "table": table, "key": dict(key), "row": row})
+        dies = {} if dies_at is None else {"dies_at": dies_at}
+        self._record({"begin": self._number + 1, "table": table, "key": dict(key), "row": row, **dies})
         return self._number
 
     def acknowledge(self, number: int) -> None:
@@ -118,10 +133,11 @@ class Truth:
     def _apply(self, line: dict[str, Any]) -> None:
         match line:
             case {"adopt": table, "key": key, "row": row}:
-                self._keys[table, canonical_text(key)] = KeyTruth(table=table, key=key, row=row)
+                self._keys[table, canonical_text(key)] = KeyTruth(table=table, key=key, row=row, adopted=True)
             case {"begin": number, "table": table, "key": key, "row": row}:
                 truth = self._keys.setdefault((table, canonical_text(key)), KeyTruth(table=table, key=key, row=None))
                 truth.begun[number], truth.written, self._number = row, True, number
+                truth.dies_at = line.get("dies_at")
                 self._by_number[number] = truth
             case {"acknowledge": number}:
                 truth = self._by_number.pop(number)

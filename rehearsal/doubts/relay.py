@@ -26,10 +26,13 @@ class Relay:
         self._ended = threading.Event()
         self._threads: list[threading.Thread] = []
         self._open: set[socket.socket] = set()
+        self._port = 0
+        self._is_gone = False
 
     def __enter__(self) -> Self:
         """Begin to listen."""
         self._listener = socket.create_server((self._host, 0))
+        self._port = int(self._listener.getsockname()[1])
         self._passing.set()
         self._start(self._accept, self._listener)
         return self
@@ -50,23 +53,38 @@ class Relay:
         Raises:
             ValueError: It does not.
         """
-        if self._listener is None:
+        if not self._port:
             raise ValueError("the relay does not listen")
-        return int(self._listener.getsockname()[1])
+        return self._port
 
     def fall_silent(self) -> None:
         """Take bytes, and pass none on: connections stay open, and nobody answers."""
         self._passing.clear()
 
+    def resume(self) -> None:
+        """Pass bytes on again, those too that came in the silence."""
+        self._passing.set()
+
     def vanish(self) -> None:
         """Close every connection and take no new one, as a node that was killed."""
         self._passing.clear()
+        self._is_gone = True
         for opened in [self._listener, *self._open]:
             if opened is not None:
                 with suppress(OSError):
                     # Wakes the thread that waits for it, which a close does not.
                     opened.shutdown(socket.SHUT_RDWR)
                 opened.close()
+        self._open.clear()
+
+    def come_back(self) -> None:
+        """Listen on the same port again after `vanish`, and pass on what `fall_silent` held up."""
+        port = self.port
+        if self._is_gone:
+            self._listener = socket.create_server((self._host, port))
+            self._is_gone = False
+            self._start(self._accept, self._listener)
+        self._passing.set()
 
     def _start(self, work: object, *arguments: object) -> None:
         thread = threading.Thread(target=work, args=arguments, daemon=True)  # type: ignore[arg-type]
@@ -79,7 +97,12 @@ class Relay:
                 client, _ = listener.accept()
             except OSError:
                 return
-            server = socket.create_connection(self._to)
+            try:
+                server = socket.create_connection(self._to)
+            except OSError:
+                # Whom it passes on to is not there: the client finds nobody, too.
+                client.close()
+                continue
             self._open |= {client, server}
             self._start(self._pass_on, client, server)
             self._start(self._pass_on, server, client)

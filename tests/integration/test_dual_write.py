@@ -38,7 +38,7 @@ from keyspaces_migration.dual_write.recorded import iterate_recorded
 from keyspaces_migration.dual_write.registry import list_writers, missing_writers
 from keyspaces_migration.dual_write.shape import TableShape
 from keyspaces_migration.dual_write.store import Store, StoreName, Stores
-from keyspaces_migration.dual_write.writer import DualWriter, FollowerFate, WriterSettings
+from keyspaces_migration.dual_write.writer import DualWriter, FollowerFate, FollowerPolicy, WriterSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,6 +56,7 @@ RECORD = FlagState(mode=WriteMode.RECORD, version=2)
 DDL = """
 CREATE TABLE {}.events (
   customer text, day date, n int, kind text, amount int, tags set<text>, fixed frozen<list<int>>, s text static,
+  steps list<int>,
   PRIMARY KEY ((customer, day), n)
 )"""
 EVENTS = TableShape(
@@ -71,11 +72,13 @@ EVENTS = TableShape(
             "tags": "set<text>",
             "fixed": "frozen<list<int>>",
             "s": "text",
+            "steps": "list<int>",
         }.items()
     },
     partition_keys=("customer", "day"),
     clustering_keys=("n",),
     static_columns=("s",),
+    expires=True,
 )
 DAY = dt.date(2013, 1, 1)
 
@@ -101,7 +104,8 @@ class FaultyStore(Store):
     """A store whose next writes to the data fail, before or after they took place."""
 
     def __init__(self, *, name: StoreName, session: Session, keyspace: str) -> None:
-        super().__init__(name=name, session=session, keyspace=keyspace)
+        super().__init__(name=name, session=session, keyspace=keyspace, now_us=lambda: system_now_us() + self.late_us)
+        self.late_us = 0
         self.fail: Callable[[], bool] = lambda: False
         self.error: Exception = OperationTimedOut("no answer")
         self.takes_place = False
@@ -129,6 +133,8 @@ class World:
             journal_folder=folder / "journal",
             heartbeat_interval_s=0.05,
             resolve_timeout_s=0.5,
+            follower=FollowerPolicy.ACKNOWLEDGED,
+            close_wait_s=0.1,
         )
 
     @contextmanager
@@ -139,7 +145,8 @@ class World:
 
     def row(self, store: Store, n: int, customer: str = "c") -> dict[str, Any] | None:
         row = store.read_row(EVENTS, {"customer": customer, "day": DAY, "n": n})
-        return row and {name: _plain(value) for name, value in row.items() if name not in EVENTS.primary_key}
+        left_out = {*EVENTS.primary_key, *(("steps",) if row and row["steps"] is None else ())}
+        return row and {name: _plain(value) for name, value in row.items() if name not in left_out}
 
     def agree(self, n: int, customer: str = "c") -> dict[str, Any] | None:
         source, target = (self.row(store, n, customer) for store in (self.source, self.target))
@@ -183,6 +190,14 @@ def writetime(world: World, keyspace: str) -> int:
 def registered_for_s(world: World) -> int:
     cql = "SELECT TTL(mode) AS ttl FROM dual_control.writers WHERE migration = %s"
     found: int = world.session.execute(cql, (world.migration,)).one().ttl
+    return found
+
+
+def left_s(world: World, keyspace: str, n: int) -> int | None:
+    row = world.session.execute(
+        f"SELECT TTL(kind) AS ttl FROM {keyspace}.events WHERE customer='c' AND day=%s AND n=%s", (DAY, n)
+    ).one()
+    found: int | None = row and row.ttl
     return found
 
 
@@ -233,7 +248,13 @@ def test_before_dual_writes_only_the_source_is_written_and_read(world: World) ->
         result = writer.insert("events", {**key(1), "kind": "a", "amount": 5})
         assert result.follower is FollowerFate.NONE
         assert writer.read("events", key(1)).store is StoreName.SOURCE
-    assert world.row(world.source, 1) == {"kind": "a", "amount": 5, "tags": None, "fixed": None, "s": None}
+    assert world.row(world.source, 1) == {
+        "kind": "a",
+        "amount": 5,
+        "tags": None,
+        "fixed": None,
+        "s": None,
+    }
     assert world.row(world.target, 1) is None
     assert world.recorded() == []
 
@@ -370,10 +391,28 @@ def test_writes_recorded_long_before_the_barrier_win_over_the_backfill(world: Wo
     for n in (1, 2, 3, 4):
         backfill(world, n, "history", at_us=barrier_us)
     world.recopy(barrier_us)
-    assert world.row(world.target, 1) == {"kind": "kept", "amount": 1, "tags": None, "fixed": None, "s": None}
+    assert world.row(world.target, 1) == {
+        "kind": "kept",
+        "amount": 1,
+        "tags": None,
+        "fixed": None,
+        "s": None,
+    }
     assert world.row(world.target, 2) is None
-    assert world.row(world.target, 3) == {"kind": "reborn", "amount": None, "tags": None, "fixed": None, "s": None}
-    assert world.row(world.target, 4) == {"kind": None, "amount": 1, "tags": None, "fixed": None, "s": None}
+    assert world.row(world.target, 3) == {
+        "kind": "reborn",
+        "amount": None,
+        "tags": None,
+        "fixed": None,
+        "s": None,
+    }
+    assert world.row(world.target, 4) == {
+        "kind": None,
+        "amount": 1,
+        "tags": None,
+        "fixed": None,
+        "s": None,
+    }
 
 
 def test_ranges_and_partitions_go_whole_and_what_outlives_them_is_kept(world: World) -> None:
@@ -420,7 +459,13 @@ def test_ranges_and_partitions_go_whole_and_what_outlives_them_is_kept(world: Wo
     assert (world.row(world.target, 3) or {})["kind"] == "old"
     assert world.agree(4) is None
     assert world.agree(1, "gone") is None
-    assert world.agree(7, "gone") == {"kind": "back", "amount": None, "tags": None, "fixed": None, "s": None}
+    assert world.agree(7, "gone") == {
+        "kind": "back",
+        "amount": None,
+        "tags": None,
+        "fixed": None,
+        "s": None,
+    }
 
 
 def test_a_range_of_more_rows_than_the_target_takes_goes_row_by_row(
@@ -589,7 +634,7 @@ from keyspaces_migration.cql.types import parse_type
 from keyspaces_migration.dual_write.flag import FlagState
 from keyspaces_migration.dual_write.shape import TableShape
 from keyspaces_migration.dual_write.store import Store, StoreName, Stores
-from keyspaces_migration.dual_write.writer import DualWriter, WriterSettings
+from keyspaces_migration.dual_write.writer import DualWriter, FollowerPolicy, WriterSettings
 import datetime as dt, json
 port, folder, migration, state, types, dies_at, after = sys.argv[1:]
 class Flag:
@@ -607,7 +652,7 @@ columns = {name: parse_type(text) for name, text in json.loads(types).items()}
 shape = TableShape(name="events", columns=columns, partition_keys=("customer", "day"), clustering_keys=("n",),
                    static_columns=("s",))
 settings = WriterSettings(migration=migration, writer_id="test/0", journal_folder=Path(folder),
-                          control_keyspace="dual_control")
+                          control_keyspace="dual_control", follower=FollowerPolicy.ACKNOWLEDGED)
 writer = DualWriter(settings, stores=stores, tables=[shape], flag=Flag())
 writer.open()
 writer.insert("events", {"customer": "c", "day": dt.date(2013, 1, 1), "n": 1, "kind": "survivor"})
@@ -741,3 +786,105 @@ def test_several_threads_write_at_once_while_the_follower_comes_and_goes(world: 
     for customer in ("c0", "c1"):
         for n in range(7):
             world.agree(n, customer=customer)
+
+
+def test_what_is_written_with_a_time_to_live_dies_at_once_in_both_stores(world: World) -> None:
+    world.flag.state = dual(system_now_us() - 60_000_000)
+    with world.writer() as writer:
+        writer.insert("events", {**key(1), "kind": "a"}, ttl_s=1_000)
+        writer.insert("events", {**key(2), "kind": "a"})
+        writer.update("events", key(2), {"kind": "b"}, ttl_s=1_000)
+    for keyspace in (SOURCE, TARGET):
+        for n in (1, 2):
+            assert 990 <= (left_s(world, keyspace, n) or 0) <= 1_000
+
+
+@pytest.mark.parametrize(("late_s", "left"), [(600, (390, 400)), (5_000, (0, 1))])
+def test_what_reaches_a_store_late_lives_for_what_is_left(world: World, late_s: int, left: tuple[int, int]) -> None:
+    world.flag.state = dual(system_now_us() - 60_000_000)
+    world.target.fail = lambda: True
+    with world.writer() as writer:
+        writer.insert("events", {**key(1), "kind": "a"}, ttl_s=1_000)
+        assert world.row(world.target, 1) is None
+        world.target.late_us = late_s * 1_000_000
+        world.target.fail = lambda: False
+        assert writer.drain(timeout_s=20) == 0
+    assert left[0] <= (left_s(world, TARGET, 1) or 0) <= left[1]
+
+
+def test_what_dies_before_it_reaches_a_store_still_takes_the_place_of_what_was_there(world: World) -> None:
+    world.flag.state = dual(system_now_us() - 60_000_000)
+    with world.writer() as writer:
+        writer.insert("events", {**key(1), "kind": "old", "amount": 1})
+        world.target.fail = lambda: True
+        writer.update("events", key(1), {"kind": "new"}, ttl_s=1)
+        world.target.late_us = 60_000_000
+        world.target.fail = lambda: False
+        assert writer.drain(timeout_s=20) == 0
+    wait_for(lambda: world.agree(1) == {"kind": None, "amount": 1, "tags": None, "fixed": None, "s": None})
+
+
+def test_a_table_s_own_time_to_live_runs_from_the_write_on(world: World) -> None:
+    world.flag.state = dual(system_now_us() - 60_000_000)
+    shape = replace(EVENTS, default_ttl_s=1_000)
+    world.target.fail = lambda: True
+    with DualWriter(world.settings, stores=world.stores, tables=[shape], flag=world.flag) as writer:
+        writer.insert("events", {**key(1), "kind": "a"})
+        writer.delete_row("events", key(2))
+        world.target.late_us = 600_000_000
+        world.target.fail = lambda: False
+        assert writer.drain(timeout_s=20) == 0
+    assert 990 <= (left_s(world, SOURCE, 1) or 0) <= 1_000
+    assert 390 <= (left_s(world, TARGET, 1) or 0) <= 400
+
+
+def test_what_was_recorded_with_a_time_to_live_dies_whole_on_the_target_too(world: World) -> None:
+    world.flag.state = RECORD
+    with world.writer() as writer:
+        writer.insert("events", {**key(1), "kind": "a", "tags": {"x"}}, ttl_s=6)
+        writer.insert("events", {**key(2), "kind": "a"})
+        writer.update("events", key(2), {"tags": {"x"}, "amount": 1}, ttl_s=6)
+        writer.update("events", key(2), {"fixed": [1]})
+    barrier_us = system_now_us() - 60_000_000
+    world.flag.state = dual(barrier_us)
+    world.recopy(barrier_us)
+    whole = {"kind": "a", "amount": None, "tags": {"x"}, "fixed": None, "s": None}
+    assert world.agree(1) == whole
+    assert world.agree(2) == whole | {"amount": 1, "fixed": [1]}
+    wait_for(lambda: world.row(world.source, 1) is None and world.row(world.target, 1) is None)
+    assert world.agree(2) == whole | {"tags": None, "fixed": [1]}
+
+
+def test_a_list_that_is_sent_many_times_is_there_once(world: World) -> None:
+    world.flag.state = dual(system_now_us() - 60_000_000)
+    for store in (world.source, world.target):
+        store.takes_place = True
+    lost = iter([True, True, True, False])
+    world.source.fail = lambda: next(lost, False)
+    lost_again = iter([True, True, True, True, True, False])
+    world.target.fail = lambda: next(lost_again, False)
+    with world.writer(resolve_timeout_s=10) as writer:
+        writer.insert("events", {**key(1), "kind": "a", "steps": [1, 2], "tags": {"x"}})
+        assert writer.drain(timeout_s=20) == 0
+        found = world.agree(1)
+        assert found is not None
+        assert (found["kind"], found["steps"], found["tags"]) == ("a", [1, 2], {"x"})
+        writer.update("events", key(1), {"steps": [3]})
+        assert writer.drain(timeout_s=20) == 0
+    found = world.agree(1)
+    assert found is not None
+    assert found["steps"] == [3]
+
+
+def test_a_recorded_list_is_there_once_however_often_it_is_recopied(world: World) -> None:
+    world.flag.state = RECORD
+    with world.writer() as writer:
+        writer.insert("events", {**key(1), "steps": [1, 2]})
+    barrier_us = system_now_us() - 60_000_000
+    world.flag.state = dual(barrier_us)
+    for _ in range(3):
+        world.recopy(barrier_us)
+        time.sleep(1.1)  # as tasks that are run again are apart
+    found = world.agree(1)
+    assert found is not None
+    assert found["steps"] == [1, 2]

@@ -27,7 +27,7 @@ from keyspaces_migration.dual_write.flag import FlagState, WriteMode
 from keyspaces_migration.dual_write.flag_reader import FlagAddress, FlagReader
 from keyspaces_migration.dual_write.mutation import Mutation, MutationKind
 from keyspaces_migration.dual_write.recopy import RecopyCounts, recopy_table
-from keyspaces_migration.dual_write.recorded import RecordKind, iterate_recorded
+from keyspaces_migration.dual_write.recorded import iterate_recorded
 from keyspaces_migration.dual_write.registry import list_writers, missing_writers
 from keyspaces_migration.dual_write.shape import TableShape
 from keyspaces_migration.dual_write.store import Store, StoreName, Stores
@@ -265,12 +265,18 @@ class Rehearsal:
                 )
             for each in iterate_recorded(self.session, self.migration.name, shape):
                 if each.is_delete:
-                    kind = MutationKind.DELETE_ROW if each.kind is RecordKind.DELETE_ROW else MutationKind.UPDATE
+                    kind = MutationKind.UPDATE if each.deleted_columns else MutationKind(each.kind.value)
                     columns = dict.fromkeys(each.deleted_columns)
                     at_us = each.target_timestamp_us(barrier_us)
-                    self.stores.target.apply(
-                        Mutation(table=shape.name, kind=kind, key=each.key, columns=columns, timestamp_us=at_us)
+                    delete = Mutation(
+                        table=shape.name,
+                        kind=kind,
+                        key=each.key,
+                        columns=columns,
+                        timestamp_us=at_us,
+                        bounds=each.bounds,
                     )
+                    self.stores.target.apply_to(shape, delete)
         return sum(map(len, history.values()))
 
     def recopy(self) -> RecopyCounts:

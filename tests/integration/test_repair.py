@@ -259,7 +259,7 @@ def test_a_newer_write_that_reaches_the_follower_between_look_and_repair_survive
     pair.put(TARGET, n=1, hours_ago=5, kind="wrong")
     repairer = pair.repairer()
     written: list[str] = []
-    target = repairer._follower
+    target = repairer._copier.follower
     write = target.write
 
     def late(shape: TableShape, cell_write: Any) -> None:

@@ -58,6 +58,21 @@ CUTOVER_LIMITS = (
     ),
 )
 
+LETTER_LIMITS = (
+    Limit(
+        "max_age",
+        timedelta(hours=24),
+        "a write that one store has lacked for a day is read as lost; the alarm goes off then too",
+        is_ceiling=True,
+    ),
+    Limit(
+        "max_follower_lag",
+        timedelta(hours=1),
+        "reads that move to the target would be as old as that",
+        is_ceiling=True,
+    ),
+)
+
 
 def limit_violations(section: BaseModel, limits: Iterable[Limit]) -> Iterator[Violation]:
     """Yield each limit that a section of the file goes beyond, placed relative to that section."""

@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
 from keyspaces_migration.config.access import Access
-from keyspaces_migration.config.floors import CONSISTENCY_LIMITS, CUTOVER_LIMITS, limit_violations
+from keyspaces_migration.config.floors import CONSISTENCY_LIMITS, CUTOVER_LIMITS, LETTER_LIMITS, limit_violations
 from keyspaces_migration.config.infrastructure import Alarms, ComparisonLambda, Provisioning
 from keyspaces_migration.config.model import ByName, FileModel
 from keyspaces_migration.config.names import KeyspacesName, MigrationName, Owner
@@ -21,6 +21,7 @@ from keyspaces_migration.config.sections import (
     Connections,
     Consistency,
     Cutover,
+    DeadLetters,
     Environment,
     Reports,
     Source,
@@ -75,6 +76,8 @@ class Migration(FileModel):
     """How the daily check compares the stores."""
     cutover: Cutover = Cutover()
     """When reads may move to the target, and in which steps."""
+    dead_letters: DeadLetters = DeadLetters()
+    """Writes that a store did not take for good, and their replay."""
     provisioning: Provisioning = Provisioning()
     """Where Pulumi keeps the state of what it made."""
     comparison_lambda: ComparisonLambda | None = None
@@ -108,6 +111,16 @@ class Migration(FileModel):
         if environment is None or environment.disposable:
             return value
         if violations := tuple(limit_violations(value, CUTOVER_LIMITS)):
+            raise RuleError(violations)
+        return value
+
+    @field_validator("dead_letters")
+    @classmethod
+    def _letters_above_floors(cls, value: DeadLetters, info: ValidationInfo) -> DeadLetters:
+        environment = info.data.get("environment")
+        if environment is None or environment.disposable:
+            return value
+        if violations := tuple(limit_violations(value, LETTER_LIMITS)):
             raise RuleError(violations)
         return value
 

@@ -144,6 +144,11 @@ METRIC_NAMESPACE = NameRule(
     allowed="a namespace of CloudWatch: 1 to 255 letters, digits, and _ . # / -",
     hints=(("^AWS/", "AWS keeps names that begin with AWS/ for itself"),),
 )
+S3_BUCKET = NameRule(
+    pattern=r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
+    allowed="the name of an S3 bucket: 3 to 63 lower-case letters, digits, dots and dashes",
+    hints=(("^s3:", "give the bucket's name alone, without s3:// and without a key"),),
+)
 IMAGE_URI = NameRule(
     pattern=r"[A-Za-z0-9.-]+(:[0-9]+)?/[a-z0-9._/-]+(:[A-Za-z0-9._-]{1,128}|@sha256:[0-9a-f]{64})",
     allowed="a container image with its tag or digest, such as "
@@ -229,6 +234,7 @@ S3Object = Annotated[str, _STRICT, AfterValidator(S3_OBJECT.check), S3_OBJECT.sc
 S3Prefix = Annotated[str, _STRICT, AfterValidator(S3_PREFIX.check), S3_PREFIX.schema]
 ScheduleExpression = Annotated[str, _STRICT, AfterValidator(SCHEDULE_EXPRESSION.check), SCHEDULE_EXPRESSION.schema]
 MetricNamespace = Annotated[str, _STRICT, AfterValidator(METRIC_NAMESPACE.check), METRIC_NAMESPACE.schema]
+S3Bucket = Annotated[str, _STRICT, AfterValidator(S3_BUCKET.check), S3_BUCKET.schema]
 ImageUri = Annotated[str, _STRICT, AfterValidator(IMAGE_URI.check), IMAGE_URI.schema]
 SubnetId = Annotated[str, _STRICT, AfterValidator(SUBNET_ID.check), SUBNET_ID.schema]
 SecurityGroupId = Annotated[str, _STRICT, AfterValidator(SECURITY_GROUP_ID.check), SECURITY_GROUP_ID.schema]

@@ -22,6 +22,7 @@ from keyspaces_migration.config.names import (
     Region,
     RoleArn,
     RoleName,
+    S3Bucket,
     SnowflakeStage,
     UserName,
 )
@@ -255,6 +256,20 @@ class Consistency(FileModel):
             )
             raise RuleError([Violation(("tolerated_mismatch_rate",), str(self.tolerated_mismatch_rate), allowed)])
         return self
+
+
+class DeadLetters(FileModel):
+    """Writes that a store did not take for good, and their replay."""
+
+    schedule: CronSchedule | None = None
+    """When `replay_dead_letters` runs, UTC: five cron fields or a preset; without it, by hand alone."""
+    payload_bucket: S3Bucket | None = None
+    """The S3 bucket in which writers keep letters above 256 KB; give it to them too. A rule of the bucket deletes what
+    is old: keep letters for as long as some may stay parked."""
+    max_age: Duration = timedelta(hours=1)
+    """How old the oldest letter in the queue may be for the cutover."""
+    max_follower_lag: Duration = timedelta(minutes=1)
+    """How old the oldest write may be, for the cutover, that a writer has not yet brought to both stores."""
 
 
 class Approvals(FileModel):

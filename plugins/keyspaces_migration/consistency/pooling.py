@@ -7,6 +7,7 @@ from keyspaces_migration.consistency.epoch import Day, Epoch, epoch_began, pool
 from keyspaces_migration.consistency.kinds import Draw
 from keyspaces_migration.ledger.check_records import CheckCoverage, CheckRun
 from keyspaces_migration.ledger.checks import CheckLedger
+from keyspaces_migration.ledger.letters import LetterLedger
 from keyspaces_migration.ledger.repairs import RepairLedger
 from keyspaces_migration.ledger.repository import Ledger
 from keyspaces_migration.lifecycle import EPOCH_BEGUN_BY
@@ -21,9 +22,9 @@ def current_epoch(ledger: Ledger, migration: str, *, tables: Sequence[str], conf
         LedgerUnreachableError, LedgerSignatureError: The ledger does not answer, or is not as it was signed.
     """
     moments = [each.reached_at for each in ledger.milestones(migration) if each.milestone in EPOCH_BEGUN_BY]
-    if (repaired_at := RepairLedger(ledger).repaired_at(migration)) is not None:
-        moments.append(repaired_at)
-    began = epoch_began(moments)
+    # Repairs and replays write rows, as often as they run; they are no milestones.
+    written_at = RepairLedger(ledger).repaired_at(migration), LetterLedger(ledger).replayed_at(migration)
+    began = epoch_began([*moments, *(moment for moment in written_at if moment is not None)])
     checks = CheckLedger(ledger)
     days: dict[str, list[Day]] = defaultdict(list)
     for run in checks.runs(migration):

@@ -12,6 +12,8 @@ from keyspaces_migration.dual_write.registry import WriterRecord, missing_writer
 from keyspaces_migration.ledger import Ledger
 from keyspaces_migration.ledger.check_records import CheckRun
 from keyspaces_migration.ledger.checks import CheckLedger
+from keyspaces_migration.ledger.letter_records import LetterCounts
+from keyspaces_migration.ledger.letters import LetterLedger
 from keyspaces_migration.ledger.records import MilestoneReached
 from keyspaces_migration.ledger.sweeps import SweepLedger, SweepRecord
 from keyspaces_migration.lifecycle import Milestone, standing
@@ -27,6 +29,8 @@ class Criterion(StrEnum):
     CHECK_FRESH = "newest check"
     SWEEP = "complete sweep"
     WAITING_PERIOD = "waiting period"
+    LETTERS = "dead letters"
+    FOLLOWER_LAG = "follower lag"
 
 
 class CriterionState(StrEnum):
@@ -52,6 +56,19 @@ class CriterionResult:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LetterQueue:
+    """The dead letter queue.
+
+    Attributes:
+        letters: About how many wait, those included that are being replayed.
+        oldest_age: None where nobody knows.
+    """
+
+    letters: int
+    oldest_age: timedelta | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Facts:
     """What the judgement rests on. None: could not be looked at.
 
@@ -61,6 +78,8 @@ class Facts:
         sweeps: With which record of each table the newest pass of a sweep over its whole token ring ended.
         writers: As listed just now.
         flag: The state in force.
+        letters: How the letters stand that the ledger has.
+        queue: The dead letter queue.
     """
 
     milestones: Sequence[MilestoneReached] | None
@@ -68,6 +87,8 @@ class Facts:
     sweeps: Mapping[str, SweepRecord] | None
     writers: Sequence[WriterRecord] | None
     flag: FlagState | None
+    letters: LetterCounts | None
+    queue: LetterQueue | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +118,12 @@ class Readiness:
 
 
 def read_facts(
-    ledger: Ledger, migration: Migration, *, writers: Sequence[WriterRecord] | None, flag: FlagState | None
+    ledger: Ledger,
+    migration: Migration,
+    *,
+    writers: Sequence[WriterRecord] | None,
+    flag: FlagState | None,
+    queue: LetterQueue | None,
 ) -> Facts:
     """Return the facts of the ledger, all of one moment, beside those given. Errors are the ledger's."""
     with ledger.one_state():
@@ -107,6 +133,8 @@ def read_facts(
             sweeps=SweepLedger(ledger).completed(migration.name),
             writers=writers,
             flag=flag,
+            letters=LetterLedger(ledger).counts(migration.name),
+            queue=queue,
         )
 
 
@@ -126,6 +154,8 @@ def judge(facts: Facts, migration: Migration, *, now: datetime) -> Readiness:
         _fresh(facts, migration.cutover.max_check_age, now),
         _swept(facts, migration.tables),
         _waited(facts, migration.cutover.waiting_period, now),
+        _letters(facts, migration.dead_letters.max_age),
+        _lag(facts, migration.dead_letters.max_follower_lag),
     )
     return Readiness(
         results=tuple(
@@ -226,6 +256,35 @@ def _waited(facts: Facts, period: timedelta, now: datetime) -> _Finding:
         return criterion, CriterionState.UNMET, "dual writes have not begun", required
     waited = now - began[-1]
     return criterion, _state(waited >= period), _spoken(waited), required
+
+
+def _letters(facts: Facts, limit: timedelta) -> _Finding:
+    criterion = Criterion.LETTERS
+    required = f"none parked, and the oldest in the queue at most {_spoken(limit)} old"
+    if facts.letters is None or facts.queue is None:
+        return criterion, CriterionState.UNKNOWN, _NOT_SEEN, required
+    parked, waiting, age = facts.letters.parked, facts.queue.letters, facts.queue.oldest_age
+    known = "age not known" if age is None else f"the oldest {_spoken(age)} old"
+    observed = f"{parked} parked; {waiting} in the queue" + (f", {known}" if waiting else "")
+    if parked or (waiting and age is not None and age > limit):
+        return criterion, CriterionState.UNMET, observed, required
+    return criterion, CriterionState.UNKNOWN if waiting and age is None else CriterionState.MET, observed, required
+
+
+def _lag(facts: Facts, limit: timedelta) -> _Finding:
+    criterion = Criterion.FOLLOWER_LAG
+    required = f"every writer's oldest write that a store lacks is at most {_spoken(limit)} old"
+    if facts.writers is None:
+        return criterion, CriterionState.UNKNOWN, _NOT_SEEN, required
+    if not facts.writers:
+        return criterion, CriterionState.UNMET, "no writer is registered", required
+    late = [
+        f"{each.writer_id} has {each.journal_depth} unsent writes, the oldest {_spoken(each.follower_lag)} old"
+        for each in facts.writers
+        if each.follower_lag > limit
+    ]
+    worst = max(each.follower_lag for each in facts.writers)
+    return criterion, _state(not late), "; ".join(late) or f"at most {_spoken(worst)}", required
 
 
 def _spoken(duration: timedelta) -> str:

@@ -43,9 +43,13 @@ class TimestampClock:
         self._last_us = last_us
         self._lock = threading.Lock()
 
-    def next_us(self, *, barrier_us: int | None = None) -> int:
-        """Return the next timestamp; with a barrier, one above all that recopy and backfill use."""
+    def next_us(self, *, barrier_us: int | None = None, reserved_us: int = 0) -> int:
+        """Return the next timestamp; with a barrier, one above all that recopy and backfill use.
+
+        The `reserved_us` timestamps after it are given to no other write.
+        """
         floor_us = 0 if barrier_us is None else barrier_us + CELL_FLOOR_OFFSET_US
         with self._lock:
-            self._last_us = max(self._now_us(), self._last_us + 1, floor_us + 1)
-            return self._last_us
+            given = max(self._now_us(), self._last_us + 1, floor_us + 1)
+            self._last_us = given + reserved_us
+            return given

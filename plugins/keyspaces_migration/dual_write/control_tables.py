@@ -44,6 +44,8 @@ CREATE TABLE IF NOT EXISTS {keyspace}.recorded_keys (
   bounds_json text,
   deleted_columns frozen<list<text>>,
   timestamp_us bigint,
+  ttl_s int,
+  collections frozen<list<text>>,
   writer_id text,
   PRIMARY KEY ((migration, table_name, bucket), seq)
 )"""
@@ -64,7 +66,8 @@ def create_control_tables(
     session.execute(f"CREATE KEYSPACE IF NOT EXISTS {quote(keyspace)} WITH replication = {{{options}}}")
     for statement in (_WRITERS, _RECORDED_KEYS):
         session.execute(statement.format(keyspace=quote(keyspace)))
-    _add_missing(session, keyspace, RECORDED_KEYS, "bounds_json", "text")
+    for column, of_type in (("bounds_json", "text"), ("ttl_s", "int"), ("collections", "frozen<list<text>>")):
+        _add_missing(session, keyspace, RECORDED_KEYS, column, of_type)
 
 
 def _add_missing(session: "Session", keyspace: str, table: str, column: str, of_type: str) -> None:

@@ -7,7 +7,7 @@ from keyspaces_migration.dual_write.errors import DualWriteError
 from keyspaces_migration.dual_write.flag import FlagState, WriteMode
 from keyspaces_migration.dual_write.gate import ModeGate
 from keyspaces_migration.dual_write.journal import LocalJournal
-from keyspaces_migration.dual_write.mutation import Mutation, MutationKind
+from keyspaces_migration.dual_write.mutation import Mutation
 from keyspaces_migration.dual_write.recopy import KeyHistory, recopy_key, recopy_range
 from keyspaces_migration.dual_write.recorded import RecordPlace, record, recorded_of
 from keyspaces_migration.dual_write.routing import partition_text
@@ -54,6 +54,14 @@ def plan_of(mode: WriteMode) -> Plan:
     return _PLANS[mode]
 
 
+def lane_of(shape: TableShape, partition: str) -> str | None:
+    """Return what keeps writes in the background from being sent at a time; None where nothing does.
+
+    Keyspaces lets a write time out that meets another of the same partition, where one is of static columns.
+    """
+    return f"{shape.name} {partition}" if shape.static_columns else None
+
+
 class Delivery:
     """Sends what the first attempt left over. Errors of the stores are the driver's."""
 
@@ -82,9 +90,7 @@ class Delivery:
             )
 
     def lead_again(self, write: Unsent) -> None:
-        """Make a write at the leader, its outcome being unknown; nothing changes if it had taken place."""
-        # It is recorded again too: the process may have died between its journal and the record.
-        self.record(write)
+        """Make a recorded write at the leader, its outcome being unknown; nothing changes if it had taken place."""
         plan = plan_of(write.state.mode)
         self._stores[plan.leader].apply_to(self._tables[write.mutation.table], write.mutation)
         current = self._gate.current()
@@ -116,7 +122,8 @@ class Delivery:
                 mutation=mutation,
                 state=state,
                 gate_pass=None if entry.leader_done else self._gate.hold(state),
-                partition=partition_text(shape, mutation.key),
+                partition=(partition := partition_text(shape, mutation.key)),
+                lane=lane_of(shape, partition),
             )
 
     def _recopy(self, write: Unsent, current: FlagState) -> None:
@@ -124,14 +131,10 @@ class Delivery:
         if current.barrier_us is None:
             return
         mutation, shape = write.mutation, self._tables[write.mutation.table]
+        recorded = recorded_of(mutation, shape=shape, mode=write.state.mode)
         if mutation.kind.deletes_many:
-            recorded = recorded_of(mutation, mode=write.state.mode)
             recopy_range(self._stores, shape, recorded, barrier_us=current.barrier_us, copied=set())
             return
-        history = KeyHistory(key=mutation.key, touched_us=mutation.timestamp_us, copy=True)
-        if mutation.kind is MutationKind.DELETE_ROW:
-            history.deleted_us = mutation.timestamp_us
-        if mutation.kind is MutationKind.INSERT:
-            history.inserted_us = mutation.timestamp_us
-        history.column_deletes_us.update(dict.fromkeys(mutation.deleted_columns, mutation.timestamp_us))
+        history = KeyHistory(key=mutation.key)
+        history.add(recorded)
         recopy_key(self._stores, shape, history, barrier_us=current.barrier_us)

@@ -70,9 +70,29 @@ class JournalUnwritableError(JournalError):
     """
 
 
+class StoreAwayError(DualWriteError):
+    """A store's session could not be opened so far; the message says why. Nothing was sent to it."""
+
+
+class WriterSettingsError(DualWriteError):
+    """A setting of the writer is not what it may be; the message says which, and what is allowed."""
+
+
+class LettersUnavailableError(DualWriteError):
+    """The dead letter queue, or the place of large letters, did not acknowledge: what was to go stays journalled."""
+
+
+class LetterFormatError(DualWriteError):
+    """A message of the dead letter queue is no letter that this release can read; the message says why."""
+
+
 class BarrierRefusedError(DualWriteError):
     """The barrier can't be fixed now; the message names every reason."""
 
 
 class RecopyRefusedError(DualWriteError):
     """The recorded keys can't be recopied any more within the target's window of timestamps."""
+
+
+class PartlyWrittenError(DualWriteError):
+    """A statement became several writes; some of them were made, and then one failed. Execute the statement again."""

@@ -64,12 +64,24 @@ class LocalJournal:
         *,
         sync: SyncPolicy = SyncPolicy.PROCESS,
         max_entries: int = 100_000,
+        max_bytes: int = 256 * 2**20,
         compact_at_bytes: int = 8 * 2**20,
     ) -> None:
+        """Keep the limits.
+
+        Args:
+            folder: Of this journal alone.
+            sync: What an entry survives.
+            max_entries: How many may be pending.
+            max_bytes: How much they may have together, in the file and about as much in memory. A single entry may
+                be larger.
+            compact_at_bytes: The file is written anew when it is larger than this and most of it is done.
+        """
         self.folder = folder
         self.path = folder / FILE_NAME
         self._sync = sync
         self._max_entries = max_entries
+        self._max_bytes = max_bytes
         self._compact_at_bytes = compact_at_bytes
         self._lock = threading.Lock()
         self._descriptor = -1
@@ -79,6 +91,8 @@ class LocalJournal:
         self._next_id = 1
         self._last_timestamp_us = 0
         self._pending: dict[int, JournalEntry] = {}
+        self._sizes: dict[int, int] = {}
+        self._pending_bytes = 0
 
     def open(self) -> None:
         """Take the folder for this process, and read what an earlier one left.
@@ -111,20 +125,21 @@ class LocalJournal:
         """Write an entry and return its number. When this returns, the entry outlives what the policy says.
 
         Raises:
-            JournalFullError: `max_entries` are pending.
+            JournalFullError: `max_entries` are pending, or they have `max_bytes`.
             JournalUnwritableError: The file can't be written or synced.
         """
         with self._lock:
-            if len(self._pending) >= self._max_entries:
+            if len(self._pending) >= self._max_entries or self._pending_bytes >= self._max_bytes:
                 raise JournalFullError(
-                    f"{self.path} holds {len(self._pending)} writes that the follower has not taken; allowed: "
-                    f"{self._max_entries}. Bring the follower back, then write again."
+                    f"{self.path} holds {len(self._pending)} writes of {self._pending_bytes:,} bytes that the "
+                    f"follower has not taken; allowed: {self._max_entries} writes, {self._max_bytes:,} bytes. Bring "
+                    "the follower back, then write again."
                 )
             entry_id = self._next_id
             self._next_id += 1
             self._last_timestamp_us = max(self._last_timestamp_us, timestamp_us)
-            self._write({"entry": entry_id, "payload": dict(payload)}, sync=self._sync is SyncPolicy.DISK)
-            self._pending[entry_id] = JournalEntry(entry_id=entry_id, payload=payload)
+            written = self._write({"entry": entry_id, "payload": dict(payload)}, sync=self._sync is SyncPolicy.DISK)
+            self._add(JournalEntry(entry_id=entry_id, payload=payload), written)
             return entry_id
 
     def mark_leader_done(self, entry_id: int) -> None:
@@ -136,9 +151,10 @@ class LocalJournal:
     def mark_done(self, entry_id: int) -> None:
         """Note that nothing remains of an entry."""
         with self._lock:
-            del self._pending[entry_id]
+            self._remove(entry_id)
             self._mark({"done": entry_id})
-            if self._size > self._compact_at_bytes and len(self._pending) <= self._max_entries // 10:
+            # What is pending is written once more for each time that as much became done: work stays in proportion.
+            if self._size > max(self._compact_at_bytes, 2 * self._pending_bytes):
                 self._compact()
 
     def holds(self, entry_id: int) -> bool:
@@ -173,21 +189,31 @@ class LocalJournal:
     def _read(self) -> None:
         content = self.path.read_bytes() if self.path.exists() else b""
         self._pending.clear()
-        position = 0
+        self._sizes.clear()
+        self._pending_bytes = position = 0
         for line in content.split(b"\n")[:-1]:  # what follows the last line's end was being written at the death
-            self._apply(_parse(line, path=self.path, position=position))
+            self._apply(_parse(line, path=self.path, position=position), size=len(line) + 1)
             position += len(line) + 1
 
-    def _apply(self, record: Mapping[str, Any]) -> None:
+    def _add(self, entry: JournalEntry, size: int) -> None:
+        self._pending[entry.entry_id] = entry
+        self._sizes[entry.entry_id] = size
+        self._pending_bytes += size
+
+    def _remove(self, entry_id: int) -> None:
+        del self._pending[entry_id]
+        self._pending_bytes -= self._sizes.pop(entry_id)
+
+    def _apply(self, record: Mapping[str, Any], *, size: int) -> None:
         match record:
             case {"entry": entry_id, "payload": payload}:
-                self._pending[entry_id] = JournalEntry(entry_id=entry_id, payload=payload)
+                self._add(JournalEntry(entry_id=entry_id, payload=payload), size)
                 self._next_id = max(self._next_id, entry_id + 1)
                 self._last_timestamp_us = max(self._last_timestamp_us, int(payload.get("timestamp_us", 0)))
             case {"leader_done": entry_id}:
                 self._pending[entry_id] = replace(self._pending[entry_id], leader_done=True)
             case {"done": entry_id}:
-                del self._pending[entry_id]
+                self._remove(entry_id)
             case {"next_id": next_id, "last_timestamp_us": last_us}:
                 self._next_id, self._last_timestamp_us = next_id, last_us
             case _:
@@ -224,7 +250,8 @@ class LocalJournal:
         with suppress(JournalUnwritableError):
             self._write(record)
 
-    def _write(self, record: Mapping[str, Any], *, sync: bool = False) -> None:
+    def _write(self, record: Mapping[str, Any], *, sync: bool = False) -> int:
+        """Write a record; return its bytes in the file."""
         if self._broken is not None or self._descriptor < 0:
             raise JournalUnwritableError(f"{self.path}: {self._broken or 'not open'}")
         line = _line(record)
@@ -237,6 +264,7 @@ class LocalJournal:
         if written < len(line):
             raise self._break(f"only {written} of {len(line)} bytes were taken: the disk is full")
         self._size += len(line)
+        return len(line)
 
     def _break(self, reason: str) -> JournalUnwritableError:
         # After a failed write or sync nobody knows what is on the disk: only a new start, which reads it, does.

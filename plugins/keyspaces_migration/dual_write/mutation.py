@@ -10,6 +10,10 @@ from keyspaces_migration.dual_write.bounds import Bound, bounds_from_json, bound
 from keyspaces_migration.dual_write.errors import WriteRefusedError
 from keyspaces_migration.dual_write.shape import TableShape
 
+MICROSECONDS = 1_000_000
+MAX_TTL_S = 20 * 365 * 24 * 3600
+"""The longest time to live that Cassandra and Keyspaces take: 20 years."""
+
 
 class MutationKind(StrEnum):
     """What a write does to its row."""
@@ -40,6 +44,8 @@ class Mutation:
         columns: New values; None deletes the cell; a column that is not named stays as it is.
         timestamp_us: Client timestamp in microseconds since 1970, the same in both stores and in every repetition.
         bounds: Of a DELETE_RANGE: between what the clustering column after those of `key` lies; none for all.
+        ttl_s: How long, from its timestamp on, what an INSERT or UPDATE writes lives, in seconds; 0 for ever; None as
+            the table has it.
     """
 
     table: str
@@ -48,6 +54,17 @@ class Mutation:
     columns: Mapping[str, Any]
     timestamp_us: int
     bounds: tuple[Bound, ...] = ()
+    ttl_s: int | None = None
+
+    def left_s(self, now_us: int) -> int | None:
+        """How long what it writes still lives at `now_us`, in seconds, for a write that is sent late.
+
+        What is dead by then lives for a second more: it must still take the place of what was there before.
+        """
+        if not self.ttl_s:
+            return self.ttl_s
+        age_s = max(0, now_us - self.timestamp_us) // MICROSECONDS
+        return max(1, self.ttl_s - age_s)
 
     @property
     def deleted_columns(self) -> tuple[str, ...]:
@@ -73,6 +90,7 @@ class Mutation:
                 "columns": encode_columns(self.columns, shape.columns),
                 "timestamp_us": str(self.timestamp_us),
                 **({"bounds": bounds_to_json(self.bounds, shape)} if self.bounds else {}),
+                **({} if self.ttl_s is None else {"ttl_s": self.ttl_s}),
             }
         except JsonCodecError as error:
             raise WriteRefusedError(f"table {self.table}: {error}") from error
@@ -87,6 +105,7 @@ class Mutation:
             columns=decode_columns(value["columns"], shape.columns),
             timestamp_us=int(value["timestamp_us"]),
             bounds=bounds_from_json(value.get("bounds", ()), shape),
+            ttl_s=value.get("ttl_s"),
         )
 
 
@@ -94,6 +113,25 @@ def split_row(shape: TableShape, row: Mapping[str, Any]) -> tuple[dict[str, Any]
     """Return the key and the other columns of a row."""
     key = {name: row[name] for name in shape.primary_key if name in row}
     return key, {name: value for name, value in row.items() if name not in key}
+
+
+def check_ttl(shape: TableShape, ttl_s: int | None) -> None:
+    """Refuse a time to live that one of the stores would refuse, or that is none.
+
+    Raises:
+        WriteRefusedError: It is out of bounds, or the table has no time to live in the migration file.
+    """
+    if ttl_s is None:
+        return
+    if isinstance(ttl_s, bool) or not isinstance(ttl_s, int) or not 0 <= ttl_s <= MAX_TTL_S:
+        raise WriteRefusedError(
+            f"table {shape.name}: the time to live {ttl_s!r} is none. Allowed: 0 (for ever) to {MAX_TTL_S} seconds."
+        )
+    if ttl_s and not shape.expires:
+        raise WriteRefusedError(
+            f"table {shape.name}: a time to live of {ttl_s} s is given, and the migration file gives the table none, "
+            "so Keyspaces would refuse the write. Add default_ttl or history.expiry_column to the table in the file."
+        )
 
 
 def check_write(

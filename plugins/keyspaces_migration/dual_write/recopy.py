@@ -15,7 +15,7 @@ from keyspaces_migration.dual_write.clock import (
 from keyspaces_migration.dual_write.control_tables import CONTROL_KEYSPACE
 from keyspaces_migration.dual_write.errors import RecopyRefusedError
 from keyspaces_migration.dual_write.flag import WriteMode
-from keyspaces_migration.dual_write.mutation import Mutation, MutationKind
+from keyspaces_migration.dual_write.mutation import MICROSECONDS, Mutation, MutationKind
 from keyspaces_migration.dual_write.recorded import (
     RecordedKey,
     RecordKind,
@@ -68,6 +68,8 @@ class KeyHistory:
     Attributes:
         touched_us: Timestamp of the newest write that went to the source alone; it stands in for the times that can't
             be read from the source.
+        insert_ttl_s: How long the newest insert lives, in seconds; None for ever.
+        collections: When each column of several cells was last given a value, and how long that lives.
         copy: Whether there is such a write.
         covered_us: Timestamp of the newest delete of a range or the partition that the row may lie in.
     """
@@ -75,6 +77,8 @@ class KeyHistory:
     key: Mapping[str, Any]
     touched_us: int = 0
     inserted_us: int | None = None
+    insert_ttl_s: int | None = None
+    collections: dict[str, tuple[int, int | None]] = field(default_factory=dict)
     deleted_us: int | None = None
     column_deletes_us: dict[str, int] = field(default_factory=dict)
     copy: bool = False
@@ -92,8 +96,11 @@ class KeyHistory:
             self.touched_us = max(self.touched_us, record.timestamp_us)
         if record.kind is RecordKind.DELETE_ROW:
             self.deleted_us = max(self.deleted_us or 0, record.timestamp_us)
-        if record.kind is RecordKind.INSERT:
-            self.inserted_us = max(self.inserted_us or 0, record.timestamp_us)
+        if record.kind is RecordKind.INSERT and record.timestamp_us >= (self.inserted_us or 0):
+            self.inserted_us, self.insert_ttl_s = record.timestamp_us, record.ttl_s
+        for column in record.collections:
+            if record.timestamp_us >= self.collections.get(column, (0, None))[0]:
+                self.collections[column] = record.timestamp_us, record.ttl_s
         for column in record.deleted_columns:
             self.column_deletes_us[column] = max(self.column_deletes_us.get(column, 0), record.timestamp_us)
 
@@ -235,16 +242,21 @@ def _deletes(shape: TableShape, history: KeyHistory, barrier_us: int) -> list[Mu
 
 def _copy(target: Store, shape: TableShape, history: KeyHistory, row: Any, barrier_us: int) -> RecopyCounts:  # noqa: ANN401
     groups: defaultdict[tuple[int, int | None], dict[str, Any]] = defaultdict(dict)
+    collections = 0
     for number, name in enumerate(shape.written_columns(history.key)):
         value = getattr(row, f"v{number}")
         if value is None:
             continue
         if shape.multi_cell(name):
             # A collection's cells have times of their own that CQL does not tell before Cassandra 5: the newest
-            # recorded write of the key stands in for them. What is there is newer than what deleted the row.
-            when_us, ttl_s = max(history.touched_us, history.gone_us + 1), None
-        else:
-            when_us, ttl_s = getattr(row, f"w{number}"), getattr(row, f"t{number}")
+            # recorded write stands in for them. What is there is newer than what deleted the row.
+            touched_us, life_s = history.collections.get(name, (history.touched_us, None))
+            at_us = cell_timestamp_us(max(touched_us, history.gone_us + 1), barrier_us=barrier_us)
+            life = _life_from(at_us, touched_us, life_s)
+            target.apply_to(shape, _mutation(shape, history, MutationKind.UPDATE, {name: value}, at_us, ttl_s=life))
+            collections += 1
+            continue
+        when_us, ttl_s = getattr(row, f"w{number}"), getattr(row, f"t{number}")
         groups[cell_timestamp_us(when_us, barrier_us=barrier_us), ttl_s][name] = value
     for (timestamp_us, ttl_s), columns in sorted(groups.items(), key=lambda group: group[0][0]):
         if ttl_s is None:
@@ -254,10 +266,11 @@ def _copy(target: Store, shape: TableShape, history: KeyHistory, row: Any, barri
                 target.keyspace, shape, history.key, columns, timestamp_us=timestamp_us, ttl_s=ttl_s
             )
             target.execute(statement)
-    marker_us = _marker_us(shape, history, barrier_us, has_cells=bool(groups))
+    marker_us = _marker_us(shape, history, barrier_us, has_cells=bool(groups) or bool(collections))
     if marker_us is not None:
-        target.apply(_mutation(shape, history, MutationKind.INSERT, {}, marker_us))
-    cells = sum(map(len, groups.values()))
+        life = _life_from(marker_us, history.inserted_us or marker_us, history.insert_ttl_s)
+        target.apply(_mutation(shape, history, MutationKind.INSERT, {}, marker_us, ttl_s=life))
+    cells = sum(map(len, groups.values())) + collections
     return RecopyCounts(rows_copied=1, cells=max(cells, 1))
 
 
@@ -272,7 +285,20 @@ def _marker_us(shape: TableShape, history: KeyHistory, barrier_us: int, *, has_c
     return None if has_cells else cell_timestamp_us(history.gone_us + 1, barrier_us=barrier_us)
 
 
-def _mutation(
-    shape: TableShape, history: KeyHistory, kind: MutationKind, columns: Mapping[str, Any], timestamp_us: int
+def _life_from(at_us: int, written_us: int, ttl_s: int | None) -> int | None:
+    """How long something lives from a later timestamp on, that lives for `ttl_s` seconds from when it was written."""
+    return None if ttl_s is None else max(1, ttl_s - max(0, at_us - written_us) // MICROSECONDS)
+
+
+def _mutation(  # noqa: PLR0913 -- the parts of a write
+    shape: TableShape,
+    history: KeyHistory,
+    kind: MutationKind,
+    columns: Mapping[str, Any],
+    timestamp_us: int,
+    *,
+    ttl_s: int | None = None,
 ) -> Mutation:
-    return Mutation(table=shape.name, kind=kind, key=history.key, columns=columns, timestamp_us=timestamp_us)
+    return Mutation(
+        table=shape.name, kind=kind, key=history.key, columns=columns, timestamp_us=timestamp_us, ttl_s=ttl_s
+    )

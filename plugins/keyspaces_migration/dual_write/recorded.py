@@ -49,6 +49,8 @@ class RecordedKey:
         deleted_columns: Columns whose cells the write deleted; empty with the other deletes, which delete all.
         timestamp_us: The write's timestamp.
         bounds: Of a DELETE_RANGE.
+        ttl_s: How long what was written lives, from its timestamp on, in seconds; None for ever.
+        collections: Columns of several cells that were given values: CQL tells neither their times nor their lives.
     """
 
     table: str
@@ -59,6 +61,8 @@ class RecordedKey:
     timestamp_us: int
     seq: uuid.UUID
     bounds: tuple[Bound, ...] = ()
+    ttl_s: int | None = None
+    collections: tuple[str, ...] = ()
 
     @property
     def is_delete(self) -> bool:
@@ -94,13 +98,19 @@ def record(source: Store, mutation: Mutation, *, shape: TableShape, mode: WriteM
         "bounds_json": canonical_text(bounds_to_json(mutation.bounds, shape)) if mutation.bounds else None,
         "deleted_columns": list(mutation.deleted_columns),
         "timestamp_us": mutation.timestamp_us,
+        "ttl_s": mutation.ttl_s or None,
+        "collections": list(_collections(mutation, shape)),
         "writer_id": place.writer_id,
     }
     cql = insert_text(table_name(place.keyspace, RECORDED_KEYS), values)
     source.execute(Statement(cql=cql, values=tuple(values.values())))
 
 
-def recorded_of(mutation: Mutation, *, mode: WriteMode) -> RecordedKey:
+def _collections(mutation: Mutation, shape: TableShape) -> tuple[str, ...]:
+    return tuple(name for name, value in mutation.columns.items() if value is not None and shape.multi_cell(name))
+
+
+def recorded_of(mutation: Mutation, *, shape: TableShape, mode: WriteMode) -> RecordedKey:
     """Return what `record` records of a write."""
     return RecordedKey(
         table=mutation.table,
@@ -111,6 +121,8 @@ def recorded_of(mutation: Mutation, *, mode: WriteMode) -> RecordedKey:
         timestamp_us=mutation.timestamp_us,
         seq=uuid.uuid1(),
         bounds=mutation.bounds,
+        ttl_s=mutation.ttl_s or None,
+        collections=_collections(mutation, shape),
     )
 
 
@@ -134,6 +146,8 @@ class StoredRecord:
     bounds_json: str | None
     deleted_columns: tuple[str, ...]
     timestamp_us: int
+    ttl_s: int | None = None
+    collections: tuple[str, ...] = ()
 
     @property
     def is_delete(self) -> bool:
@@ -155,11 +169,13 @@ class StoredRecord:
             timestamp_us=self.timestamp_us,
             seq=self.seq,
             bounds=bounds_from_json(json.loads(self.bounds_json), shape) if self.bounds_json else (),
+            ttl_s=self.ttl_s,
+            collections=self.collections,
         )
 
 
 _PAGE_ROWS = 200
-_STORED = ("seq", "kind", "mode", "key_json", "bounds_json", "deleted_columns", "timestamp_us")
+_STORED = ("seq", "kind", "mode", "key_json", "bounds_json", "deleted_columns", "timestamp_us", "ttl_s", "collections")
 
 
 def iterate_recorded(
@@ -209,4 +225,6 @@ def _stored(row: Any) -> StoredRecord:  # noqa: ANN401 -- the driver's rows have
         bounds_json=row.bounds_json,
         deleted_columns=tuple(row.deleted_columns or ()),
         timestamp_us=row.timestamp_us,
+        ttl_s=row.ttl_s,
+        collections=tuple(row.collections or ()),
     )

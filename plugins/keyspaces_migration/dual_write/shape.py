@@ -18,6 +18,8 @@ class TableShape:
 
     Attributes:
         columns: The type of each column by its name, in the order of the migration file.
+        expires: Whether the migration file gives rows a time to live: the target's table takes one only then.
+        default_ttl_s: How long what is written without a time to live of its own lives, in seconds; None for ever.
     """
 
     name: str
@@ -25,6 +27,8 @@ class TableShape:
     partition_keys: tuple[str, ...]
     clustering_keys: tuple[str, ...] = ()
     static_columns: tuple[str, ...] = ()
+    expires: bool = False
+    default_ttl_s: int | None = None
 
     @classmethod
     def from_migration(cls, name: str, table: "Table") -> "TableShape":
@@ -36,6 +40,8 @@ class TableShape:
             partition_keys=schema.partition_keys,
             clustering_keys=tuple(key.name for key in schema.clustering_keys),
             static_columns=schema.static_columns,
+            expires=table.expires,
+            default_ttl_s=table.default_ttl_s,
         )
 
     @cached_property

@@ -23,18 +23,28 @@ def table_name(keyspace: str, table: str) -> str:
     return f"{quote(keyspace)}.{quote(table)}"
 
 
-def mutation_statement(keyspace: str, mutation: Mutation) -> Statement:
-    """Return the statement that carries a write out. Sent again, it changes nothing more."""
+def mutation_statement(keyspace: str, mutation: Mutation, *, now_us: int | None = None) -> Statement:
+    """Return the statement that carries a write out. Sent again, it changes nothing more.
+
+    Args:
+        keyspace: Of the table.
+        mutation: The write.
+        now_us: When it is sent, in microseconds since 1970: what has a time to live then lives what is left of it.
+            None: at its timestamp.
+    """
     table = table_name(keyspace, mutation.table)
     keys, columns, timestamp = mutation.key, mutation.columns, mutation.timestamp_us
+    ttl_s = mutation.ttl_s if now_us is None else mutation.left_s(now_us)
+    using = "TIMESTAMP ?" if ttl_s is None else "TIMESTAMP ? AND TTL ?"
+    life = () if ttl_s is None else (ttl_s,)
     match mutation.kind:
         case MutationKind.INSERT:
             names = [*keys, *columns]
-            cql = f"{insert_text(table, names)} USING TIMESTAMP ?"
-            return Statement(cql=cql, values=(*keys.values(), *columns.values(), timestamp))
+            cql = f"{insert_text(table, names)} USING {using}"
+            return Statement(cql=cql, values=(*keys.values(), *columns.values(), timestamp, *life))
         case MutationKind.UPDATE:
-            cql = _update_text(table, "TIMESTAMP ?", columns, keys)
-            return Statement(cql=cql, values=(timestamp, *columns.values(), *keys.values()))
+            cql = _update_text(table, using, columns, keys)
+            return Statement(cql=cql, values=(timestamp, *life, *columns.values(), *keys.values()))
         case MutationKind.DELETE_ROW | MutationKind.DELETE_PARTITION | MutationKind.DELETE_RANGE:
             cql = delete_text(table, keys, using="USING TIMESTAMP ?") + bounds_text(mutation.bounds)
             ends = (bound.value for bound in mutation.bounds)

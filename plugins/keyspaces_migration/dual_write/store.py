@@ -2,12 +2,16 @@
 
 import struct
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from keyspaces_migration.dual_write.clock import system_now_us
+from keyspaces_migration.dual_write.errors import StoreAwayError
+from keyspaces_migration.dual_write.late_session import LateSession
+from keyspaces_migration.dual_write.lists import list_step_us, lists_in
 from keyspaces_migration.dual_write.mutation import Mutation, MutationKind
 from keyspaces_migration.dual_write.shape import TableShape
 from keyspaces_migration.dual_write.statements import Statement, mutation_statement, select_range_keys, select_row
@@ -30,12 +34,37 @@ class Store:
     Errors of statements are the driver's own. The session's default profile decides on consistency and time-out.
     """
 
-    def __init__(self, *, name: StoreName, session: "Session", keyspace: str) -> None:
+    def __init__(
+        self,
+        *,
+        name: StoreName,
+        session: "Session | LateSession",
+        keyspace: str,
+        now_us: Callable[[], int] = system_now_us,
+    ) -> None:
+        """Keep what is needed.
+
+        Args:
+            name: Which of the two.
+            session: Open; or, of a store without which the application is to start, one that is opened when needed.
+            keyspace: Of the tables.
+            now_us: Microseconds since 1970.
+        """
+        self._now_us = now_us
         self.name = name
-        self.session = session
+        self._session = session
         self.keyspace = keyspace
         self._prepared: dict[str, PreparedStatement] = {}
         self._lock = threading.Lock()
+
+    @property
+    def session(self) -> "Session":
+        """The session.
+
+        Raises:
+            StoreAwayError: It is opened late, and can't be opened now.
+        """
+        return self._session.get() if isinstance(self._session, LateSession) else self._session
 
     def prepare(self, cql: str) -> "PreparedStatement":
         """Return the prepared statement of a text; each text is prepared once."""
@@ -52,17 +81,30 @@ class Store:
         return self.session.execute(self.prepare(statement.cql).bind(statement.values))
 
     def apply(self, mutation: Mutation) -> None:
-        """Carry a write out and wait for the acknowledgement."""
-        self.execute(mutation_statement(self.keyspace, mutation))
+        """Carry a write out and wait for the acknowledgement. Of a table with lists use `apply_to`."""
+        statement = self._statement(mutation)
+        bound = self.prepare(statement.cql).bind(statement.values)
+        # Sent again by the driver, at the same timestamp, a list would double.
+        bound.is_idempotent = not any(isinstance(value, list) for value in mutation.columns.values())
+        self.session.execute(bound)
 
-    def apply_to(self, shape: TableShape, mutation: Mutation) -> None:
-        """Carry a write out as `apply`, a delete of many rows row by row where the store refuses it as a whole.
+    def apply_to(self, shape: TableShape, mutation: Mutation, *, older_us: int = 0) -> None:
+        """Carry a write out as `apply`; lists for themselves where it may have been sent before.
 
-        Amazon Keyspaces deletes at most 1,000 rows with one statement, and only those that are there: row by row at the
-        same timestamp is the same.
+        A delete of many rows is made row by row where the store refuses it as a whole. Amazon Keyspaces deletes at most
+        1,000 rows with one statement, and only those that are there: row by row at the same timestamp is the same.
+
+        Args:
+            shape: Of the table.
+            mutation: The write.
+            older_us: By how much its age is to be taken for more, where it was sent before by another clock.
         """
         from cassandra import InvalidRequest  # noqa: PLC0415 -- the driver is loaded only where it is needed
 
+        lists = lists_in(shape, mutation.columns)
+        if lists and (step_us := list_step_us(self._now_us() - mutation.timestamp_us + older_us)):
+            self._apply_again(mutation, lists, step_us=step_us)
+            return
         try:
             self.apply(mutation)
         except InvalidRequest:
@@ -74,10 +116,20 @@ class Store:
             with suppress(InvalidRequest):
                 self.apply(mutation)
 
+    def _apply_again(self, mutation: Mutation, lists: Mapping[str, Any], *, step_us: int) -> None:
+        others = {name: value for name, value in mutation.columns.items() if name not in lists}
+        if others or mutation.kind is MutationKind.INSERT:
+            self.apply(replace(mutation, columns=others))
+        later = mutation.timestamp_us + step_us
+        self.apply(replace(mutation, kind=MutationKind.UPDATE, columns=lists, timestamp_us=later))
+
     def check(self, mutation: Mutation) -> None:
         """Prepare and bind a write without sending it: an unknown table or a bad value shows here."""
-        statement = mutation_statement(self.keyspace, mutation)
+        statement = self._statement(mutation)
         self.prepare(statement.cql).bind(statement.values)
+
+    def _statement(self, mutation: Mutation) -> Statement:
+        return mutation_statement(self.keyspace, mutation, now_us=self._now_us())
 
     def read_row(self, shape: TableShape, key: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return a row as a map of all its columns, or None where there is none."""
@@ -111,13 +163,13 @@ class Stores:
 
 
 def driver_failures() -> tuple[type[Exception], ...]:
-    """Return every class that the driver raises for what a store did or did not do. Loads the driver."""
+    """Return every class of errors for what a store did or did not do: the driver's, and that it is not open."""
     from cassandra import DriverException  # noqa: PLC0415 -- the driver is loaded only where it is needed
     from cassandra.cluster import NoHostAvailable  # noqa: PLC0415
     from cassandra.connection import ConnectionException  # noqa: PLC0415
     from cassandra.protocol import ErrorMessage  # noqa: PLC0415
 
-    return DriverException, NoHostAvailable, ConnectionException, ErrorMessage
+    return DriverException, NoHostAvailable, ConnectionException, ErrorMessage, StoreAwayError
 
 
 BINDING_FAILURES: tuple[type[Exception], ...] = (TypeError, ValueError, KeyError, struct.error)

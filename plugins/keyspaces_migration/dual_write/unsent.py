@@ -1,13 +1,21 @@
-"""Writes that one store has not taken: sent again in the background, at their own timestamps, until both have them."""
+"""Writes that one store has not taken: sent in the background, at their own timestamps, until both have them.
 
+Several are under way at once. Order does not matter: each write carries its own timestamp, so one that comes late
+loses to what is newer. So nothing ever waits behind a write that fails. What a store refuses for good, or has not
+taken for too long, becomes a dead letter, where there is a queue for such.
+"""
+
+import heapq
+import itertools
 import logging
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from keyspaces_migration.dual_write.clock import TARGET_WINDOW_US
+from keyspaces_migration.dual_write.failures import Failure, ReasonClass
 from keyspaces_migration.dual_write.flag import FlagState
 from keyspaces_migration.dual_write.mutation import Mutation
 
@@ -15,6 +23,10 @@ _log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 5.0
+LETTERS_AT_ONCE = 50
+"""Letters that are made before they are sent: memory holds so many messages."""
+
+_LOOK_FOR_OLD_S = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +37,9 @@ class Unsent:
         state: What it was begun under: it decides on leader and follower, whatever the flag says now.
         gate_pass: Its pass while the leader's answer is unknown; None once the leader has it.
         partition: The text of its partition.
+        lane: Writes of one lane are sent one after the other; None: beside all others.
+        attempts: How often this process has sent it where it is missing.
+        failure: Of the last attempt.
     """
 
     entry_id: int
@@ -32,59 +47,139 @@ class Unsent:
     state: FlagState
     gate_pass: int | None
     partition: str
+    lane: str | None = None
+    attempts: int = 0
+    failure: Failure | None = None
+
+    def failed(self, failure: Failure) -> "Unsent":
+        """Return it after another attempt."""
+        return replace(self, attempts=self.attempts + 1, failure=failure)
 
 
-Deliver = Callable[[Unsent], str | None]
-"""Send a write where it is missing; return None, or why it could not be. Called in the background thread."""
+@dataclass(frozen=True, kw_only=True)
+class LetterRule:
+    """When a write that the leader has becomes a dead letter although repeating might help.
+
+    Attributes:
+        after_s: Age of the write, in seconds by its timestamp.
+        after_attempts: Attempts of this process; None: no bound.
+    """
+
+    after_s: float
+    after_attempts: int | None = None
+
+    def is_due(self, write: Unsent, *, now_us: int) -> bool:
+        """Whether it is to go to the queue now."""
+        if write.failure is not None and write.failure.for_good:
+            return True
+        if write.gate_pass is not None:
+            return False  # the leader may still answer, and until then nobody knows whether there is such a write
+        if self.after_attempts is not None and write.attempts >= self.after_attempts:
+            return True
+        return self.is_old(write, now_us=now_us)
+
+    def is_old(self, write: Unsent, *, now_us: int) -> bool:
+        """Whether its age alone makes it due, if the leader has it."""
+        return now_us - write.mutation.timestamp_us >= min(self.after_s * 1e6, TARGET_WINDOW_US)
+
+
+Deliver = Callable[[Unsent], tuple[Unsent, Failure | None]]
+"""Send a write where it is missing; return it as it is by now, and why a store has not taken it, or None."""
+
+SendLetters = Callable[[Sequence[Unsent]], tuple[set[int], str | None]]
+"""Send writes to the dead letter queue; return the entries that it has acknowledged, and why others were not sent."""
 
 
 class UnsentWrites:
-    """Keeps the unsent writes of a writer and delivers them, oldest first.
+    """Keeps the unsent writes of a writer and delivers them.
 
-    Bounded by the journal, which holds each of them. A write older than 47 hours is parked: Keyspaces no longer takes
-    its timestamp, and a newer one could bring back what was deleted since.
+    Bounded by the journal, which holds each of them. Without a dead letter queue, a write older than 47 hours is
+    parked: Keyspaces no longer takes its timestamp, and a newer one could bring back what was deleted since.
+
+    A store that takes nothing is left alone: after a failure that may pass, one write at a time is tried, after pauses
+    that grow to 5 s, until one is taken. Each write that failed has such a pause of its own, so that others are tried
+    before it is again.
     """
 
-    def __init__(self, deliver: Deliver, *, now_us: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        deliver: Deliver,
+        *,
+        now_us: Callable[[], int],
+        in_flight: int = 1,
+        rule: LetterRule | None = None,
+        send_letters: SendLetters | None = None,
+    ) -> None:
+        """Keep what is needed.
+
+        Args:
+            deliver: Called in background threads, several at a time.
+            now_us: The clock that stamps writes.
+            in_flight: The most writes that are sent at a time.
+            rule: When a write becomes a letter; None: never.
+            send_letters: Called in a background thread, where there is a rule.
+        """
         self._deliver = deliver
         self._now_us = now_us
+        self._in_flight_most = in_flight
+        self._rule = rule
+        self._send_letters = send_letters
         self._writes: dict[int, Unsent] = {}
         self._partitions: Counter[str] = Counter()
-        self._changed = threading.Condition()
+        self._due: list[tuple[float, int, int]] = []  # a heap: from when on, in which order, the entry
+        self._order = itertools.count()
+        self._busy: set[int] = set()  # under way, or on their way to the queue
+        self._lanes: defaultdict[str, deque[int]] = defaultdict(deque)  # who waits behind the one under way
+        self._letters: list[Unsent] = []
+        self._sending = 0
+        self._workers = 0
+        self._idle = 0
+        self._pause_s = 0.0  # 0: all is well
+        self._paused_until = self._paused_at = 0.0
+        self._lock = threading.Lock()
+        # One lock, three kinds of waiters: an answer must not wake all of them.
+        self._work = threading.Condition(self._lock)
+        self._post = threading.Condition(self._lock)
+        self._emptied = threading.Condition(self._lock)
         self._stopping = False
-        self._thread: threading.Thread | None = None
+        self._started = False
+        self._threads: list[threading.Thread] = []
         self.problem: str | None = None
+        self.letters_problem: str | None = None
 
     def start(self) -> None:
         """Begin to deliver."""
-        self._thread = threading.Thread(target=self._run, name="unsent-writes", daemon=True)
-        self._thread.start()
+        with self._lock:
+            self._started = True
+            if self._send_letters is not None:
+                self._start(self._run_post, "dead-letters")
+            self._call_hands()
 
     def stop(self) -> None:
-        """End after the write that is being sent."""
-        with self._changed:
+        """End after the writes that are being sent."""
+        with self._lock:
             self._stopping = True
-            self._changed.notify_all()
-        if self._thread is not None:
-            self._thread.join()
+            for waiting in (self._work, self._post, self._emptied):
+                waiting.notify_all()
+        for thread in self._threads:
+            thread.join()
 
     def add(self, write: Unsent) -> None:
         """Take a write over."""
-        with self._changed:
+        with self._lock:
             self._writes[write.entry_id] = write
             self._partitions[write.partition] += 1
-            self._changed.notify_all()
-
-    def leader_done(self, write: Unsent) -> Unsent:
-        """Note that the leader has it, and return it as it is now kept."""
-        with self._changed:
-            kept = replace(write, gate_pass=None)
-            self._writes[write.entry_id] = kept
-            return kept
+            if self._is_letter(write):
+                self._to_post(write)
+            else:
+                self._push(write, 0.0 if write.failure is None else time.monotonic() + FIRST_PAUSE_S)
+            if write.failure is not None and write.failure.reason.may_pass:
+                self._trouble(began=time.monotonic())
+            self._call_hands()
 
     def touches(self, partition: str) -> bool:
         """Whether a write of the partition is unsent."""
-        with self._changed:
+        with self._lock:
             return self._partitions[partition] > 0
 
     @property
@@ -94,65 +189,206 @@ class UnsentWrites:
 
     def oldest_us(self) -> int | None:
         """Timestamp of the oldest, or None."""
-        with self._changed:
+        with self._lock:
             return min((write.mutation.timestamp_us for write in self._writes.values()), default=None)
 
     def parked(self) -> tuple[Unsent, ...]:
         """Return those that are too old to be sent."""
         limit_us = self._now_us() - TARGET_WINDOW_US
-        with self._changed:
+        with self._lock:
             return tuple(write for write in self._writes.values() if write.mutation.timestamp_us < limit_us)
 
     def wait_until_sent(self, *, timeout_s: float) -> int:
         """Wait until nothing is unsent or the time is over; return how many still are."""
-        with self._changed:
-            self._changed.notify_all()
-            self._changed.wait_for(lambda: not self._writes or self._stopping, timeout=timeout_s)
+        with self._lock:
+            self._emptied.wait_for(lambda: not self._writes or self._stopping, timeout=timeout_s)
             return len(self._writes)
 
+    def _start(self, work: Callable[[], None], name: str) -> None:
+        thread = threading.Thread(target=work, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _call_hands(self) -> None:
+        """Let one more worker look, a new one where all have work."""
+        if not self._due or not self._started:
+            return
+        if self._idle:
+            self._work.notify()
+        elif self._workers < (1 if self._pause_s else self._in_flight_most):
+            self._workers += 1
+            self._start(self._run, "unsent-writes")
+
     def _run(self) -> None:
+        while (write := self._take()) is not None:
+            self._attempt(write)
+
+    def _take(self) -> Unsent | None:
+        """Wait for a write that may be sent now; None at the end."""
+        with self._lock:
+            while not self._stopping:
+                now = time.monotonic()
+                wait_s = self._wait_s(now)
+                if wait_s is not None and wait_s <= 0:
+                    if (write := self._pop()) is not None:
+                        self._call_hands()
+                        return write
+                    continue
+                self._idle += 1
+                self._work.wait(wait_s)
+                self._idle -= 1
+            return None
+
+    def _wait_s(self, now: float) -> float | None:
+        """How long nothing is to be sent; None until something happens."""
+        if not self._due or self._sending >= (1 if self._pause_s else self._in_flight_most):
+            return None
+        return max(self._due[0][0], self._paused_until) - now
+
+    def _pop(self) -> Unsent | None:
+        """Take the next write out of the heap; None where it is not to be sent now after all."""
+        _, _, entry_id = heapq.heappop(self._due)
+        write = self._writes.get(entry_id)
+        if write is None or entry_id in self._busy:
+            return None
+        if self._is_letter(write):
+            self._to_post(write)
+            return None
+        if self._is_parked(write):
+            self._push(write, time.monotonic() + LONGEST_PAUSE_S)
+            return None
+        if write.lane is not None:
+            waiting = self._lanes.get(write.lane)
+            if waiting is not None:
+                waiting.append(entry_id)
+                return None
+            self._lanes[write.lane] = deque()
+        self._busy.add(entry_id)
+        self._sending += 1
+        return write
+
+    def _push(self, write: Unsent, not_before: float) -> None:
+        heapq.heappush(self._due, (not_before, next(self._order), write.entry_id))
+        if self._idle:
+            self._work.notify()
+
+    def _is_letter(self, write: Unsent) -> bool:
+        return self._rule is not None and self._rule.is_due(write, now_us=self._now_us())
+
+    def _is_parked(self, write: Unsent) -> bool:
+        too_old = write.mutation.timestamp_us < self._now_us() - TARGET_WINDOW_US
+        # The leader, where it is the source, takes any timestamp; what is unknown there has to be found out.
+        return too_old and (self._rule is None or write.gate_pass is None)
+
+    def _attempt(self, write: Unsent) -> None:
+        began = time.monotonic()
+        try:
+            tried, failure = self._deliver(write)
+        except Exception as error:  # noqa: BLE001 -- kept and said; it may not end the thread that sends all others
+            _log.exception("write %d of table %s", write.entry_id, write.mutation.table)
+            text = f"{type(error).__name__}: {error}"
+            tried, failure = write, Failure(reason=ReasonClass.OTHER, text=text, for_good=False)
+        if failure is not None and failure.text != self.problem:
+            _log.warning("write %d of table %s is unsent: %s", write.entry_id, write.mutation.table, failure.text)
+        with self._lock:
+            self._sending -= 1
+            self._busy.discard(write.entry_id)
+            self._leave_lane(write)
+            self.problem = None if failure is None else failure.text
+            if failure is None:
+                self._calm()
+                self._remove([write.entry_id])
+                return
+            kept = self._writes[write.entry_id] = tried.failed(failure)
+            if self._is_letter(kept):
+                self._to_post(kept)
+            else:
+                pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(kept.attempts, 10))
+                self._push(kept, time.monotonic() + pause_s)
+            if failure.for_good:
+                self._calm()  # a store that refuses answers
+            else:
+                self._trouble(began=began)
+
+    def _leave_lane(self, write: Unsent) -> None:
+        if write.lane is None:
+            return
+        for entry_id in self._lanes.pop(write.lane, ()):
+            if (waiting := self._writes.get(entry_id)) is not None:
+                self._push(waiting, 0.0)
+
+    def _calm(self) -> None:
+        if self._pause_s:
+            self._pause_s = self._paused_until = 0.0
+            self._work.notify_all()
+
+    def _trouble(self, *, began: float) -> None:
+        """Leave the stores alone for a while; what began before the last such while says nothing new."""
+        if self._pause_s and began < self._paused_at:
+            return
+        self._pause_s = min(LONGEST_PAUSE_S, 2 * self._pause_s or FIRST_PAUSE_S)
+        self._paused_at = time.monotonic()
+        self._paused_until = self._paused_at + self._pause_s
+
+    def _to_post(self, write: Unsent) -> None:
+        self._busy.add(write.entry_id)
+        self._letters.append(write)
+        self._post.notify()
+
+    def _run_post(self) -> None:
         pause_s = FIRST_PAUSE_S
-        while self._wait_for_work():
-            if self._round():
+        while (letters := self._take_letters()) is not None:
+            if not letters or self._send(letters):
                 pause_s = FIRST_PAUSE_S
                 continue
-            self._pause(pause_s)
+            with self._lock:
+                self._post.wait_for(lambda: self._stopping, timeout=pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
-    def _wait_for_work(self) -> bool:
-        with self._changed:
-            self._changed.wait_for(lambda: self._stopping or bool(self._writes))
-            return not self._stopping
-
-    def _pause(self, pause_s: float) -> None:
-        with self._changed:
-            self._changed.wait_for(lambda: self._stopping, timeout=pause_s)
-
-    def _round(self) -> bool:
-        """Try each once; return whether all were delivered. A store that hangs is left alone after the first."""
-        parked = {write.entry_id for write in self.parked()}
-        with self._changed:
-            writes = [write for write in self._writes.values() if write.entry_id not in parked]
-        began = time.monotonic()
-        failed = bool(parked)
-        for write in writes:
+    def _take_letters(self) -> list[Unsent] | None:
+        """Wait for letters, and look for writes that have become old; None at the end."""
+        with self._lock:
+            self._post.wait_for(lambda: self._stopping or bool(self._letters), timeout=_LOOK_FOR_OLD_S)
             if self._stopping:
-                return False
-            problem = self._attempt(write)
-            if problem is not None:
-                failed = True
-                if time.monotonic() - began > LONGEST_PAUSE_S:
-                    break
-        return not failed
+                return None
+            self._letters += self._grown_old()
+            some, self._letters = self._letters[:LETTERS_AT_ONCE], self._letters[LETTERS_AT_ONCE:]
+            return some
 
-    def _attempt(self, write: Unsent) -> str | None:
-        problem = self._deliver(write)
-        if problem is None:
-            with self._changed:
-                del self._writes[write.entry_id]
-                self._partitions -= Counter([write.partition])
-                self._changed.notify_all()
-        elif problem != self.problem:
-            _log.warning("write %d of table %s is unsent: %s", write.entry_id, write.mutation.table, problem)
-        self.problem = problem
-        return problem
+    def _grown_old(self) -> list[Unsent]:
+        """Writes whose age makes them letters. The oldest come first, so that the first young one ends the look."""
+        found: list[Unsent] = []
+        now_us = self._now_us()
+        for write in self._writes.values():
+            if self._rule is None or not self._rule.is_old(write, now_us=now_us):
+                break
+            if write.entry_id not in self._busy and self._rule.is_due(write, now_us=now_us):
+                self._busy.add(write.entry_id)
+                found.append(write)
+        return found
+
+    def _send(self, letters: Sequence[Unsent]) -> bool:
+        """Send letters to the queue; return whether it has acknowledged all. What it has not comes again."""
+        acknowledged: set[int] = set()
+        try:
+            acknowledged, problem = self._send_letters(letters) if self._send_letters else (acknowledged, None)
+        except Exception as error:  # noqa: BLE001 -- as above: kept and said
+            _log.exception("%d letters", len(letters))
+            problem = f"{type(error).__name__}: {error}"
+        if problem is not None and problem != self.letters_problem:
+            _log.warning("%d letters wait: %s", len(letters) - len(acknowledged), problem)
+        with self._lock:
+            self.letters_problem = problem
+            self._busy -= acknowledged
+            self._remove(acknowledged)
+            self._letters += [each for each in letters if each.entry_id not in acknowledged]
+        return len(acknowledged) == len(letters)
+
+    def _remove(self, entries: Iterable[int]) -> None:
+        for entry_id in entries:
+            write = self._writes.pop(entry_id)
+            self._partitions[write.partition] -= 1
+            if not self._partitions[write.partition]:
+                del self._partitions[write.partition]
+        if not self._writes:
+            self._emptied.notify_all()

@@ -12,20 +12,26 @@ from types import TracebackType
 from typing import Any, Self
 
 from keyspaces_migration.cql.json_codec import JsonCodecError
+from keyspaces_migration.dual_write.accounts import Accounts, Fate, Tally
 from keyspaces_migration.dual_write.bounds import Bound
-from keyspaces_migration.dual_write.clock import TimestampClock, system_now_us
+from keyspaces_migration.dual_write.clock import TARGET_WINDOW_US, TimestampClock, system_now_us
 from keyspaces_migration.dual_write.control_tables import CONTROL_KEYSPACE
-from keyspaces_migration.dual_write.delivery import Delivery, plan_of
+from keyspaces_migration.dual_write.delivery import Delivery, lane_of, plan_of
 from keyspaces_migration.dual_write.errors import (
     DualWriteError,
     OutcomeUnknownError,
     RecordFailedError,
     WriteRefusedError,
+    WriterSettingsError,
 )
-from keyspaces_migration.dual_write.flag import FlagState
+from keyspaces_migration.dual_write.failures import Failure, failure_of
+from keyspaces_migration.dual_write.flag import PERCENT_MAX, FlagState
 from keyspaces_migration.dual_write.gate import FlagSource, ModeGate
 from keyspaces_migration.dual_write.journal import LocalJournal, SyncPolicy
-from keyspaces_migration.dual_write.mutation import Mutation, MutationKind, check_write, split_row
+from keyspaces_migration.dual_write.letters import Outbox
+from keyspaces_migration.dual_write.lists import RESERVED_US, lists_in
+from keyspaces_migration.dual_write.mutation import Mutation, MutationKind, check_ttl, check_write, split_row
+from keyspaces_migration.dual_write.posting import Postman
 from keyspaces_migration.dual_write.recorded import RecordPlace
 from keyspaces_migration.dual_write.registry import HEARTBEAT_INTERVAL_S, LEASE_S, Registration, WriterReport
 from keyspaces_migration.dual_write.routing import partition_slot, partition_text, read_store
@@ -38,9 +44,23 @@ from keyspaces_migration.dual_write.store import (
     driver_failures,
     refused_for_good,
 )
-from keyspaces_migration.dual_write.unsent import Unsent, UnsentWrites
+from keyspaces_migration.dual_write.unsent import LetterRule, Unsent, UnsentWrites
 
 _log = logging.getLogger(__name__)
+
+
+class FollowerPolicy(StrEnum):
+    """Whether a write is answered before the follower has it. It comes there either way, from the journal."""
+
+    ASYNCHRONOUS = "ASYNCHRONOUS"
+    """Answered when journal and leader have it, until reads of the follower begin: with a share of reads on the
+    target, and when the target leads, every write waits for both."""
+    ACKNOWLEDGED = "ACKNOWLEDGED"
+    """Answered when both have it, or the follower has failed."""
+
+    def waits(self, state: FlagState) -> bool:
+        """Whether a write of this state waits for its follower."""
+        return self is FollowerPolicy.ACKNOWLEDGED or state.target_read_percent > 0 or state.mode.target_leads
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +73,13 @@ class WriterSettings:
         journal_folder: On a local disk, one for each writer.
         sync: What the journal survives.
         max_unsent: How many writes may wait for the follower; beyond that, writes fail.
+        max_unsent_bytes: How many bytes they may have together in the journal; beyond that, writes fail.
+        letters_after_s: How old a write may get that the follower does not take, before it becomes a dead letter;
+            what it refuses for good becomes one at once. It counts where the writer was given an outbox.
+        letters_after_attempts: How often it is sent before that; None: no bound.
+        follower: Whether a write waits for the follower.
+        follower_in_flight: The most writes that are sent to it at a time in the background.
+        close_wait_s: How long `close` waits for writes that are on their way to the follower.
         resolve_timeout_s: How long a write whose outcome is unknown is repeated before the caller is told so.
     """
 
@@ -61,10 +88,30 @@ class WriterSettings:
     journal_folder: Path
     sync: SyncPolicy = SyncPolicy.PROCESS
     max_unsent: int = 100_000
+    max_unsent_bytes: int = 256 * 2**20
+    letters_after_s: float = 3_600.0
+    letters_after_attempts: int | None = None
+    follower: FollowerPolicy = FollowerPolicy.ASYNCHRONOUS
+    follower_in_flight: int = 32
+    close_wait_s: float = 5.0
     control_keyspace: str = CONTROL_KEYSPACE
     resolve_timeout_s: float = 10.0
     heartbeat_interval_s: float = HEARTBEAT_INTERVAL_S
     lease_s: float = LEASE_S
+
+    def __post_init__(self) -> None:
+        most_s = TARGET_WINDOW_US / 1e6
+        if not 0 < self.letters_after_s <= most_s:
+            raise WriterSettingsError(
+                f"letters_after_s is {self.letters_after_s:g}; allowed: above 0, up to {most_s:g}, beyond which "
+                "Keyspaces takes no timestamp"
+            )
+        if self.letters_after_attempts is not None and self.letters_after_attempts < 1:
+            raise WriterSettingsError(
+                f"letters_after_attempts is {self.letters_after_attempts}; allowed: 1 or more, or None for no bound"
+            )
+        if self.follower_in_flight < 1:
+            raise WriterSettingsError(f"follower_in_flight is {self.follower_in_flight}; allowed: 1 or more")
 
 
 class FollowerFate(StrEnum):
@@ -73,8 +120,10 @@ class FollowerFate(StrEnum):
     NONE = "NONE"
     """The mode has no follower."""
     ACKNOWLEDGED = "ACKNOWLEDGED"
+    QUEUED = "QUEUED"
+    """It is in the journal, and on its way."""
     JOURNALLED = "JOURNALLED"
-    """It did not take the write; it is in the journal and sent again."""
+    """It did not take the write; it is in the journal, and sent again or made a dead letter."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,21 +149,39 @@ class DualWriter:
     Sessions and flag stay their owners': open them before, close them after.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- what a writer is made of
         self,
         settings: WriterSettings,
         *,
         stores: Stores,
         tables: Iterable[TableShape],
         flag: FlagSource,
+        letters: Outbox | None = None,
         now_us: Callable[[], int] = system_now_us,
     ) -> None:
+        """Keep what is needed.
+
+        Args:
+            settings: Of this writer.
+            stores: Both.
+            tables: Of the migration, those that this writer writes to.
+            flag: The mode that it obeys.
+            letters: Where writes go that the follower does not take for good, such as `sqs_outbox.SqsOutbox`; None:
+                they stay in the journal, and count as parked when they are too old to be sent.
+            now_us: Microseconds since 1970.
+        """
         self.settings = settings
-        self._stores = stores
+        self.stores = self._stores = stores
         self._tables = {shape.name: shape for shape in tables}
         self._flag = flag
         self._now_us = now_us
-        self._journal = LocalJournal(settings.journal_folder, sync=settings.sync, max_entries=settings.max_unsent)
+        self._journal = LocalJournal(
+            settings.journal_folder,
+            sync=settings.sync,
+            max_entries=settings.max_unsent,
+            max_bytes=settings.max_unsent_bytes,
+        )
+        self._tally = Tally()
         self._gate = ModeGate(flag)
         place = RecordPlace(
             migration=settings.migration, writer_id=settings.writer_id, keyspace=settings.control_keyspace
@@ -122,7 +189,15 @@ class DualWriter:
         self._delivery = Delivery(
             stores=stores, tables=self._tables, journal=self._journal, gate=self._gate, place=place
         )
-        self._unsent = UnsentWrites(self._deliver_again, now_us=now_us)
+        self._postman = None if letters is None else self._postman_of(letters)
+        rule = LetterRule(after_s=settings.letters_after_s, after_attempts=settings.letters_after_attempts)
+        self._unsent = UnsentWrites(
+            self._deliver_again,
+            now_us=now_us,
+            in_flight=settings.follower_in_flight,
+            rule=None if letters is None else rule,
+            send_letters=None if letters is None else self._send_letters,
+        )
         self._registration = Registration(
             source=stores.source,
             place=place,
@@ -147,7 +222,9 @@ class DualWriter:
             shape.refuse_if_unrepeatable()
         self._journal.open()
         try:
-            self._clock = TimestampClock(now_us=self._now_us, last_us=self._journal.last_timestamp_us)
+            # What an earlier process stamped last may have been a list, which reserves what is above it.
+            last_us = self._journal.last_timestamp_us + RESERVED_US
+            self._clock = TimestampClock(now_us=self._now_us, last_us=last_us)
             self._take_up()
             self._require_registration()
         except BaseException:
@@ -158,7 +235,12 @@ class DualWriter:
         self._heartbeat.start()
 
     def close(self) -> None:
-        """End, and take the registration away if nothing is unsent. Waits for no follower: see `drain`."""
+        """End, and take the registration away if nothing is unsent.
+
+        It waits for `close_wait_s` at most for the follower: what is unsent then is sent by the next process with this
+        journal, and stages wait for that. See `drain`.
+        """
+        self._unsent.wait_until_sent(timeout_s=self.settings.close_wait_s)
         self._stop.set()
         if self._heartbeat is not None:
             self._heartbeat.join()
@@ -173,8 +255,13 @@ class DualWriter:
         finally:
             self._journal.close()
 
-    def insert(self, table: str, row: Mapping[str, Any]) -> WriteResult:
+    def insert(self, table: str, row: Mapping[str, Any], *, ttl_s: int | None = None) -> WriteResult:
         """Insert a row, or set the columns that are named in one that is there. None deletes a column's value.
+
+        Args:
+            table: Its name.
+            row: Values by column, those of the key among them.
+            ttl_s: How long what is written lives, in seconds; 0 for ever; None as the table has it.
 
         Raises:
             WriteRefusedError: The write can't be made alike in both stores.
@@ -183,11 +270,13 @@ class DualWriter:
             cassandra.DriverException: The leader refuses it; nothing was written.
         """
         key, columns = split_row(self._shape(table), row)
-        return self._write(table, MutationKind.INSERT, key, columns)
+        return self._write(table, MutationKind.INSERT, key, columns, ttl_s=ttl_s)
 
-    def update(self, table: str, key: Mapping[str, Any], columns: Mapping[str, Any]) -> WriteResult:
-        """Set columns of a row, or static columns of a partition by its partition key. Raises as `insert`."""
-        return self._write(table, MutationKind.UPDATE, key, columns)
+    def update(
+        self, table: str, key: Mapping[str, Any], columns: Mapping[str, Any], *, ttl_s: int | None = None
+    ) -> WriteResult:
+        """Set columns of a row, or static columns of a partition by its partition key; the rest as `insert`."""
+        return self._write(table, MutationKind.UPDATE, key, columns, ttl_s=ttl_s)
 
     def delete_row(self, table: str, key: Mapping[str, Any]) -> WriteResult:
         """Delete a row. Raises as `insert`."""
@@ -203,18 +292,46 @@ class DualWriter:
 
         Raises as `insert`.
         """
-        return self._write(table, MutationKind.DELETE_RANGE, key, {}, tuple(bounds))
+        return self._write(table, MutationKind.DELETE_RANGE, key, {}, bounds=tuple(bounds))
+
+    @property
+    def tables(self) -> Mapping[str, TableShape]:
+        """The migration's tables by name."""
+        return self._tables
+
+    def route(self, table: str, key: Mapping[str, Any] | None) -> StoreName:
+        """Return the store that a read of a partition goes to; `key` has its partition key.
+
+        None is a read of no single partition: it goes to the target when all reads do, and to the leader while this
+        process has a write that the follower has not taken.
+        """
+        state = self._flag.current()
+        if key is None:
+            return read_store(state, PERCENT_MAX - 1, unsent=self._unsent.count > 0)
+        text = self._partition_text(self._shape(table), key)
+        return read_store(state, partition_slot(text), unsent=self._unsent.touches(text))
 
     def read(self, table: str, key: Mapping[str, Any]) -> ReadResult:
         """Read a row by its whole key, from the store that the flag gives its partition. Errors are the driver's."""
         shape = self._shape(table)
-        text = self._partition_text(shape, key)
-        name = read_store(self._flag.current(), partition_slot(text), unsent=self._unsent.touches(text))
+        name = self.route(table, key)
         return ReadResult(row=self._stores[name].read_row(shape, key), store=name)
 
     def drain(self, *, timeout_s: float) -> int:
-        """Wait until both stores have every write; return how many one of them still lacks."""
+        """Wait until no write is left in the journal; return how many are.
+
+        Those that became dead letters are not among them: `accounts` has their number.
+        """
         return self._unsent.wait_until_sent(timeout_s=timeout_s)
+
+    def accounts(self) -> Accounts:
+        """Return what became of every write so far. The counts add up to the calls at any moment."""
+        return self._tally.read()
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Why the newest of the unsent writes is not sent, and why letters are not, in words; empty: all is well."""
+        return tuple(each for each in (self._unsent.problem, self._unsent.letters_problem) if each is not None)
 
     def report(self) -> WriterReport:
         """Return what the next heartbeat says."""
@@ -238,34 +355,54 @@ class DualWriter:
         except (JsonCodecError, KeyError) as error:
             raise WriteRefusedError(f"table {shape.name}: the key {dict(key)!r} is not whole: {error}") from error
 
-    def _write(
+    def _write(  # noqa: PLR0913 # the parts of a write
         self,
         table: str,
         kind: MutationKind,
         key: Mapping[str, Any],
         columns: Mapping[str, Any],
+        *,
         bounds: tuple[Bound, ...] = (),
+        ttl_s: int | None = None,
     ) -> WriteResult:
-        shape = self._shape(table)
-        columns = {name: _null_if_empty(shape, name, value) for name, value in columns.items()}
-        check_write(shape, key, columns, kind, bounds)
-        partition = self._partition_text(shape, key)
-        # Before entering: a writer that was not listed reads the flag anew, and only then takes its state.
-        self._require_registration()
+        self._tally.begin()
+        try:
+            shape = self._shape(table)
+            check_ttl(shape, ttl_s)
+            if ttl_s is None and kind in {MutationKind.INSERT, MutationKind.UPDATE}:
+                # Written out, so that what is sent late to a store dies when it would have died.
+                ttl_s = shape.default_ttl_s
+            elif ttl_s == 0 and shape.default_ttl_s is None:
+                ttl_s = None
+            columns = {name: _null_if_empty(shape, name, value) for name, value in columns.items()}
+            check_write(shape, key, columns, kind, bounds)
+            partition = self._partition_text(shape, key)
+            # Before entering: a writer that was not listed reads the flag anew, and only then takes its state.
+            self._require_registration()
+            mutation = Mutation(
+                table=table, kind=kind, key=dict(key), columns=columns, timestamp_us=0, bounds=bounds, ttl_s=ttl_s
+            )
+            write = self._enter(shape, mutation, partition)
+        except BaseException:
+            self._tally.end(Fate.REFUSED)
+            raise
+        self._lead_or_keep(write)
+        self._gate.leave(write.gate_pass)
+        fate = self._follow(write)
+        return WriteResult(timestamp_us=write.mutation.timestamp_us, state=write.state, follower=fate)
+
+    def _enter(self, shape: TableShape, mutation: Mutation, partition: str) -> Unsent:
+        """Take the state of the flag and a timestamp, and journal the write with it."""
         gate_pass, state = self._gate.enter()
         try:
             barrier_us = state.barrier_us if state.mode.needs_barrier else None
-            timestamp_us = self._clock.next_us(barrier_us=barrier_us)
-            mutation = Mutation(
-                table=table, kind=kind, key=dict(key), columns=columns, timestamp_us=timestamp_us, bounds=bounds
-            )
-            write = self._begin(shape, mutation, state, gate_pass, partition)
+            reserved_us = RESERVED_US if lists_in(shape, mutation.columns) else 0
+            timestamp_us = self._clock.next_us(barrier_us=barrier_us, reserved_us=reserved_us)
+            mutation = replace(mutation, timestamp_us=timestamp_us)
+            return self._begin(shape, mutation, state, gate_pass, partition)
         except BaseException:
             self._gate.leave(gate_pass)
             raise
-        self._lead_or_keep(write)
-        self._gate.leave(gate_pass)
-        return WriteResult(timestamp_us=timestamp_us, state=state, follower=self._follow(write))
 
     def _begin(self, shape: TableShape, mutation: Mutation, state: FlagState, gate_pass: int, partition: str) -> Unsent:
         body = mutation.to_json(shape)
@@ -275,7 +412,14 @@ class DualWriter:
         entry_id = 0
         if plan.journalled:
             entry_id = self._journal.append({**body, "state": state.to_json()}, timestamp_us=mutation.timestamp_us)
-        return Unsent(entry_id=entry_id, mutation=mutation, state=state, gate_pass=gate_pass, partition=partition)
+        return Unsent(
+            entry_id=entry_id,
+            mutation=mutation,
+            state=state,
+            gate_pass=gate_pass,
+            partition=partition,
+            lane=lane_of(shape, partition),
+        )
 
     def _apply(self, store: StoreName, mutation: Mutation) -> None:
         self._stores[store].apply_to(self._tables[mutation.table], mutation)
@@ -289,13 +433,14 @@ class DualWriter:
     def _lead_or_keep(self, write: Unsent) -> None:
         try:
             self._lead(write)
-        except BaseException:
+        except BaseException as error:
             # What is still in the journal may have taken place: it keeps its pass until that is known, so that no
             # stage goes on before.
             if self._journal.holds(write.entry_id):
-                self._unsent.add(write)
+                self._keep(write)
             else:
                 self._gate.leave(write.gate_pass)
+                self._tally.end(Fate.REFUSED if isinstance(error, RecordFailedError) else Fate.FAILED_AT_LEADER)
             raise
 
     def _lead(self, write: Unsent) -> None:
@@ -343,33 +488,76 @@ class DualWriter:
         ) from error
 
     def _follow(self, write: Unsent) -> FollowerFate:
-        follower = plan_of(write.state.mode).follower
-        if follower is None:
+        plan = plan_of(write.state.mode)
+        if plan.follower is None:
+            self._tally.end(Fate.RECORDED if plan.records_writes else Fate.SINGLE_STORE)
             return FollowerFate.NONE
+        if not self.settings.follower.waits(write.state):
+            self._keep(replace(write, gate_pass=None))
+            return FollowerFate.QUEUED
         try:
-            self._apply(follower, write.mutation)
+            self._apply(plan.follower, write.mutation)
         except BaseException as error:
-            self._unsent.add(replace(write, gate_pass=None))
+            kept = replace(write, gate_pass=None)
             if isinstance(error, delivery_failures()):
+                self._keep(kept.failed(failure_of(error, store=plan.follower)))
                 return FollowerFate.JOURNALLED
+            self._keep(kept)
             raise
         self._journal.mark_done(write.entry_id)
+        self._tally.end(Fate.BOTH)
         return FollowerFate.ACKNOWLEDGED
 
-    def _deliver_again(self, write: Unsent) -> str | None:
+    def _keep(self, write: Unsent) -> None:
+        self._tally.keep()  # first: from then on the background thread may settle it
+        self._unsent.add(write)
+
+    def _deliver_again(self, write: Unsent) -> tuple[Unsent, Failure | None]:
+        plan = plan_of(write.state.mode)
+        store, failures = StoreName.SOURCE, delivery_failures()
         try:
             if write.gate_pass is not None:
+                # It is recorded again too: the process may have died between its journal and the record.
+                self._delivery.record(write)
+        except failures as error:
+            # Nothing says that the leader refuses it.
+            return write, replace(failure_of(error, store=store), for_good=False)
+        try:
+            if write.gate_pass is not None:
+                store = plan.leader
                 self._delivery.lead_again(write)
-                gate_pass, write = write.gate_pass, self._unsent.leader_done(write)
-                self._gate.leave(gate_pass)
+                self._gate.leave(write.gate_pass)
+                write = replace(write, gate_pass=None, attempts=0, failure=None)
+            store = plan.follower or store
             self._delivery.follow_again(write)
-        except delivery_failures() as error:
-            return f"{type(error).__name__}: {error}"
+        except failures as error:
+            return write, failure_of(error, store=store)
         self._journal.mark_done(write.entry_id)
-        return None
+        self._tally.settle(Fate.RECORDED if plan.follower is None else Fate.BOTH)
+        return write, None
+
+    def _postman_of(self, outbox: Outbox) -> Postman:
+        return Postman(
+            outbox=outbox,
+            journal=self._journal,
+            tables=self._tables,
+            migration=self.settings.migration,
+            writer_id=self.settings.writer_id,
+        )
+
+    def _send_letters(self, writes: Sequence[Unsent]) -> tuple[set[int], str | None]:
+        if self._postman is None:
+            return set(), None
+        acknowledged, problem = self._postman.send(writes)
+        for write in writes:
+            if write.entry_id in acknowledged:
+                self._gate.leave(write.gate_pass)
+                self._tally.settle(Fate.LETTER)
+        return acknowledged, problem
 
     def _take_up(self) -> None:
         for write in reversed(list(self._delivery.left_behind())):
+            self._tally.take_up()
             self._unsent.add(write)
 
     def _require_registration(self) -> None:

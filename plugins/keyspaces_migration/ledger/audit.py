@@ -7,9 +7,20 @@ from typing import Any
 import sqlalchemy as sa
 
 from keyspaces_migration.ledger import schema
-from keyspaces_migration.ledger.chains import BACKFILLS, CHAINS, CHECKS, LOOK, Chain, Chains, Row, signable
+from keyspaces_migration.ledger.chains import (
+    BACKFILLS,
+    CHAINS,
+    CHECKS,
+    LETTER_BATCHES,
+    LOOK,
+    Chain,
+    Chains,
+    Row,
+    signable,
+)
 from keyspaces_migration.ledger.checks import DIGESTS, digest_of, rows_of_check, stored_rows
 from keyspaces_migration.ledger.errors import LedgerSignatureError
+from keyspaces_migration.ledger.letters import letters_of_batch
 from keyspaces_migration.ledger.split_seals import require_all_splits, require_split, select_splits, sign_split
 
 _runs, _chains, _splits = schema.run_configurations.c, schema.chains.c, schema.backfill_splits.c
@@ -40,6 +51,8 @@ def audit(connection: sa.Connection, chains: Chains) -> Audit:
                 _audit_splits(connection, chains, rows, found)
             if chain is CHECKS:
                 _audit_checks(connection, rows, migration, found)
+            if chain is LETTER_BATCHES:
+                _audit_letters(connection, rows, migration, found)
     return found
 
 
@@ -159,3 +172,11 @@ def _audit_checks(connection: sa.Connection, checks: list[sa.RowMapping], migrat
                 rows_of_check(connection, digest, check, migration=migration)
             except LedgerSignatureError as error:
                 found.bad.append(error)
+
+
+def _audit_letters(connection: sa.Connection, batches: list[sa.RowMapping], migration: str, found: Audit) -> None:
+    for batch in batches:
+        try:
+            letters_of_batch(connection, batch, migration=migration)
+        except LedgerSignatureError as error:
+            found.bad.append(error)

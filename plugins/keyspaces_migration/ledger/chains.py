@@ -73,6 +73,7 @@ BARRIERS = Chain(schema.barriers)
 FLAG_CHANGES = Chain(schema.flag_changes)
 DRIFT_LOOKS = Chain(schema.drift_looks)
 SWEEPS = Chain(schema.sweeps)
+LETTER_BATCHES = Chain(schema.letter_batches)
 CHAINS = (
     RUNS,
     MILESTONES,
@@ -87,6 +88,7 @@ CHAINS = (
     FLAG_CHANGES,
     DRIFT_LOOKS,
     SWEEPS,
+    LETTER_BATCHES,
 )
 
 

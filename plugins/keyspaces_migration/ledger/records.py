@@ -25,6 +25,7 @@ class ReportKind(StrEnum):
     DRIFT = "drift"
     REPAIR_PLAN = "repair_plan"
     REPAIR = "repair"
+    LETTERS = "letters"
 
 
 @dataclass(frozen=True, kw_only=True)

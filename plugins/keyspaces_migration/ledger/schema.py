@@ -8,15 +8,18 @@ import sqlalchemy as sa
 
 from keyspaces_migration.config import EventKind
 from keyspaces_migration.consistency.kinds import Draw, Leader, MismatchKind, Store, Verdict
+from keyspaces_migration.dual_write.failures import ReasonClass
 from keyspaces_migration.dual_write.flag import WriteMode
+from keyspaces_migration.dual_write.store import StoreName
 from keyspaces_migration.ledger.backfill_records import LoadMode, SplitState
+from keyspaces_migration.ledger.letter_records import LetterOutcome
 from keyspaces_migration.ledger.records import ReportKind
 from keyspaces_migration.ledger.repair_records import RepairStep
 from keyspaces_migration.lifecycle import Milestone, Stage
 
 # The ledger may share a database with others that Alembic looks after, Airflow's among them.
 VERSION_TABLE = "ledger_schema_version"
-HEAD = "r0011_repairs"
+HEAD = "r0012_letters"
 
 metadata = sa.MetaData(
     naming_convention={
@@ -391,6 +394,51 @@ sweeps = sa.Table(
     *_chained(),
     _of_a_recorded_run(),
     sa.UniqueConstraint("dag_id", "run_id", "attempt", "table_name"),
+)
+
+# Letters of dual writes, in batches as they were recorded. A letter may come again: its newest row says how it stands.
+letter_batches = sa.Table(
+    "letter_batches",
+    metadata,
+    _id(),
+    sa.Column("dag_id", sa.Text, nullable=False),
+    sa.Column("run_id", sa.Text, nullable=False),
+    # Of the run, from 1.
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("replayed", sa.Integer, nullable=False),
+    sa.Column("parked", sa.Integer, nullable=False),
+    sa.Column("closed", sa.Integer, nullable=False),
+    # Those among them that were parked before.
+    sa.Column("taken_up", sa.Integer, nullable=False),
+    # Of the batch's rows in the table below, which are signed by way of it.
+    sa.Column("letters_sha256", sa.Text, nullable=False),
+    sa.Column("recorded_at", UtcTimestamp, nullable=False),
+    *_chained(),
+    _of_a_recorded_run(),
+    sa.UniqueConstraint("dag_id", "run_id", "number"),
+    sa.CheckConstraint("length(letters_sha256) = 64", name="letters_sha256"),
+)
+
+letters = sa.Table(
+    "letters",
+    metadata,
+    _id(),
+    sa.Column("letter_batch_id", sa.BigInteger, sa.ForeignKey("letter_batches.id"), nullable=False, index=True),
+    sa.Column("letter_id", sa.Text, nullable=False, index=True),
+    sa.Column("outcome", _name(LetterOutcome, constraint="outcome"), nullable=False),
+    sa.Column("reason_class", _name(ReasonClass, constraint="reason_class"), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("table_name", sa.Text),
+    sa.Column("store", _name(StoreName, constraint="store")),
+    sa.Column("writer_id", sa.Text),
+    sa.Column("key_json", sa.Text),
+    sa.Column("timestamp_us", sa.BigInteger),
+    sa.Column("cells", sa.Integer, nullable=False),
+    sa.Column("sent_at", UtcTimestamp),
+    # The message as it was received. Of what was replayed, the digest alone is kept.
+    sa.Column("body", sa.Text),
+    sa.Column("body_sha256", sa.Text, nullable=False),
+    sa.CheckConstraint("length(body_sha256) = 64", name="body_sha256"),
 )
 
 # How many records each of a migration's chains has. Writers of a migration's chains take turns at its row.

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from keyspaces_migration.cql.cursor import TableName
+
 
 class Kind(StrEnum):
     """What a statement does."""
@@ -53,18 +55,6 @@ class ValueKind(StrEnum):
     SET_OR_MAP = "set or map"
     NUMBER = "number"
     OTHER = "other"
-
-
-@dataclass(frozen=True, kw_only=True)
-class TableName:
-    """A table as the statement names it, case as Cassandra takes it; `keyspace` is empty when not named."""
-
-    keyspace: str
-    name: str
-
-    def __str__(self) -> str:
-        """`keyspace.name`, or the name alone."""
-        return f"{self.keyspace}.{self.name}" if self.keyspace else self.name
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+from keyspaces_migration.cql.cursor import END, UnreadableError
+from keyspaces_migration.cql.tokens import TokenKind
 from keyspaces_migration.statements import schema_changes
-from keyspaces_migration.statements.cursor import END, Cursor, UnreadableError
+from keyspaces_migration.statements.cursor import StatementCursor
 from keyspaces_migration.statements.model import (
     Assignment,
     BatchKind,
@@ -16,7 +18,6 @@ from keyspaces_migration.statements.model import (
     ValueKind,
 )
 from keyspaces_migration.statements.terms import factor, listed, relations, rest_of_term, term
-from keyspaces_migration.statements.tokens import TokenKind
 
 CQLSH = frozenset(
     """
@@ -29,7 +30,7 @@ _NAMES = frozenset({TokenKind.WORD, TokenKind.QUOTED_NAME})
 
 def parse(text: str) -> Statement | NotUnderstood:
     """Understand one statement, with or without its semicolon. Never raises."""
-    cursor = Cursor(text)
+    cursor = StatementCursor(text)
     if cursor.peek() is END:
         return NotUnderstood(why="there is nothing but blanks and comments")
     try:
@@ -43,7 +44,7 @@ def parse(text: str) -> Statement | NotUnderstood:
     return found
 
 
-def _statement(cursor: Cursor) -> Statement:
+def _statement(cursor: StatementCursor) -> Statement:
     cursor.calls = []
     word = cursor.take().word
     match word:
@@ -71,7 +72,7 @@ def _statement(cursor: Cursor) -> Statement:
     return replace(found, calls=tuple(cursor.calls))
 
 
-def _not_cql(cursor: Cursor, word: str) -> UnreadableError:
+def _not_cql(cursor: StatementCursor, word: str) -> UnreadableError:
     if word in CQLSH:
         return UnreadableError(f"{word} is a command of cqlsh, and no CQL")
     if cursor.peek(-1).kind is TokenKind.UNENDED:
@@ -79,7 +80,7 @@ def _not_cql(cursor: Cursor, word: str) -> UnreadableError:
     return UnreadableError(f"no statement of CQL begins with {cursor.peek(-1).text[:30]!r}")
 
 
-def _select(cursor: Cursor) -> Statement:
+def _select(cursor: StatementCursor) -> Statement:
     json = _is_modifier(cursor, "JSON") and cursor.accept("JSON")
     distinct = _is_modifier(cursor, "DISTINCT") and cursor.accept("DISTINCT")
     if not cursor.accept_symbol("*"):
@@ -113,19 +114,19 @@ def _select(cursor: Cursor) -> Statement:
     return Statement(kind=Kind.SELECT, table=table, relations=where, reading=reading)
 
 
-def _is_modifier(cursor: Cursor, word: str) -> bool:
+def _is_modifier(cursor: StatementCursor, word: str) -> bool:
     """Whether the word is the keyword, and not a column of that name."""
     after = cursor.peek(1)
     return cursor.at_word(word) and after.word not in {"FROM", "AS"} and after.text not in {",", ".", "(", "["}
 
 
-def _selector(cursor: Cursor) -> None:
+def _selector(cursor: StatementCursor) -> None:
     term(cursor)
     if cursor.accept("AS"):
         cursor.name()
 
 
-def _several(cursor: Cursor, *, ordered: bool) -> bool:
+def _several(cursor: StatementCursor, *, ordered: bool) -> bool:
     """Columns between commas. Returns whether one is ordered by ANN OF."""
     nearest = False
     while True:
@@ -139,7 +140,7 @@ def _several(cursor: Cursor, *, ordered: bool) -> bool:
             return nearest
 
 
-def _insert(cursor: Cursor) -> Statement:
+def _insert(cursor: StatementCursor) -> Statement:
     cursor.expect("INTO")
     table = cursor.table()
     json = cursor.accept("JSON")
@@ -166,7 +167,7 @@ def _insert(cursor: Cursor) -> Statement:
     )
 
 
-def _columns_and_values(cursor: Cursor) -> tuple[Assignment, ...]:
+def _columns_and_values(cursor: StatementCursor) -> tuple[Assignment, ...]:
     columns: list[str] = []
     values: list[ValueKind] = []
     cursor.expect_symbol("(")
@@ -181,7 +182,7 @@ def _columns_and_values(cursor: Cursor) -> tuple[Assignment, ...]:
     )
 
 
-def _using(cursor: Cursor) -> tuple[ValueKind | None, ValueKind | None]:
+def _using(cursor: StatementCursor) -> tuple[ValueKind | None, ValueKind | None]:
     timestamp = time_to_live = None
     if cursor.accept("USING"):
         while True:
@@ -195,7 +196,7 @@ def _using(cursor: Cursor) -> tuple[ValueKind | None, ValueKind | None]:
     return timestamp, time_to_live
 
 
-def _update(cursor: Cursor) -> Statement:
+def _update(cursor: StatementCursor) -> Statement:
     table = cursor.table()
     timestamp, time_to_live = _using(cursor)
     cursor.expect("SET")
@@ -215,7 +216,7 @@ def _update(cursor: Cursor) -> Statement:
     )
 
 
-def _assignment(cursor: Cursor) -> Assignment:
+def _assignment(cursor: StatementCursor) -> Assignment:
     column = cursor.name()
     if cursor.accept_symbol("["):
         key = term(cursor)
@@ -235,7 +236,7 @@ def _assignment(cursor: Cursor) -> Assignment:
 _BY_SYMBOL = {"+": Change.ADD, "-": Change.SUBTRACT}
 
 
-def _assigned(cursor: Cursor, column: str) -> Assignment:
+def _assigned(cursor: StatementCursor, column: str) -> Assignment:
     if _at_column(cursor) and (cursor.at_symbol("+", ahead=1) or cursor.at_symbol("-", ahead=1)):
         if (other := cursor.name()) != column:
             raise UnreadableError(f"{column} is computed from another column, {other}")
@@ -250,11 +251,11 @@ def _assigned(cursor: Cursor, column: str) -> Assignment:
     return Assignment(column=column, change=Change.SET, value=rest_of_term(cursor, value))
 
 
-def _at_column(cursor: Cursor) -> bool:
+def _at_column(cursor: StatementCursor) -> bool:
     return cursor.at_name() and not cursor.at_symbol("(", ahead=1)
 
 
-def _condition(cursor: Cursor) -> bool:
+def _condition(cursor: StatementCursor) -> bool:
     if not cursor.accept("IF"):
         return False
     if not cursor.accept("EXISTS"):
@@ -262,7 +263,7 @@ def _condition(cursor: Cursor) -> bool:
     return True
 
 
-def _delete(cursor: Cursor) -> Statement:
+def _delete(cursor: StatementCursor) -> Statement:
     removed: list[Assignment] = []
     if not cursor.at_word("FROM"):
         removed.append(_removed(cursor))
@@ -285,7 +286,7 @@ def _delete(cursor: Cursor) -> Statement:
     )
 
 
-def _removed(cursor: Cursor) -> Assignment:
+def _removed(cursor: StatementCursor) -> Assignment:
     column = cursor.name()
     if cursor.accept_symbol("["):
         key = term(cursor)
@@ -297,7 +298,7 @@ def _removed(cursor: Cursor) -> Assignment:
     return Assignment(column=column, change=Change.REMOVE, value=ValueKind.NULL)
 
 
-def _batch(cursor: Cursor) -> Statement:
+def _batch(cursor: StatementCursor) -> Statement:
     kind = next((kind for kind in BatchKind if cursor.accept(kind.value)), BatchKind.LOGGED)
     cursor.expect("BATCH")
     timestamp, time_to_live = _using(cursor)

@@ -1,8 +1,9 @@
 """Statements on the schema and on who may do what: read as far as the rules ask."""
 
-from keyspaces_migration.statements.cursor import END, Cursor
-from keyspaces_migration.statements.model import Kind, SchemaChange, Statement, TableName
-from keyspaces_migration.statements.tokens import TokenKind
+from keyspaces_migration.cql.cursor import END, TableName
+from keyspaces_migration.cql.tokens import TokenKind
+from keyspaces_migration.statements.cursor import StatementCursor
+from keyspaces_migration.statements.model import Kind, SchemaChange, Statement
 
 _ACCESS = frozenset({"ROLE", "USER", "IDENTITY"})
 _OBJECTS = frozenset(
@@ -13,7 +14,7 @@ _OF_A_TABLE = frozenset({"ALTER TABLE", "CREATE TABLE", "DROP TABLE"})
 _TABLE_ACTIONS = ("ADD", "DROP", "RENAME", "ALTER", "WITH")
 
 
-def read(cursor: Cursor, verb: str) -> Statement:
+def read(cursor: StatementCursor, verb: str) -> Statement:
     """What comes after CREATE, ALTER, DROP, GRANT, REVOKE, LIST or ADD.
 
     Raises:
@@ -52,14 +53,14 @@ def _table_of(action: str, name: TableName | None) -> TableName | None:
     return name if any(action.startswith(one) for one in _OF_A_TABLE) else None
 
 
-def _table_action(cursor: Cursor) -> str:
+def _table_action(cursor: StatementCursor) -> str:
     word = cursor.take().word
     if word not in _TABLE_ACTIONS:
         raise cursor.unreadable(f"one of {', '.join(_TABLE_ACTIONS)}")
     return word
 
 
-def _rest(cursor: Cursor) -> tuple[str, ...]:
+def _rest(cursor: StatementCursor) -> tuple[str, ...]:
     words: list[str] = []
     while cursor.peek() is not END and not cursor.at_symbol(";"):
         token = cursor.take()

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from keyspaces_migration.assessment.model import Column, ColumnKind, Keyspace, Table
+from keyspaces_migration.cql.cursor import Cursor, TableName, UnreadableError
 from keyspaces_migration.cql.types import CqlTypeError, parse_type
-from keyspaces_migration.statements.cursor import Cursor, UnreadableError
 from keyspaces_migration.statements.errors import SchemaFileError
-from keyspaces_migration.statements.model import NotUnderstood, TableName
+from keyspaces_migration.statements.model import NotUnderstood
 from keyspaces_migration.statements.parser import parse
 from keyspaces_migration.statements.readers.cql import read_cql
 from keyspaces_migration.statements.readers.lines import whole_number

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from keyspaces_migration.statements.tokens import Token, TokenKind, significant, tokens
+from keyspaces_migration.cql.tokens import Token, TokenKind, significant, tokens
 
 _TIGHT_BEFORE: Final = frozenset({")", "]", "}", ",", ";", ".", ":"})
 _TIGHT_AFTER: Final = frozenset({"(", "[", "{", "."})

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from keyspaces_migration.statements.cursor import Cursor
+from keyspaces_migration.cql.tokens import TokenKind
+from keyspaces_migration.statements.cursor import StatementCursor
 from keyspaces_migration.statements.model import Call, Comparison, Relation, ValueKind
-from keyspaces_migration.statements.tokens import TokenKind
 
 _ARITHMETIC = ("+", "-", "*", "/", "%")
 _BY_TOKEN = {
@@ -30,12 +30,12 @@ _COMPARISONS = {
 }
 
 
-def term(cursor: Cursor) -> ValueKind:
+def term(cursor: StatementCursor) -> ValueKind:
     """A value, function, column, or arithmetic of them."""
     return rest_of_term(cursor, factor(cursor))
 
 
-def rest_of_term(cursor: Cursor, kind: ValueKind) -> ValueKind:
+def rest_of_term(cursor: StatementCursor, kind: ValueKind) -> ValueKind:
     """What follows the first operand."""
     while cursor.accept_symbol(*_ARITHMETIC):
         factor(cursor)
@@ -43,7 +43,7 @@ def rest_of_term(cursor: Cursor, kind: ValueKind) -> ValueKind:
     return kind
 
 
-def factor(cursor: Cursor) -> ValueKind:
+def factor(cursor: StatementCursor) -> ValueKind:
     """One operand."""
     while cursor.accept_symbol("-"):
         pass
@@ -55,7 +55,7 @@ def factor(cursor: Cursor) -> ValueKind:
     return _bracketed(cursor) if token.kind is TokenKind.SYMBOL else _named(cursor)
 
 
-def _bracketed(cursor: Cursor) -> ValueKind:
+def _bracketed(cursor: StatementCursor) -> ValueKind:
     cursor.deeper()
     if cursor.accept_symbol("["):
         listed(cursor, "]", term)
@@ -74,7 +74,7 @@ def _bracketed(cursor: Cursor) -> ValueKind:
     return kind
 
 
-def _element(cursor: Cursor) -> None:
+def _element(cursor: StatementCursor) -> None:
     term(cursor)
     if cursor.accept_symbol(":"):
         term(cursor)
@@ -83,7 +83,7 @@ def _element(cursor: Cursor) -> None:
         cursor.take()
 
 
-def listed(cursor: Cursor, end: str, read: Callable[[Cursor], object]) -> int:
+def listed(cursor: StatementCursor, end: str, read: Callable[[StatementCursor], object]) -> int:
     """What stands between commas, up to and with the bracket `end`. Returns how many there are."""
     if cursor.accept_symbol(end):
         return 0
@@ -96,7 +96,7 @@ def listed(cursor: Cursor, end: str, read: Callable[[Cursor], object]) -> int:
             return number
 
 
-def _at_cast(cursor: Cursor) -> bool:
+def _at_cast(cursor: StatementCursor) -> bool:
     """`(type) value`: a name in brackets of its own, with a value after it."""
     if not (cursor.at_symbol("(") and cursor.peek(1).kind is TokenKind.WORD):
         return False
@@ -107,7 +107,7 @@ def _at_cast(cursor: Cursor) -> bool:
     return cursor.at_symbol(")", ahead=2) and starts_value and bool(after.text)
 
 
-def _skip_type(cursor: Cursor) -> None:
+def _skip_type(cursor: StatementCursor) -> None:
     cursor.expect_symbol("(")
     while not cursor.accept_symbol(")"):
         if not (cursor.at_name() or cursor.peek().text in {"<", ">", ",", "."} or cursor.peek().is_literal):
@@ -115,7 +115,7 @@ def _skip_type(cursor: Cursor) -> None:
         cursor.take()
 
 
-def _named(cursor: Cursor) -> ValueKind:
+def _named(cursor: StatementCursor) -> ValueKind:
     keyspace, name = "", cursor.name()
     if cursor.accept_symbol("."):
         keyspace, name = name, cursor.name()
@@ -125,7 +125,7 @@ def _named(cursor: Cursor) -> ValueKind:
     return ValueKind.OTHER
 
 
-def _call(cursor: Cursor, keyspace: str, name: str) -> None:
+def _call(cursor: StatementCursor, keyspace: str, name: str) -> None:
     cursor.deeper()
     cursor.expect_symbol("(")
     if name == "cast":
@@ -145,7 +145,7 @@ def _call(cursor: Cursor, keyspace: str, name: str) -> None:
     cursor.calls.append(Call(keyspace=keyspace, name=name, arguments=arguments))
 
 
-def _path(cursor: Cursor) -> bool:
+def _path(cursor: StatementCursor) -> bool:
     """Elements and fields after a column's name. Returns whether there are any."""
     found = False
     while symbol := cursor.accept_symbol(".", "["):
@@ -161,7 +161,7 @@ def _path(cursor: Cursor) -> bool:
     return found
 
 
-def relations(cursor: Cursor) -> tuple[Relation, ...]:
+def relations(cursor: StatementCursor) -> tuple[Relation, ...]:
     """Conditions joined by AND, of WHERE or of IF."""
     found = [relation(cursor)]
     while cursor.accept("AND"):
@@ -169,7 +169,7 @@ def relations(cursor: Cursor) -> tuple[Relation, ...]:
     return tuple(found)
 
 
-def relation(cursor: Cursor) -> Relation:
+def relation(cursor: StatementCursor) -> Relation:
     """One condition."""
     if cursor.at_symbol("(") and not _at_columns(cursor):
         cursor.deeper()
@@ -188,13 +188,13 @@ def relation(cursor: Cursor) -> Relation:
     return Relation(columns=columns, comparison=comparison, token=token, element=element, values=values)
 
 
-def _at_columns(cursor: Cursor) -> bool:
+def _at_columns(cursor: StatementCursor) -> bool:
     """A tuple of names in brackets."""
     after = cursor.peek(2).text
     return cursor.peek(1).kind in {TokenKind.WORD, TokenKind.QUOTED_NAME} and after in {",", ")"}
 
 
-def _columns(cursor: Cursor) -> tuple[str, ...]:
+def _columns(cursor: StatementCursor) -> tuple[str, ...]:
     if not cursor.accept_symbol("("):
         return (cursor.name(),)
     names: list[str] = []
@@ -202,7 +202,7 @@ def _columns(cursor: Cursor) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _comparison(cursor: Cursor) -> tuple[Comparison, int | None]:
+def _comparison(cursor: StatementCursor) -> tuple[Comparison, int | None]:
     negated = cursor.accept("NOT")
     if cursor.accept("IN"):
         return (Comparison.NOT_EQUAL if negated else Comparison.IN), _in_values(cursor)
@@ -227,7 +227,7 @@ def _comparison(cursor: Cursor) -> tuple[Comparison, int | None]:
     return _COMPARISONS[symbol], None
 
 
-def _in_values(cursor: Cursor) -> int | None:
+def _in_values(cursor: StatementCursor) -> int | None:
     if cursor.accept_symbol("("):
         return listed(cursor, ")", term)
     if cursor.take().kind is TokenKind.MARKER:

@@ -1,5 +1,6 @@
 """Cutover and rollback as tasks: raising the share of reads on the target is gated, lowering it is not."""
 
+import logging
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from keyspaces_migration.lifecycle import Milestone
 from keyspaces_provider.approvals import require_approval
 from keyspaces_provider.evidence import Evidence
 from keyspaces_provider.flag import change_flag, flag_writer, require_flag, writers_of
+from keyspaces_provider.letters import look_at_queue
 from keyspaces_provider.notifications import tell
 from keyspaces_provider.operators.run import ActsInRun
 from keyspaces_provider.run import MigrationRun, recorded_run
@@ -20,8 +22,10 @@ from keyspaces_provider.run import MigrationRun, recorded_run
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from keyspaces_migration.cutover.readiness import Readiness
+    from keyspaces_migration.cutover.readiness import LetterQueue, Readiness
     from keyspaces_migration.dual_write.flag import FlagState
+
+_log = logging.getLogger(__name__)
 
 FULL_SHARE = 100
 APPROVAL_VALID_FOR = timedelta(hours=24)
@@ -218,8 +222,23 @@ def _look(run: MigrationRun) -> "tuple[Readiness, FlagState]":
     from keyspaces_migration.cutover.readiness import judge, read_facts
 
     state = require_flag(flag_writer(run.migration))
-    facts = read_facts(run.ledger, run.migration, writers=writers_of(run.migration), flag=state)
+    queue = _letter_queue(run.migration)
+    facts = read_facts(run.ledger, run.migration, writers=writers_of(run.migration), flag=state, queue=queue)
     return judge(facts, run.migration, now=datetime.now(UTC)), state
+
+
+def _letter_queue(migration: Migration) -> "LetterQueue | None":
+    """The queue; None where it could not be looked at, or is not there, and nobody knows what is in none."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from keyspaces_migration.cutover.readiness import LetterQueue
+
+    try:
+        found = look_at_queue(migration)
+    except (BotoCoreError, ClientError):
+        _log.exception("The dead letter queue could not be looked at, so nobody knows whether letters wait")
+        return None
+    return None if found is None else LetterQueue(letters=found.letters, oldest_age=found.oldest_age)
 
 
 def _refuse_unready(readiness: "Readiness") -> None:

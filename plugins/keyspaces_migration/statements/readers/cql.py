@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from keyspaces_migration.cql.tokens import Token, TokenKind, significant
 from keyspaces_migration.statements.readers.lines import Text, numbered
 from keyspaces_migration.statements.records import Item, Record, Unreadable
-from keyspaces_migration.statements.tokens import Token, TokenKind, significant
 
 _ENDS: Final = {"'": "'", '"': '"', "$$": "$$", "/*": "*/"}
 _LONGEST_USE: Final = 1_000

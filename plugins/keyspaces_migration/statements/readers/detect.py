@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from typing import Final
 
-from keyspaces_migration.statements.cursor import Cursor
+from keyspaces_migration.cql.cursor import Cursor
 from keyspaces_migration.statements.errors import UnknownFormatError
 from keyspaces_migration.statements.parser import CQLSH
 from keyspaces_migration.statements.readers import audit_log, full_query_log, slow_query_log

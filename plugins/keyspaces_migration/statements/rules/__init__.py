@@ -5,7 +5,8 @@ from typing import Final
 
 from keyspaces_migration.assessment.model import Keyspace, Table
 from keyspaces_migration.assessment.rules.finding import Severity
-from keyspaces_migration.statements.model import Kind, Statement, TableName
+from keyspaces_migration.cql.cursor import TableName
+from keyspaces_migration.statements.model import Kind, Statement
 from keyspaces_migration.statements.rules import dual_write, reads, schema, writes
 from keyspaces_migration.statements.rules.rule import Finding, Group, Hit, Rule, Sight
 

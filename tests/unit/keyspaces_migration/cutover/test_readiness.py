@@ -8,10 +8,11 @@ import pytest
 
 from keyspaces_migration.config import load_migration
 from keyspaces_migration.consistency.kinds import Verdict
-from keyspaces_migration.cutover.readiness import Criterion, CriterionState, Facts, judge
+from keyspaces_migration.cutover.readiness import Criterion, CriterionState, Facts, LetterQueue, judge
 from keyspaces_migration.dual_write.flag import FlagState, WriteMode
 from keyspaces_migration.dual_write.registry import WriterRecord
 from keyspaces_migration.ledger.check_records import CheckRun
+from keyspaces_migration.ledger.letter_records import LetterCounts
 from keyspaces_migration.ledger.records import MilestoneReached
 from keyspaces_migration.ledger.sweeps import SweepRecord
 from keyspaces_migration.lifecycle import Milestone
@@ -79,6 +80,8 @@ READY = Facts(
     sweeps={table: swept(table) for table in MIGRATION.tables},
     writers=(WRITER,),
     flag=FLAG,
+    letters=LetterCounts(replayed=7, closed=1),
+    queue=LetterQueue(letters=0, oldest_age=None),
 )
 
 
@@ -129,7 +132,8 @@ def test_a_new_barrier_withdraws_the_backfill_and_the_checks_before_it() -> None
     ],
 )
 def test_a_writer_that_is_missing_silent_behind_or_parked_is_unmet(writers: tuple[WriterRecord, ...]) -> None:
-    assert unmet(replace(READY, writers=writers)) == {Criterion.DUAL_WRITES}
+    expected = {Criterion.DUAL_WRITES} if writers else {Criterion.DUAL_WRITES, Criterion.FOLLOWER_LAG}
+    assert unmet(replace(READY, writers=writers)) == expected
 
 
 @pytest.mark.parametrize("verdict", [Verdict.FAIL, Verdict.INCONCLUSIVE])
@@ -162,11 +166,14 @@ def test_a_waiting_period_that_is_not_over_is_unmet_to_the_second() -> None:
 
 def test_what_could_not_be_looked_at_is_unknown_and_not_ready() -> None:
     unknown = CriterionState.UNKNOWN
-    assert unmet(replace(READY, writers=None), unknown) == {Criterion.DUAL_WRITES}
+    assert unmet(replace(READY, writers=None), unknown) == {Criterion.DUAL_WRITES, Criterion.FOLLOWER_LAG}
+    assert unmet(replace(READY, letters=None), unknown) == {Criterion.LETTERS}
+    assert unmet(replace(READY, queue=None), unknown) == {Criterion.LETTERS}
     assert unmet(replace(READY, flag=None), unknown) == {Criterion.DUAL_WRITES}
     assert unmet(replace(READY, checks=None), unknown) == {Criterion.CHECKS, Criterion.CHECK_FRESH}
     assert unmet(replace(READY, sweeps=None), unknown) == {Criterion.SWEEP}
-    assert unmet(replace(READY, milestones=None), unknown) == set(Criterion) - {Criterion.CHECKS}
+    stand_on_records = set(Criterion) - {Criterion.CHECKS, Criterion.LETTERS, Criterion.FOLLOWER_LAG}
+    assert unmet(replace(READY, milestones=None), unknown) == stand_on_records
 
 
 def test_a_table_that_was_never_seen_whole_since_the_backfill_is_unmet() -> None:
@@ -182,3 +189,29 @@ def test_a_rollback_takes_no_sweep_and_no_check_away() -> None:
     """It moves reads, and changes nothing in the stores."""
     back = reached(Milestone.ROLLED_BACK, hours_ago=0.5)
     assert judge(replace(READY, milestones=(PROVISIONED, STARTED, COMPLETE, back)), MIGRATION, now=NOW).is_ready
+
+
+def test_a_parked_letter_is_unmet_however_few_wait_in_the_queue() -> None:
+    facts = replace(READY, letters=LetterCounts(parked=1))
+    assert unmet(facts) == {Criterion.LETTERS}
+    (missing,) = judge(facts, MIGRATION, now=NOW).missing
+    assert missing.observed == "1 parked; 0 in the queue"
+
+
+def test_letters_in_the_queue_must_be_young_and_known_to_be() -> None:
+    limit = MIGRATION.dead_letters.max_age
+    young, old = (LetterQueue(letters=3, oldest_age=limit + timedelta(seconds=more)) for more in (0, 1))
+    assert unmet(replace(READY, queue=young)) == set()
+    assert unmet(replace(READY, queue=old)) == {Criterion.LETTERS}
+    undated = replace(READY, queue=LetterQueue(letters=1, oldest_age=None))
+    assert unmet(undated, CriterionState.UNKNOWN) == {Criterion.LETTERS}
+
+
+def test_a_follower_that_lags_behind_is_unmet_and_the_writer_named() -> None:
+    limit = MIGRATION.dead_letters.max_follower_lag
+    assert unmet(replace(READY, writers=(replace(WRITER, follower_lag=limit),))) == set()
+    late = replace(WRITER, writer_id="two", follower_lag=limit + timedelta(seconds=1), journal_depth=5)
+    facts = replace(READY, writers=(WRITER, late))
+    assert unmet(facts) == {Criterion.FOLLOWER_LAG}
+    (missing,) = judge(facts, MIGRATION, now=NOW).missing
+    assert missing.observed == "two has 5 unsent writes, the oldest 1 min 1 s old"

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
+from keyspaces_migration.cql.cursor import TableName
 from keyspaces_migration.statements.model import (
     BatchKind,
     Change,
@@ -13,7 +14,6 @@ from keyspaces_migration.statements.model import (
     NotUnderstood,
     Reading,
     Statement,
-    TableName,
     ValueKind,
 )
 from keyspaces_migration.statements.parser import parse

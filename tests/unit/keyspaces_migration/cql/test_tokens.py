@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keyspaces_migration.statements.tokens import Token, TokenKind, significant, tokens
+from keyspaces_migration.cql.tokens import Token, TokenKind, significant, tokens
 from tests.unit.keyspaces_migration.statements.texts import CQL_PIECES
 
 

@@ -1,0 +1,121 @@
+"""What an application's SELECT reads: which table, and of which partition, so that the flag says from which store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from keyspaces_migration.cql.tokens import TokenKind, tokens
+from keyspaces_migration.dual_write.cql_values import Constant, MarkedCursor, Marker, Value, bound
+from keyspaces_migration.dual_write.errors import WriteRefusedError
+from keyspaces_migration.dual_write.statements import table_name
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from keyspaces_migration.cql.cursor import TableName
+    from keyspaces_migration.dual_write.shape import TableShape
+
+_BLANK = {TokenKind.SPACE, TokenKind.COMMENT}
+_AFTER_WHERE = {"GROUP", "ORDER", "PER", "LIMIT", "ALLOW", "AND", ""}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompiledRead:
+    """A SELECT of one of the migration's tables.
+
+    Attributes:
+        before: The text up to the table's name.
+        after: The text after it.
+        partition: The values of the partition key, where the text restricts all of it by `=`; else None.
+        markers: Names of what is bound, in order.
+    """
+
+    shape: TableShape
+    before: str
+    after: str
+    partition: Mapping[str, Value] | None
+    markers: tuple[str, ...]
+
+    def text(self, keyspace: str) -> str:
+        """Return the statement for a store's keyspace."""
+        return f"{self.before}{table_name(keyspace, self.shape.name)}{self.after}"
+
+    def partition_key(self, values: Sequence[object]) -> dict[str, Any] | None:
+        """Return the partition key, where the text names one partition."""
+        if self.partition is None:
+            return None
+        return {name: bound(value, values) for name, value in self.partition.items()}
+
+
+def compile_read(cql: str, *, tables: Mapping[str, TableShape], keyspaces: Collection[str]) -> CompiledRead:
+    """Understand a SELECT, as far as is needed to send it to one of the two stores.
+
+    Raises:
+        WriteRefusedError: It reads no table of the migration.
+    """
+    pieces = list(tokens(cql))
+    words = [place for place, token in enumerate(pieces) if token.kind not in _BLANK]
+    start = next((number for number, place in enumerate(words) if _is_from(pieces[place].word, number)), None)
+    if start is None:
+        raise WriteRefusedError(f"no FROM is found. The statement: {cql.strip()}")
+    qualified = [pieces[place].text for place in words[start + 2 : start + 3]] == ["."]
+    last = start + (3 if qualified else 1)
+    name = MarkedCursor("".join(pieces[place].text for place in words[start + 1 : last + 1])).table()
+    shape = _shape(name, tables, keyspaces)
+    first, end = words[start + 1], words[last]
+    # In the text before there may be markers too, as in a function's arguments.
+    counted = sum(token.kind is TokenKind.MARKER for token in pieces[:first])
+    after = "".join(token.text for token in pieces[end + 1 :])
+    equal, names = _equalities(after, already=counted)
+    whole = all(column in equal for column in shape.partition_keys)
+    return CompiledRead(
+        shape=shape,
+        before="".join(token.text for token in pieces[:first]),
+        after=after,
+        partition={column: equal[column] for column in shape.partition_keys} if whole else None,
+        markers=(*(f"[{number}]" for number in range(counted)), *names),
+    )
+
+
+def _is_from(word: str, number: int) -> bool:
+    return word == "FROM" and number > 1
+
+
+def _shape(name: TableName, tables: Mapping[str, TableShape], keyspaces: Collection[str]) -> TableShape:
+    shape = tables.get(name.name)
+    if shape is None or (name.keyspace and name.keyspace not in keyspaces):
+        raise WriteRefusedError(f"table {name} is not one of the migration's: {', '.join(sorted(tables))}")
+    return shape
+
+
+def _equalities(text: str, *, already: int) -> tuple[dict[str, Value], list[str]]:
+    """The columns that the text restricts by `=` to one value, and the names of all its markers."""
+    at = MarkedCursor(text)
+    equal: dict[str, Value] = {}
+    names: list[str] = []
+    column = ""
+    while (token := at.peek()).text:
+        if token.kind in {TokenKind.WORD, TokenKind.QUOTED_NAME} and at.at_symbol("=", ahead=1):
+            column = at.name()
+            at.take()
+            value_token, following = at.peek(), at.peek(1)
+            if value_token.kind is TokenKind.MARKER:
+                names.append(_marker_name(value_token.text, column))
+                equal[column] = Marker(already + len(names) - 1)
+            elif value_token.kind is TokenKind.STRING and following.word in _AFTER_WHERE:
+                equal[column] = Constant(value_token.text[1:-1].replace("''", "'"))
+            elif value_token.kind is TokenKind.NUMBER and value_token.text.isdigit() and following.word in _AFTER_WHERE:
+                equal[column] = Constant(int(value_token.text))
+            at.take()
+            continue
+        if token.kind in {TokenKind.WORD, TokenKind.QUOTED_NAME}:
+            column = token.text.lower()
+        if token.kind is TokenKind.MARKER:
+            names.append(_marker_name(token.text, column))
+        at.take()
+    return equal, names
+
+
+def _marker_name(text: str, column: str) -> str:
+    return column if text == "?" else text[1:]

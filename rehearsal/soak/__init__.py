@@ -1,0 +1,1 @@
+"""Long runs under faults: what is acknowledged must be there at the end."""

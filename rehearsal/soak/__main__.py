@@ -1,0 +1,51 @@
+"""Runs a soak.
+
+    make soak NAME=dual-write MINUTES=10        RATE=500 CLOCKS_APART_S=30
+
+The last line is one JSON object. It ends with 1 where anything acknowledged is not as it should be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from rehearsal.processes import WorldError, end_processes_of
+from rehearsal.soak.dual_write import DualWriteSoak, SoakPlan
+
+
+def main() -> int:
+    """Parse the command line and run."""
+    parser = argparse.ArgumentParser(prog="python -m rehearsal.soak", description=__doc__)
+    parser.add_argument("name", choices=["dual-write"])
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--rate", type=float, default=500, help="writes a second, over three processes")
+    parser.add_argument("--clocks-apart-s", type=float, default=30)
+    asked = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    logging.getLogger("cassandra").setLevel(logging.CRITICAL)
+    home = Path(tempfile.mkdtemp(prefix="soak-"))
+    plan = SoakPlan(minutes=asked.minutes, writes_per_s=asked.rate, clocks_apart_s=asked.clocks_apart_s)
+    try:
+        result = DualWriteSoak(plan, home=home).run()
+    except WorldError as error:
+        sys.stderr.write(f"{error}\nLogs: {home}\n")
+        return 1
+    finally:
+        end_processes_of(home)
+    failed = bool(result["differences"] or result["unsettled"])
+    if failed:
+        sys.stderr.write(f"Logs and the applications' own records: {home}\n")
+    else:
+        shutil.rmtree(home)
+    sys.stdout.write(json.dumps(result) + "\n")
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,152 @@
+"""An application's own CQL through the dual session, on a real node."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from cassandra.query import UNSET_VALUE
+
+from keyspaces_migration.dual_write.clock import system_now_us
+from keyspaces_migration.dual_write.errors import PartlyWrittenError, WriteRefusedError
+from keyspaces_migration.dual_write.session import DualSession
+from keyspaces_migration.dual_write.store import StoreName
+from tests.integration.test_dual_write import (
+    DAY,
+    SOURCE,
+    SOURCE_ONLY,
+    TARGET,
+    World,
+    dual,
+    key,
+    left_s,
+    session,
+    world,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["session", "world"]
+
+INSERT = "INSERT INTO shop.events (customer, day, n, kind, amount, s) VALUES (?, ?, ?, ?, ?, ?) USING TTL ?"
+SELECT = "SELECT n, kind FROM shop.events WHERE customer = ? AND day = ?"
+
+
+@contextmanager
+def opened(world: World) -> Iterator[DualSession]:
+    with world.writer() as writer, DualSession(writer, keyspaces={"shop"}) as made:
+        yield made
+
+
+@pytest.fixture
+def dual_world(world: World) -> World:
+    world.flag.state = dual(system_now_us() - 60_000_000)
+    return world
+
+
+def whole(**columns: Any) -> dict[str, Any]:
+    return {"kind": None, "amount": None, "tags": None, "fixed": None, "s": None} | columns
+
+
+def test_an_application_s_statements_reach_both_stores(dual_world: World) -> None:
+    with opened(dual_world) as application:
+        insert = application.prepare(INSERT)
+        application.execute(insert, ("c", DAY, 1, "a", 5, "shared", 1_000))
+        application.execute(insert, {**key(2), "kind": "b", "amount": UNSET_VALUE, "s": UNSET_VALUE, "[ttl]": 0})
+        application.execute("UPDATE events SET amount = 7 WHERE customer = ? AND day = ? AND n = 2", ("c", DAY))
+        application.execute("DELETE kind FROM events WHERE customer = ? AND day = ? AND n = 1", ("c", DAY))
+    assert dual_world.agree(1) == whole(amount=5, s="shared")
+    assert dual_world.agree(2) == whole(kind="b", amount=7, s="shared")
+    assert left_s(dual_world, TARGET, 2) is None
+
+
+def test_a_batch_ends_as_its_statements_say_in_their_order(dual_world: World) -> None:
+    batch = """BEGIN BATCH
+      INSERT INTO events (customer, day, n, kind) VALUES (?, ?, 1, 'old');
+      DELETE FROM events WHERE customer = ? AND day = ?;
+      INSERT INTO events (customer, day, n, kind) VALUES (?, ?, 2, 'new');
+    APPLY BATCH"""
+    with opened(dual_world) as application:
+        results = application.execute(batch, ("c", DAY) * 3)
+    assert len({result.timestamp_us for result in results}) == 3
+    assert dual_world.agree(1) is None
+    assert dual_world.agree(2) == whole(kind="new")
+
+
+def test_a_delete_of_a_range_takes_its_rows_from_both(dual_world: World) -> None:
+    with opened(dual_world) as application:
+        for n in range(5):
+            application.execute("INSERT INTO events (customer, day, n) VALUES (?, ?, ?)", ("c", DAY, n))
+        application.execute("DELETE FROM events WHERE customer = ? AND day = ? AND n >= ? AND n < ?", ("c", DAY, 1, 4))
+    assert [dual_world.agree(n) is not None for n in range(5)] == [True, False, False, False, True]
+
+
+def test_reads_go_where_the_flag_says(world: World) -> None:
+    at_us = system_now_us()
+    for keyspace in (SOURCE, TARGET):
+        world.session.execute(
+            f"INSERT INTO {keyspace}.events (customer, day, n, kind) VALUES ('c', %s, 1, %s)", (DAY, keyspace)
+        )
+    everything = "SELECT kind FROM events"
+    for state, expected in (
+        (SOURCE_ONLY, [SOURCE, SOURCE]),
+        (dual(at_us), [SOURCE, SOURCE]),
+        (dual(at_us, percent=99), [TARGET, SOURCE]),
+        (dual(at_us, percent=100), [TARGET, TARGET]),
+    ):
+        world.flag.state = state
+        with opened(world) as application:
+            found = [application.execute(SELECT, ("c", DAY)).one().kind, application.execute(everything).one().kind]
+        assert found == expected
+
+
+def test_a_read_after_a_write_that_the_target_has_not_taken_shows_the_write(dual_world: World) -> None:
+    dual_world.flag.state = dual(system_now_us() - 60_000_000, percent=100)
+    dual_world.target.fail = lambda: True
+    with opened(dual_world) as application:
+        application.execute("INSERT INTO events (customer, day, n, kind) VALUES (?, ?, 1, 'new')", ("c", DAY))
+        assert application.execute(SELECT, ("c", DAY)).one().kind == "new"
+        assert application.execute("SELECT kind FROM events").one().kind == "new"
+        dual_world.target.fail = lambda: False
+
+
+def test_statements_run_side_by_side_from_asyncio(dual_world: World) -> None:
+    async def work(application: DualSession) -> list[Any]:
+        insert = application.prepare("INSERT INTO events (customer, day, n, kind) VALUES (?, ?, ?, 'a')")
+        await asyncio.gather(*(application.execute_async(insert, ("c", DAY, n)) for n in range(50)))
+        return list(await application.execute_async(SELECT, ("c", DAY)))
+
+    with opened(dual_world) as application:
+        rows = asyncio.run(work(application))
+    assert [row.n for row in rows] == list(range(50))
+    assert all(dual_world.agree(n) for n in range(50))
+
+
+def test_what_is_refused_writes_nothing_and_what_fails_half_way_says_how_far_it_came(dual_world: World) -> None:
+    both = "BEGIN BATCH INSERT INTO events (customer, day, n) VALUES (?, ?, 1); {} APPLY BATCH"
+    with opened(dual_world) as application:
+        with pytest.raises(WriteRefusedError, match="LIGHTWEIGHT_TRANSACTION"):
+            application.execute(
+                both.format("INSERT INTO events (customer, day, n) VALUES (?, ?, 2) IF NOT EXISTS;"), ("c", DAY) * 2
+            )
+        assert dual_world.agree(1) is None
+        wrong = both.format("INSERT INTO events (customer, day, n, amount) VALUES (?, ?, 2, 'x');")
+        with pytest.raises(
+            PartlyWrittenError, match="1 of 2 writes of one statement were made; then that of table events"
+        ):
+            application.execute(wrong, ("c", DAY) * 2)
+    assert dual_world.agree(1) == whole()
+    assert dual_world.agree(2) is None
+
+
+def test_the_store_of_a_partition_is_the_same_for_both_ways_to_read(dual_world: World) -> None:
+    dual_world.flag.state = dual(system_now_us() - 60_000_000, percent=50)
+    with dual_world.writer() as writer:
+        stores = {writer.route("events", {"customer": str(n), "day": DAY}) for n in range(50)}
+        assert stores == {StoreName.SOURCE, StoreName.TARGET}
+        for n in range(20):
+            where = key(1, customer=str(n))
+            assert writer.read("events", where).store is writer.route("events", where)
