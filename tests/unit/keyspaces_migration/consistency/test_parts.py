@@ -170,12 +170,19 @@ def test_examples_are_kept_up_to_the_plans_number_those_drawn_by_key_first() -> 
     assert {each.draw for each in result.mismatches} == {Draw.HISTORY_KEYS}
 
 
-@pytest.mark.parametrize("wrong", [{}, {"table": "t"}, [], None, "text", {"share": {"part": 2, "parts": 1}}])
+@pytest.mark.parametrize("wrong", [{}, {"table": "t"}, [], None, "text"])
 def test_what_is_no_part_is_refused(wrong: object) -> None:
-    good = to_document(part_of(World(), Share()))
-    given = wrong if not isinstance(wrong, dict) or "share" not in wrong else good | wrong
     with pytest.raises(PartUnreadableError, match="can't be read"):
-        from_document(given)
+        from_document(wrong)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("share", {"part": 2, "parts": 1}), ("drawn", "60"), ("drew_all", 1), ("problems", {"why": "1"}), ("found", [[]])],
+)
+def test_a_part_with_a_wrong_value_is_refused_by_its_key(key: str, value: object) -> None:
+    with pytest.raises(PartUnreadableError, match=f"can't be read: {key}"):
+        from_document(to_document(part_of(World(), Share())) | {key: value})
 
 
 def test_what_fits_into_one_call_is_not_divided() -> None:
