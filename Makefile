@@ -37,6 +37,11 @@ test-full: ## as `test`, with the long ones: soaks, faults, kills
 	@tools/setup.sh for-tests
 	@tools/run-tests.sh full
 
+.PHONY: soak
+soak: ## a long run under faults: make soak NAME=dual-write MINUTES=10
+	@tools/setup.sh without-pulumi
+	@$(PY) -m rehearsal.soak $(or $(NAME),dual-write) --minutes $(or $(MINUTES),10) --rate $(or $(RATE),500) --clocks-apart-s $(or $(CLOCKS_APART_S),30)
+
 .PHONY: provision-cases
 provision-cases: setup ## every bad case of provisioning on the real Pulumi engine: outcomes, and tables lost
 	@$(PY) tools/provision_cases.py

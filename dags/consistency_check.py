@@ -8,6 +8,11 @@ row in 10,000 at 99 %; of a smaller table all rows are compared. It leaves the v
 mismatch in the ledger, a report (in the log of `check`; as a page, which the task links to, in Markdown and in JSON),
 and an event of the asset `keyspaces-migration/<migration>/consistency`.
 
+Where the file says `consistency.engine: LAMBDA`, the comparison Lambda reads the stores: `check` calls it for one table
+or part of a large one after the other, waits in the triggerer, and records what they come to as if it had looked
+itself. A call that leaves no result in time, or one that is not its own, makes the verdict INCONCLUSIVE; the report
+names the queue and the log to look into.
+
 The source is taken to lead, after the cutover too: the report names the store that leads.
 
 `verdict` is red unless the verdict is PASS. FAIL: the report names the store and the keys, and `repair` can mend them.

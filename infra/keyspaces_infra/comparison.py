@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from keyspaces_infra.components.aws_lambda.arguments import Architecture
+from keyspaces_infra.components.aws_lambda.triggers import ScheduleTrigger
 from keyspaces_infra.components.aws_lambda.variants import (
     ImageLambda,
     ImageLambdaArgs,
@@ -14,6 +16,7 @@ from keyspaces_infra.components.aws_lambda.variants import (
 )
 from keyspaces_infra.components.place import Place
 from keyspaces_infra.components.policies import Statement
+from keyspaces_migration.config.infrastructure import EVENT_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,7 +56,7 @@ def comparison_lambda(
 def _common(migration: Migration, asked: ComparisonLambda, *, alarms: AlarmArgs) -> dict[str, Any]:
     target, vpc = migration.target, asked.vpc
     place = Place(account_id=target.account_id, region=target.region)
-    name = f"{migration.resource_name}-comparison"
+    name = migration.comparison_function
     secrets = asked.secrets.variables()
     return {
         "name": name,
@@ -62,13 +65,17 @@ def _common(migration: Migration, asked: ComparisonLambda, *, alarms: AlarmArgs)
         "memory_mib": asked.memory_mb,
         "timeout_s": int(asked.timeout.total_seconds()),
         "architecture": Architecture(asked.architecture.value),
-        "environment": {**asked.environment_variables, **secrets},
+        "environment": {**asked.environment_variables, **asked.variables()},
         "reserved_concurrency": asked.reserved_concurrency,
         "subnet_ids": () if vpc is None else vpc.subnet_ids,
         "security_group_ids": () if vpc is None else vpc.security_group_ids,
-        "statements": _statements(place, secrets.values(), keyspace=target.keyspace),
+        "statements": [
+            *_statements(place, secrets.values(), keyspace=target.keyspace),
+            *([] if asked.results is None else [_results(place, asked.results)]),
+        ],
         "maximum_event_age_s": int(asked.max_event_age.total_seconds()),
         "maximum_retries": asked.max_retries,
+        "triggers": [] if asked.schedule is None else _schedules(migration, asked.schedule),
         "alarms": alarms,
     }
 
@@ -85,3 +92,32 @@ def _statements(place: Place, secrets: Iterable[str], *, keyspace: str) -> list[
         ),
         Statement(sid="Tables", actions=["cassandra:Select"], resources=tables),
     ]
+
+
+def _results(place: Place, results: str) -> Statement:
+    """To leave what it saw; not to read, list or delete what lies there."""
+    bucket_and_prefix = results.removeprefix("s3://")
+    return Statement(
+        sid="Results", actions=["s3:PutObject"], resources=[f"arn:{place.partition}:s3:::{bucket_and_prefix}/*"]
+    )
+
+
+def _schedules(migration: Migration, expression: str) -> list[ScheduleTrigger]:
+    """One for each table. Names of AWS have no room for a table's beside the migration's: they are numbered."""
+    return [
+        ScheduleTrigger(name=f"t{number}", expression=expression, payload=_scheduled_event(migration, table))
+        for number, table in enumerate(migration.tables)
+    ]
+
+
+def _scheduled_event(migration: Migration, table: str) -> str:
+    """What Scheduler calls the function with; it puts the moment it was to call in."""
+    # https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html
+    event = {
+        "version": EVENT_VERSION,
+        "scheduled_at": "<aws.scheduler.scheduled-time>",
+        "tables": len(migration.tables),
+        "table": table,
+        "migration": json.loads(migration.of_table(table).canonical_json()),
+    }
+    return json.dumps(event, sort_keys=True, ensure_ascii=False)

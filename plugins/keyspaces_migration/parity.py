@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from keyspaces_migration.cql.types import CqlType, CqlTypeError, parse_type
+from keyspaces_migration.cql.types import (
+    CqlType,
+    CqlTypeError,
+    Frozen,
+    ListOf,
+    MapOf,
+    SetOf,
+    TupleOf,
+    Vector,
+    parse_type,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -111,7 +121,7 @@ def _columns(name: str, table: Table, live: Mapping[str, LiveColumn]) -> Iterato
         found = live.get(column)
         if found is None:
             kind, seen = DifferenceKind.COLUMN_MISSING, ""
-        elif _parsed(found.type) != cql_type:
+        elif _parsed(found.type) != _normal(cql_type):
             kind, seen = DifferenceKind.TYPE, found.type
         else:
             continue
@@ -147,9 +157,29 @@ def _roles(name: str, table: Table, live: Mapping[str, LiveColumn]) -> Iterator[
 
 def _parsed(text: str) -> CqlType | str:
     try:
-        return parse_type(text)
+        return _normal(parse_type(text))
     except CqlTypeError:
         return text
+
+
+def _normal(cql_type: CqlType) -> CqlType:
+    """The type without `frozen` around tuples, which are so either way: Cassandra shows the word, files need not."""
+    normal = cql_type
+    match cql_type:
+        case Frozen(inner):
+            found = _normal(inner)
+            normal = found if isinstance(found, TupleOf) else Frozen(found)
+        case ListOf(element):
+            normal = ListOf(_normal(element))
+        case SetOf(element):
+            normal = SetOf(_normal(element))
+        case MapOf(key, element):
+            normal = MapOf(_normal(key), _normal(element))
+        case TupleOf(elements):
+            normal = TupleOf(tuple(map(_normal, elements)))
+        case Vector(element, dimension):
+            normal = Vector(_normal(element), dimension)
+    return normal
 
 
 def _column(row: Any) -> LiveColumn:  # noqa: ANN401 - a named tuple of the driver

@@ -129,11 +129,12 @@ def _create(source: Session, target: Session, migration: Migration) -> None:
         f"CREATE KEYSPACE {migration.target.keyspace} WITH replication = {{'class': 'SingleRegionStrategy'}}"
     )
     for name, table in migration.tables.items():
-        source.execute(_table(migration.source.keyspace, name, table))
-        target.execute(_table(migration.target.keyspace, name, table, PROPERTIES))
+        source.execute(table_statement(migration.source.keyspace, name, table))
+        target.execute(table_statement(migration.target.keyspace, name, table, PROPERTIES))
 
 
-def _table(keyspace: str, name: str, table: Table, *options: str) -> str:
+def table_statement(keyspace: str, name: str, table: Table, *options: str) -> str:
+    """Return the statement that makes a table of a migration file in a keyspace, with options."""
     schema = table.schema_
     columns = ", ".join(f"{column} {cql_type}" for column, cql_type in schema.column_types.items())
     key = ", ".join([f"({', '.join(schema.partition_keys)})", *(each.name for each in schema.clustering_keys)])

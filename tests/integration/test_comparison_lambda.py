@@ -8,126 +8,72 @@ from __future__ import annotations
 import base64
 import json
 import time
-from contextlib import ExitStack, contextmanager
+import uuid
+from contextlib import ExitStack
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cassandra.concurrent import execute_concurrent_with_args
 
-from keyspaces_migration.clients import open_session
-from keyspaces_migration.config import Migration, load_migration
 from keyspaces_migration.config.infrastructure import TARGET_SECRET
-from keyspaces_migration.consistency.assembly import check_plan, table_checks
-from keyspaces_migration.consistency.check import run_check
-from keyspaces_migration.consistency.report import to_json
+from keyspaces_migration.consistency.assembly import table_checks
+from keyspaces_migration.consistency.kinds import Draw, MismatchKind, Store, Verdict
+from keyspaces_migration.consistency.part import TablePart, merged
+from keyspaces_migration.consistency.windows import FIRST_TOKEN
 from keyspaces_migration.entrypoints.comparison import Secrets, open_stores
+from keyspaces_migration.entrypoints.comparison_event import event_digest, read_event
+from keyspaces_migration.entrypoints.comparison_result import Result, read_result
 from keyspaces_migration.entrypoints.history_secret import HistorySecret
 from keyspaces_migration.entrypoints.secret_model import parse_secret
-from keyspaces_migration.entrypoints.store_secrets import StoreSecret, TargetSecret, source_settings
-from rehearsal.comparison_zip import HANDLER, comparison_zip
-from rehearsal.data.schema import MIGRATED
+from keyspaces_migration.entrypoints.store_secrets import StoreSecret, TargetSecret
+from rehearsal.comparison_zip import comparison_zip
 from rehearsal.ports import free_ports
 from rehearsal.processes import wait_until
 from rehearsal.servers import comparison
-from rehearsal.settings import Component, WorldPorts, WorldSettings
-from rehearsal.world import World
+from tests.integration.comparison_world import MIGRATION, TABLE, copied, make_function, running, spoilt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
+    from pathlib import Path
 
     from cassandra.cluster import Session
 
-FILE = Path(__file__).parents[2] / "dags" / "migrations" / "flights.yaml"
-TABLE = "weather"
+    from keyspaces_migration.consistency.results import TableResult
+    from rehearsal.world import World
+
 SEED = 42
-PARTS = frozenset({Component.SOURCE, Component.TARGET, Component.SNOWFLAKE, Component.AWS})
-
-
-def migration() -> Migration:
-    """flights.yaml, but a difference has little time to settle."""
-    content = json.loads(load_migration(FILE).canonical_json())
-    content["consistency"]["settle_time"] = "PT1S"
-    return Migration.from_canonical_json(json.dumps(content))
-
-
-MIGRATION = migration()
+SECRET = "5e" * 32
 
 
 def event(**changes: Any) -> dict[str, Any]:
-    return {"version": 1, "migration": json.loads(MIGRATION.canonical_json()), "table": TABLE, "seed": SEED} | changes
+    now = datetime.now(UTC).isoformat()
+    whole = {
+        "version": 2,
+        "migration": json.loads(MIGRATION.of_table(TABLE).canonical_json()),
+        "table": TABLE,
+        "seed": SEED,
+        "now": now,
+        "leader": "source",
+        "share": {"part": 0, "parts": 1},
+        "sweep": {"place": FIRST_TOKEN, "began_at": now},
+        "read_units_per_s": 3_000,
+        "result": f"tests/{uuid.uuid4().hex}.json",
+        "secret": SECRET,
+    }
+    return whole | changes
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    home = tmp_path_factory.mktemp("comparison") / "world"
-    with World(WorldSettings(home=home, ports=WorldPorts.free(), components=PARTS, days=1)) as up:
+    with running(tmp_path_factory.mktemp("comparison") / "world") as up:
         yield up
 
 
 @pytest.fixture(scope="module")
 def target(world: World) -> Iterator[Session]:
     """A session with the target, which has a true copy of the source's table."""
-    with world.target.session() as session:
-        make_table(world, session)
-        copy(world, session)
+    with copied(world) as session:
         yield session
-
-
-def make_table(world: World, session: Session) -> None:
-    """As in Keyspaces, a keyspace and a table can be used once a system table shows them."""
-    keyspace = "SELECT keyspace_name FROM system_schema_mcs.keyspaces WHERE keyspace_name = 'flights'"
-    table = f"SELECT status FROM system_schema_mcs.tables WHERE keyspace_name = 'flights' AND table_name = '{TABLE}'"
-    session.execute("CREATE KEYSPACE flights WITH replication = {'class': 'SingleRegionStrategy'}")
-    until(world, lambda: session.execute(keyspace).one() is not None, what="keyspace")
-    session.execute(next(statement for statement in MIGRATED if f"flights.{TABLE} " in statement))
-    until(world, lambda: getattr(session.execute(table).one(), "status", None) == "ACTIVE", what="table")
-
-
-def until(world: World, is_there: Callable[[], bool], *, what: str) -> None:
-    wait_until(lambda: None if is_there() else "not ACTIVE", name=what, log=world.target.log, timeout_s=60)
-
-
-def copy(world: World, target: Session) -> None:
-    secret = parse_secret(json.dumps(comparison.source(world.source)), StoreSecret, name="source")
-    with open_session(source_settings(secret, folder=world.home)) as source:
-        found = source.execute(f"SELECT * FROM flights.{TABLE}")
-        columns, rows = found.column_names, [tuple(row) for row in found]
-    assert len(rows) > 50
-    marks = ", ".join("?" * len(columns))
-    insert = target.prepare(f"INSERT INTO flights.{TABLE} ({', '.join(columns)}) VALUES ({marks})")
-    execute_concurrent_with_args(target, insert, rows)
-
-
-@contextmanager
-def spoilt(target: Session) -> Iterator[None]:
-    """One cell of the target is wrong meanwhile."""
-    row = target.execute(f"SELECT origin, time_hour, temp FROM flights.{TABLE} LIMIT 1").one()
-    update = target.prepare(f"UPDATE flights.{TABLE} SET temp = ? WHERE origin = ? AND time_hour = ?")
-    target.execute(update, (-459.67, row.origin, row.time_hour))
-    yield
-    target.execute(update, (row.temp, row.origin, row.time_hour))
-
-
-def make_function(world: World, name: str, **environment: str) -> str:
-    """Create a function from what lies in the stand-in's S3, and return its name."""
-    asked = MIGRATION.comparison_lambda
-    assert asked is not None
-    bucket, key = str(asked.zip).removeprefix("s3://").split("/", 1)
-    client = comparison.client(world.aws, "lambda")
-    client.create_function(
-        FunctionName=name,
-        Runtime="python3.11",
-        Handler=HANDLER,
-        Role="arn:aws:iam::000000000000:role/comparison",
-        Code={"S3Bucket": bucket, "S3Key": key},
-        Timeout=120,
-        MemorySize=1024,
-        Environment={"Variables": asked.secrets.variables() | environment},
-    )
-    client.get_waiter("function_active_v2").wait(FunctionName=name)
-    return name
 
 
 @pytest.fixture(scope="module")
@@ -145,53 +91,159 @@ def invoke(world: World, function: str, payload: dict[str, Any]) -> tuple[dict[s
     return said | ({"FunctionError": answer["FunctionError"]} if "FunctionError" in answer else {}), log
 
 
-def in_place(world: World, tmp_path: Path) -> dict[str, Any]:
+def left(world: World, key: str) -> bytes:
+    """What a call has left under the prefix of results."""
+    s3 = comparison.client(world.aws, "s3")
+    body: bytes = s3.get_object(Bucket=comparison.BUCKET, Key=f"results/{key}")["Body"].read()
+    return body
+
+
+def look(world: World, function: str, **changes: Any) -> TablePart:
+    """What a call for this event saw, from where it has left it."""
+    asked = event(**changes)
+    said, log = invoke(world, function, asked)
+    assert "FunctionError" not in said, (said, log)
+    result = read_result(left(world, asked["result"]), event=read_event(asked), event_sha256=event_digest(asked))
+    assert result.part is not None
+    return result.part
+
+
+def check(world: World, function: str, *, parts: int = 1) -> TableResult:
+    """The whole check of the table, in so many calls."""
+    shares = [{"part": part, "parts": parts} for part in range(parts)]
+    asked = read_event(event())
+    return merged([look(world, function, share=share) for share in shares], plan=asked.plan())
+
+
+def in_place(world: World, tmp_path: Path) -> TableResult:
     """The same check in this process."""
     secrets = Secrets(
         source=parse_secret(json.dumps(comparison.source(world.source)), StoreSecret, name="source"),
         target=parse_secret(json.dumps(comparison.target(world.target.contact)), TargetSecret, name="target"),
         history=parse_secret(json.dumps(comparison.history(world.snowflake)), HistorySecret, name="history"),
     )
-    plan = check_plan(MIGRATION, seed=SEED, now=datetime.now(UTC))
+    asked = read_event(event())
 
     def now() -> datetime:
         return datetime.now(UTC)
 
     with ExitStack() as stack:
         stores = open_stores(secrets, region=MIGRATION.target.region, folder=tmp_path, stack=stack)
-        checks = table_checks(MIGRATION, tables=[TABLE], plan=plan, stores=stores, settle=time.sleep, now=now)
-        document: dict[str, Any] = json.loads(to_json(run_check(checks, plan=plan, now=now)))
-    return document
+        (made,) = table_checks(
+            MIGRATION,
+            tables=[TABLE],
+            plan=asked.plan(),
+            stores=stores,
+            settle=time.sleep,
+            now=now,
+            sweeps=asked.sweeps(),
+        )
+        return made.run()
 
 
-def without_moments(document: Any) -> Any:
-    if isinstance(document, dict):
-        return {key: without_moments(value) for key, value in document.items() if not key.endswith("_at")}
-    return [without_moments(each) for each in document] if isinstance(document, list) else document
-
-
-def test_a_true_copy_passes_as_it_does_in_place(world: World, target: Session, function: str, tmp_path: Path) -> None:
-    assert target
-    document, log = invoke(world, function, event())
-    assert document.get("verdict") == "pass", (document, log)
-    assert document["plan"]["seed"] == SEED
-    assert list(document["tables"]) == [TABLE]
-    assert document["tables"][TABLE]["keys"]["compared"] > 50
-    assert without_moments(document) == without_moments(in_place(world, tmp_path))
-
-
-def test_a_wrong_cell_is_found_as_it_is_in_place(world: World, target: Session, function: str, tmp_path: Path) -> None:
-    with spoilt(target):
-        document, log = invoke(world, function, event())
-        assert document.get("verdict") == "fail", (document, log)
-        assert without_moments(document) == without_moments(in_place(world, tmp_path))
-    found = document["tables"][TABLE]
-    assert found["keys"]["mismatched"] == 1
-    assert {(each["store"], each["kind"], *each["columns"]) for each in found["mismatches"]} == {
-        ("target", "value_differs", "temp")
+def seen(result: TableResult) -> dict[str, Any]:
+    """All of a result but its moments, and how the reads were put into statements."""
+    return {
+        "verdict": result.verdict,
+        "counts": result.counts,
+        "problems": result.problems,
+        "mismatches": sorted((m.store, m.kind, m.draw, sorted(m.key.items()), m.columns) for m in result.mismatches),
+        "sweep": result.sweep and (result.sweep.from_token, result.sweep.to_token, result.sweep.rows),
+        "left_out": result.left_out,
     }
-    again, log = invoke(world, function, event())
-    assert again.get("verdict") == "pass", (again, log)
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+def test_a_true_copy_passes_as_it_does_in_place(
+    world: World, target: Session, function: str, tmp_path: Path, parts: int
+) -> None:
+    assert target
+    result = check(world, function, parts=parts)
+    assert result.verdict.verdict is Verdict.PASS, result
+    assert result.counts.keys.compared > 50
+    assert result.counts.others[Draw.SWEEP].rows > 50
+    assert seen(result) == seen(in_place(world, tmp_path))
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+def test_a_wrong_cell_is_found_as_it_is_in_place(
+    world: World, target: Session, function: str, tmp_path: Path, parts: int
+) -> None:
+    with spoilt(target):
+        result = check(world, function, parts=parts)
+        assert result.verdict.verdict is Verdict.FAIL, result
+        assert seen(result) == seen(in_place(world, tmp_path))
+    assert result.counts.keys.mismatched == 1
+    assert result.counts.rows_out_of_line == {(Store.TARGET, MismatchKind.VALUE_DIFFERS): 1}
+    assert {each.columns for each in result.mismatches} == {("temp",)}
+    assert check(world, function).verdict.verdict is Verdict.PASS
+
+
+def test_a_call_says_in_short_what_it_saw_and_where_it_has_left_it(
+    world: World, target: Session, function: str
+) -> None:
+    assert target
+    asked = event()
+    said, log = invoke(world, function, asked)
+    counts = said.pop("rows_compared")
+    assert said == {
+        "version": 2,
+        "table": TABLE,
+        "part": 0,
+        "parts": 1,
+        "verdict": "pass",
+        "rows_out_of_line": 0,
+        "could_not_look": 0,
+        "result": f"s3://{comparison.BUCKET}/results/{asked['result']}",
+    }
+    assert counts > 50
+    assert SECRET not in log
+    assert SECRET.encode() not in left(world, asked["result"])
+
+
+def test_its_log_has_a_line_that_cloudwatch_makes_metrics_of(world: World, target: Session, function: str) -> None:
+    assert target
+    _, log = invoke(world, function, event())
+    (line,) = [json.loads(line[line.index("{") :]) for line in log.splitlines() if '"_aws"' in line]
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+    assert directive["Namespace"] == "KeyspacesMigration"
+    assert directive["Dimensions"] == [["migration", "table"]]
+    assert (line["migration"], line["table"], line["verdict"], line["passed"]) == ("flights", TABLE, 1, 1)
+    assert {metric["Name"] for metric in directive["Metrics"]} <= set(line)
+    assert time.time() * 1000 - line["_aws"]["Timestamp"] < 120_000
+
+
+def test_an_event_that_lambda_gives_twice_leaves_what_was_left_first(
+    world: World, target: Session, function: str
+) -> None:
+    asked = event()
+    invoke(world, function, asked)
+    first = left(world, asked["result"])
+    with spoilt(target):
+        said, log = invoke(world, function, asked)
+    assert said["verdict"] == "fail", (said, log)
+    assert left(world, asked["result"]) == first
+    assert '"_aws"' not in log
+
+
+def test_a_scheduled_call_draws_by_its_moment_without_a_sweep_at_its_share_of_the_rate(
+    world: World, target: Session, function: str
+) -> None:
+    assert target
+    asked = {
+        "version": 2,
+        "scheduled_at": "2026-11-27T03:00:00Z",
+        "tables": 4,
+        "table": TABLE,
+        "migration": json.loads(MIGRATION.of_table(TABLE).canonical_json()),
+    }
+    said, log = invoke(world, function, asked)
+    assert said.get("verdict") == "pass", (said, log)
+    assert said["result"].endswith(f"/results/scheduled/flights/{TABLE}/2026-11-27T03:00:00Z.json")
+    document = json.loads(left(world, f"scheduled/flights/{TABLE}/2026-11-27T03:00:00Z.json"))
+    assert document["signature"] is None
+    assert document["part"]["sweep"] is None
+    assert '"_aws"' in log
 
 
 def test_a_target_that_does_not_answer_leaves_the_verdict_open(world: World, target: Session) -> None:
@@ -199,12 +251,12 @@ def test_a_target_that_does_not_answer_leaves_the_verdict_open(world: World, tar
     secret = comparison.target(world.target.contact) | {"port": free_ports(1)[0]}
     comparison.put_secrets(world.aws, {"nobody": secret})
     function = make_function(world, "comparison-nobody", **{TARGET_SECRET: f"{comparison.SECRETS}/nobody"})
-    document, log = invoke(world, function, event())
-    assert document.get("verdict") == "inconclusive", (document, log)
-    found = document["tables"][TABLE]
-    assert found["keys"]["could_not_look"] == found["keys"]["population"] > 50
-    assert any("the connection is refused" in problem for problem in found["problems"]), found["problems"]
-    assert secret["password"] not in json.dumps(document) + log
+    result = check(world, function)
+    assert result.verdict.verdict is Verdict.INCONCLUSIVE, result
+    keys = result.counts.keys
+    assert keys.could_not_look == keys.population > 50
+    assert any("the connection is refused" in problem for problem in result.problems), result.problems
+    assert secret["password"] not in repr(result)
 
 
 def test_a_bad_event_is_an_error_of_the_code_in_the_zip(world: World, function: str) -> None:
@@ -223,20 +275,33 @@ def test_a_bad_event_of_an_asynchronous_call_lands_in_the_queue(world: World, fu
     functions.put_function_event_invoke_config(
         FunctionName=function, MaximumRetryAttempts=0, DestinationConfig={"OnFailure": {"Destination": arn}}
     )
-    bad = event(version=2)
+    bad = event(version=3)
     accepted = functions.invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps(bad))
     assert accepted["StatusCode"] == 202
     (message,) = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20)["Messages"]
     letter = json.loads(message["Body"])
     assert letter["requestPayload"] == bad
-    assert "version: Input should be less than or equal to 1" in letter["responsePayload"]["errorMessage"]
+    assert "version: Input should be less than or equal to 2" in letter["responsePayload"]["errorMessage"]
 
 
-def test_a_secret_that_is_not_there_is_an_error_and_no_verdict(world: World) -> None:
+def test_a_secret_that_is_not_there_is_an_error_and_no_verdict_and_says_so_in_the_results_place(world: World) -> None:
     function = make_function(world, "comparison-lost", **{TARGET_SECRET: "keyspaces-migration/lost"})
-    said, _ = invoke(world, function, event())
+    asked = event()
+    said, _ = invoke(world, function, asked)
     assert said["FunctionError"] == "Unhandled"
     assert "Secret keyspaces-migration/lost could not be read" in said["errorMessage"]
+    failure = left(world, asked["result"].replace(".json", ".failed.json"))
+    result = read_result(failure, event=read_event(asked), event_sha256=event_digest(asked))
+    assert result == Result(part=None, failure=f"SecretUnreadError: {said['errorMessage']}")
+
+
+def test_a_place_that_results_can_not_be_put_in_is_an_error(world: World, target: Session) -> None:
+    assert target
+    function = make_function(world, "comparison-astray", RESULTS="s3://no-such-bucket/results")
+    said, log = invoke(world, function, event())
+    assert said["FunctionError"] == "Unhandled"
+    assert "ResultNotLeftError" in log
+    assert "s3://no-such-bucket/results/tests/" in said["errorMessage"]
 
 
 def test_a_restarted_stand_in_has_code_and_secrets_still(world: World) -> None:

@@ -24,7 +24,7 @@ import sys
 sys.path.insert(0, sys.argv[1])
 from keyspaces_migration.entrypoints import comparison
 try:
-    comparison.handler({"version": 2}, None)
+    comparison.handler({"version": 3}, None)
 except Exception as error:
     print(type(error).__name__, error)
 print([name for name, module in sys.modules.items() if "site-packages" in (getattr(module, "__file__", None) or "")])
@@ -61,7 +61,7 @@ def test_the_handler_runs_from_the_zip_alone(built: dict[str, Any], tmp_path: Pa
         [sys.executable, "-I", "-S", "-c", RUN, str(tmp_path)], check=True, capture_output=True, text=True
     )
     refused, foreign = done.stdout.splitlines()
-    assert refused.startswith("EventError The event of the comparison Lambda, version 1, is refused.")
+    assert refused.startswith("EventError The event of the comparison Lambda, version 2, is refused.")
     assert foreign == "[]"
 
 

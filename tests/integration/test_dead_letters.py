@@ -549,3 +549,17 @@ def test_the_books_add_up_at_every_moment_while_everything_fails_at_times(
     assert done.of(LetterOutcome.PARKED) == 24
     assert sum(done.counts.values()) == accounts.fates[Fate.LETTER]
     assert all(world.agree(f"{number}n{n}") for number in range(4) for n in range(1, 7))
+
+
+def test_a_failed_call_of_the_comparison_lambda_is_closed_and_its_event_kept_nowhere(world: LetterWorld) -> None:
+    record = {
+        "requestContext": {"functionArn": "arn:aws:lambda:r:1:function:comparison", "condition": "RetriesExhausted"},
+        "requestPayload": {"signing_key": "SECRET"},
+    }
+    world.queue.send(json.dumps(record))
+    done = world.drain()
+    assert done.of(LetterOutcome.CLOSED) == 1
+    assert world.queue.depth() == 0
+    assert world.letters.parked(MIGRATION) == ()
+    assert world.letters.counts(MIGRATION).closed == 1
+    assert b"SECRET" not in (world.folder / "ledger.db").read_bytes()

@@ -7,7 +7,7 @@ from keyspaces_migration.config.migration import Migration
 from keyspaces_migration.config.notices import Notice, notices
 from keyspaces_migration.config.notifications import Channel, EventKind, Notifications, Severity
 from keyspaces_migration.config.problems import MigrationFileError, Problem
-from keyspaces_migration.config.sections import Engine, Target
+from keyspaces_migration.config.sections import CheckEngine, Engine, Target
 from keyspaces_migration.config.tables import LoadOrder, SortOrder, Table, TableType
 from keyspaces_migration.config.throughput import AutoScaling, Throughput, ThroughputMode
 
@@ -17,6 +17,7 @@ __all__ = [
     "Architecture",
     "AutoScaling",
     "Channel",
+    "CheckEngine",
     "ComparisonLambda",
     "Engine",
     "EventKind",

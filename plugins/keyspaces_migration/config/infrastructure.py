@@ -13,6 +13,8 @@ from keyspaces_migration.config.names import (
     ImageUri,
     LayerArn,
     S3Object,
+    S3Prefix,
+    ScheduleExpression,
     SecretName,
     SecretsProvider,
     SecurityGroupId,
@@ -20,7 +22,7 @@ from keyspaces_migration.config.names import (
     TopicArn,
     VariableName,
 )
-from keyspaces_migration.config.problems import Location, RuleError, Violation
+from keyspaces_migration.config.problems import Location, RuleError, Violation, show
 
 # Limits of the Lambda API: Timeout, MaximumEventAgeInSeconds, number of layers.
 MAX_TIMEOUT = timedelta(minutes=15)
@@ -29,6 +31,13 @@ MAX_LAYERS = 5
 
 # Environment variables that say where the comparison Lambda's secrets are; their values are names, and no secrets.
 SOURCE_SECRET, TARGET_SECRET, HISTORY_SECRET = "SOURCE_SECRET", "TARGET_SECRET", "HISTORY_SECRET"
+
+# And where it leaves what it saw.
+RESULTS = "RESULTS"
+# Of the events that it is called with.
+EVENT_VERSION = 2
+# The alias that is called, and what the name of the function's dead letter queue ends in.
+ALIAS, DEAD_LETTERS = "live", "dead-letters"
 
 VariableValue = Annotated[str, StringConstraints(strict=True, max_length=4096)]
 
@@ -111,10 +120,21 @@ class ComparisonLambda(FileModel):
     """How long a call may wait before it goes to the dead letter queue, PT1M to PT6H."""
     max_retries: int = Field(default=0, ge=0, le=2)
     """How often a failed call is repeated before it goes to the dead letter queue."""
+    results: S3Prefix | None = None
+    """Where calls leave what they saw: the function may write under this prefix, and nowhere else. Needed for
+    `consistency.engine: LAMBDA` and for `schedule`."""
+    schedule: ScheduleExpression | None = None
+    """When EventBridge Scheduler has each table looked at, between the DAG's checks: metrics, and results that no gate
+    counts. Half of `consistency.max_read_units_per_s` is then these calls', in equal shares of the tables."""
 
     @model_validator(mode="after")
     def _keeps_the_rules(self) -> Self:
-        if violations := [*self._code_violations(), *self._duration_violations(), *self._variable_violations()]:
+        if violations := [
+            *self._code_violations(),
+            *self._duration_violations(),
+            *self._variable_violations(),
+            *self._schedule_violations(),
+        ]:
             raise RuleError(violations)
         return self
 
@@ -142,7 +162,23 @@ class ComparisonLambda(FileModel):
 
     def _variable_violations(self) -> list[Violation]:
         return [
-            Violation(("environment_variables", name), name, "a variable of your own: secrets sets this one")
-            for name in self.secrets.variables()
+            Violation(("environment_variables", name), name, "a variable of your own: the section sets this one")
+            for name in (*self.secrets.variables(), RESULTS)
             if name in self.environment_variables
         ]
+
+    def _schedule_violations(self) -> list[Violation]:
+        if self.schedule is None or self.results is not None:
+            return []
+        return [
+            Violation(("schedule",), show(self.schedule), "a schedule beside results, where its calls leave theirs")
+        ]
+
+    def variables(self) -> dict[str, str]:
+        """Return the environment variables that the function's code reads."""
+        return self.secrets.variables() | ({RESULTS: self.results} if self.results is not None else {})
+
+    @property
+    def longest_wait(self) -> timedelta:
+        """How long after a call was made it may still leave a result: later, it is in the dead letter queue."""
+        return self.max_event_age + (1 + self.max_retries) * self.timeout

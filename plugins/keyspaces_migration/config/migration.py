@@ -5,7 +5,7 @@ import json
 from functools import cached_property
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
 from keyspaces_migration.config.access import Access
 from keyspaces_migration.config.floors import CONSISTENCY_LIMITS, CUTOVER_LIMITS, LETTER_LIMITS, limit_violations
@@ -17,6 +17,7 @@ from keyspaces_migration.config.problems import RuleError, Violation, broken
 from keyspaces_migration.config.sections import (
     Approvals,
     Backfill,
+    CheckEngine,
     Connections,
     Consistency,
     Cutover,
@@ -133,10 +134,24 @@ class Migration(FileModel):
             raise RuleError([Violation(("path",), repr(value.path), allowed, hint)])
         return value
 
+    @model_validator(mode="after")
+    def _check_has_its_engine(self) -> Self:
+        function = self.comparison_lambda
+        if self.consistency.engine is CheckEngine.LAMBDA and (function is None or function.results is None):
+            found = "LAMBDA without " + ("comparison_lambda" if function is None else "comparison_lambda.results")
+            allowed = "LAMBDA beside a comparison_lambda with results, where its calls leave what they saw; or AIRFLOW"
+            raise RuleError([Violation(("consistency", "engine"), found, allowed)])
+        return self
+
     @property
     def resource_name(self) -> str:
         """Return what the names of the migration's AWS resources beside its tables begin with."""
         return f"{RESOURCE_PREFIX}{self.name}"
+
+    @property
+    def comparison_function(self) -> str:
+        """Return the name of the comparison Lambda."""
+        return f"{self.resource_name}-comparison"
 
     @property
     def resource_tags(self) -> dict[str, str]:
@@ -156,6 +171,17 @@ class Migration(FileModel):
             pydantic.ValidationError: The text was written by a release with other rules, or by someone else.
         """
         return cls.model_validate_json(text)
+
+    def of_table(self, table: str) -> Self:
+        """Return the migration as if it had this one of its tables alone: what an event of one table's check carries.
+
+        Raises:
+            KeyError: It has no such table.
+        """
+        only = self.model_copy(update={"tables": {table: self.tables[table]}})
+        # The copy has the digest too, if it was asked for, and that is of the whole.
+        only.__dict__.pop("digest", None)
+        return only
 
     @cached_property
     def digest(self) -> str:

@@ -130,6 +130,25 @@ S3_BUCKET = NameRule(
     allowed="the name of an S3 bucket: 3 to 63 lower-case letters, digits, dots and dashes",
     hints=(("^s3:", "give the bucket's name alone, without s3:// and without a key"),),
 )
+S3_PREFIX = NameRule(
+    # Its object's keys are at most 1,024 bytes long, and what comes after it takes some of them.
+    pattern=r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.'()=-]{1,100}){1,8}",
+    allowed="a bucket of S3 and a prefix in it, such as s3://bucket/comparison",
+    hints=(
+        ("/$", "leave out the slash at the end"),
+        ("^s3://[^/]+$", "name a prefix too: the function may write under it, and nowhere else"),
+    ),
+)
+SCHEDULE_EXPRESSION = NameRule(
+    pattern=r"rate\([1-9][0-9]* (minutes?|hours?|days?)\)|cron\(([^\s()]+ ){5}[^\s()]+\)",
+    allowed="a schedule of EventBridge Scheduler, UTC: rate(6 hours), or cron(0 3 * * ? *) with its six fields",
+    hints=((r"^[^(]*$", "write rate(…) or cron(…); the five fields of consistency.schedule are Airflow's"),),
+)
+METRIC_NAMESPACE = NameRule(
+    pattern=r"(?!AWS/)[A-Za-z0-9_.#/-]{1,255}",
+    allowed="a namespace of CloudWatch: 1 to 255 letters, digits, and _ . # / -",
+    hints=(("^AWS/", "AWS keeps names that begin with AWS/ for itself"),),
+)
 IMAGE_URI = NameRule(
     pattern=r"[A-Za-z0-9.-]+(:[0-9]+)?/[a-z0-9._/-]+(:[A-Za-z0-9._-]{1,128}|@sha256:[0-9a-f]{64})",
     allowed="a container image with its tag or digest, such as "
@@ -213,6 +232,9 @@ SecretName = Annotated[str, _STRICT, AfterValidator(SECRET_NAME.check), SECRET_N
 LayerArn = Annotated[str, _STRICT, AfterValidator(LAYER_ARN.check), LAYER_ARN.schema]
 S3Object = Annotated[str, _STRICT, AfterValidator(S3_OBJECT.check), S3_OBJECT.schema]
 S3Bucket = Annotated[str, _STRICT, AfterValidator(S3_BUCKET.check), S3_BUCKET.schema]
+S3Prefix = Annotated[str, _STRICT, AfterValidator(S3_PREFIX.check), S3_PREFIX.schema]
+ScheduleExpression = Annotated[str, _STRICT, AfterValidator(SCHEDULE_EXPRESSION.check), SCHEDULE_EXPRESSION.schema]
+MetricNamespace = Annotated[str, _STRICT, AfterValidator(METRIC_NAMESPACE.check), METRIC_NAMESPACE.schema]
 ImageUri = Annotated[str, _STRICT, AfterValidator(IMAGE_URI.check), IMAGE_URI.schema]
 SubnetId = Annotated[str, _STRICT, AfterValidator(SUBNET_ID.check), SUBNET_ID.schema]
 SecurityGroupId = Annotated[str, _STRICT, AfterValidator(SECURITY_GROUP_ID.check), SECURITY_GROUP_ID.schema]

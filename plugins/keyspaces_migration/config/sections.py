@@ -18,6 +18,7 @@ from keyspaces_migration.config.names import (
     EnvironmentName,
     KeyspacesName,
     KmsKeyArn,
+    MetricNamespace,
     Region,
     RoleArn,
     RoleName,
@@ -42,6 +43,13 @@ class Engine(StrEnum):
 
     AIRFLOW = "AIRFLOW"
     SPARK = "SPARK"
+
+
+class CheckEngine(StrEnum):
+    """What runs the consistency check."""
+
+    AIRFLOW = "AIRFLOW"
+    LAMBDA = "LAMBDA"
 
 
 class Connections(FileModel):
@@ -211,6 +219,8 @@ class Consistency(FileModel):
 
     schedule: CronSchedule = "@daily"
     """When it runs, UTC: five cron fields or a preset such as @daily."""
+    engine: CheckEngine = CheckEngine.AIRFLOW
+    """What reads the stores: AIRFLOW, the task itself, or LAMBDA, the function of `comparison_lambda`."""
     confidence: float = Field(default=0.99, ge=0.9, lt=1)
     """How sure the bound on mismatches is, from 0.9 to below 1."""
     max_mismatch_rate: float = Field(default=1e-4, gt=0, le=0.01)
@@ -233,6 +243,8 @@ class Consistency(FileModel):
     """Whether mismatches tell when each store's value was written, which takes two more reads of each."""
     redact_values: bool = False
     """Whether mismatches leave values out; keys and names of columns stay."""
+    cloudwatch_namespace: MetricNamespace | None = None
+    """The CloudWatch namespace that each check's numbers go to; none: they go to Airflow's own metrics alone."""
     repair: Repair = Repair()
     """What may be repaired."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from snowflake.connector.errors import Error
 
-from keyspaces_migration.consistency.check import TableCheck
+from keyspaces_migration.consistency.check import WHOLE, TableCheck
 from keyspaces_migration.consistency.history import HistoryReader
 from keyspaces_migration.consistency.kinds import Leader, Store
 from keyspaces_migration.consistency.pace import ReadPace
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from keyspaces_migration.config import Migration
     from keyspaces_migration.consistency.history import Cursor
+    from keyspaces_migration.consistency.share import Share
     from keyspaces_migration.consistency.stores import HistoryRows, StoreRows
     from keyspaces_migration.consistency.units import SweepStart
 
@@ -45,28 +46,32 @@ class OpenStores:
     history: Cursor | Unopened
 
 
-def check_plan(migration: Migration, *, seed: int, now: datetime) -> CheckPlan:
-    """What the migration file asks a check to do that starts `now`.
-
-    The source leads: the check after the cutover, when the target does, is not built yet.
-    """
-    asked = migration.consistency
+def check_plan(migration: Migration, *, seed: int, now: datetime, leader: Leader = Leader.SOURCE) -> CheckPlan:
+    """What the migration file asks a check to do that starts `now`, while `leader` leads."""
+    asked, most = migration.consistency, read_rate(migration)
     return CheckPlan(
         seed=seed,
         confidence=asked.confidence,
         max_mismatch_rate=asked.max_mismatch_rate,
         tolerated_mismatch_rate=asked.tolerated_mismatch_rate,
         settle_time_s=asked.settle_time.total_seconds(),
-        leader=Leader.SOURCE,
+        leader=leader,
         history_as_of=None if asked.history_lag is None else now - asked.history_lag,
         ttl_tolerance_s=asked.ttl_tolerance.total_seconds(),
         float_tolerance=asked.float_tolerance,
         show_write_times=asked.show_write_times,
         redact_values=asked.redact_values,
         sweep_rows=asked.sweep_rows,
-        max_read_units_per_s=asked.max_read_units_per_s,
-        batch_rows=batch_rows(asked.max_read_units_per_s),
+        max_read_units_per_s=most,
+        batch_rows=batch_rows(most),
     )
+
+
+def read_rate(migration: Migration) -> int | None:
+    """How many units a second a check may read of each store: half of the file's where a schedule reads as well."""
+    most, function = migration.consistency.max_read_units_per_s, migration.comparison_lambda
+    is_shared = function is not None and function.schedule is not None
+    return max(1, most // 2) if most is not None and is_shared else most
 
 
 def batch_rows(max_read_units_per_s: int | None) -> int:
@@ -87,6 +92,7 @@ def table_checks(  # noqa: PLR0913 # all but the first by keyword
     settle: Callable[[float], None],
     now: Callable[[], datetime],
     sweeps: Mapping[str, SweepStart] = MappingProxyType({}),
+    share: Share = WHOLE,
 ) -> list[TableCheck]:
     """One check for each of `tables`, which the migration has, in their order.
 
@@ -98,6 +104,7 @@ def table_checks(  # noqa: PLR0913 # all but the first by keyword
         settle: Waits the seconds it is given, as `time.sleep` does.
         now: The clock, with a time zone.
         sweeps: Where the sweep of a table goes on.
+        share: Which part of each check is to be made.
 
     Raises:
         TableNotComparableError: A table has counters.
@@ -119,6 +126,7 @@ def table_checks(  # noqa: PLR0913 # all but the first by keyword
             settle=settle,
             now=now,
             sweep=sweeps.get(shape.name),
+            share=share,
         )
         for shape in shapes
     ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from keyspaces_migration.consistency.kinds import Leader
 from keyspaces_migration.consistency.reading import CouldNotLook
 from keyspaces_migration.consistency.settling import Suspect
+from keyspaces_migration.consistency.share import digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,7 +37,7 @@ class Pairs:
     ) -> None:
         self._shape, self._plan, self._comparer, self._now = shape, plan, comparer, now
         self._tally, self._settling = tally, settling
-        self._partitions_seen: set[tuple[object, ...]] = set()
+        self._partitions_seen: set[tuple[Draw, tuple[object, ...]]] = set()
 
     def row(self, key: Key, leader: Look, follower: Look, *, draw: Draw, unit: int | None = None) -> None:
         """Compare a row; what could not be looked at is looked at again later, too."""
@@ -52,13 +53,16 @@ class Pairs:
             )
 
     def statics_once(self, leader: Row | None, follower: Row | None, *, draw: Draw, unit: int | None = None) -> None:
-        """Compare the static values of the rows' partition, if no row of it was seen before."""
+        """Compare the static values of the rows' partition, if the draw has seen no row of it before.
+
+        Each draw for itself, so that its units are judged whole, whatever other draws have seen.
+        """
         partition = self._shape.partition_of(leader or follower or ())
-        identity = self._comparer.identity(partition)
+        identity = (draw, self._comparer.identity(partition))
         if not self._shape.static_columns or identity in self._partitions_seen:
             return
         self._partitions_seen.add(identity)
-        self._tally.partitions += 1
+        self._tally.partitions.add(digest(partition))
         statics = self._shape.static_of(leader) if leader else None
         difference = self._comparer.statics(statics, self._shape.static_of(follower) if follower else None)
         if difference is not None:

@@ -1,13 +1,13 @@
 """The counts of a table's check while it runs."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from keyspaces_migration.consistency.kinds import Draw, HistoryStanding, MismatchKind, Store
+from keyspaces_migration.consistency.kinds import Draw, HistoryStanding
+from keyspaces_migration.consistency.part import Found, found_of
 from keyspaces_migration.consistency.plan import CheckPlan
-from keyspaces_migration.consistency.results import KeyCounts, Mismatch, TableCounts, WindowCounts
+from keyspaces_migration.consistency.results import KeyCounts, Mismatch, WindowCounts
 
 
 @dataclass
@@ -35,34 +35,40 @@ class UnitTally:
 
 
 class Tally:
-    """Adds up what a check sees; `counts` is what it comes to."""
+    """Adds up what a check, or its part, sees.
+
+    Attributes:
+        population: Rows that the history knows.
+        drawn: Rows drawn by key, to be compared.
+        passed_over: Rows drawn by key that another part compares.
+        unread_keys: Those drawn that could not be looked at.
+        mismatched_keys: Those with a confirmed mismatch.
+        partitions: Digests of the partitions whose static columns were compared.
+        found: Every confirmed mismatch; the first of them in full are `examples`.
+    """
 
     def __init__(self, plan: CheckPlan) -> None:
         self._plan = plan
         self.population = 0
         self.drawn = 0
+        self.passed_over = 0
         self.unread_keys = 0
         self.mismatched_keys = 0
-        self.partitions = 0
+        self.partitions: set[str] = set()
         self._units: dict[Draw, UnitTally] = {}
         self.transient: Counter[Draw] = Counter()
         self.history: Counter[HistoryStanding] = Counter()
         self.problems: Counter[str] = Counter()
         self.left_out: list[str] = []
-        self.mismatches: Counter[tuple[Store, MismatchKind]] = Counter()
         self.examples: list[Mismatch] = []
-        self._counted: set[tuple[Store, MismatchKind, Draw, str]] = set()
-        self._rows: set[tuple[Store, MismatchKind, str]] = set()
+        self.found: set[Found] = set()
 
     def add_mismatch(self, mismatch: Mismatch) -> None:
         """Count a confirmed mismatch, and keep it while there is room; once a draw, as windows may overlap."""
-        key = json.dumps(mismatch.key, sort_keys=True)
-        self._rows.add((mismatch.store, mismatch.kind, key))
-        identity = (mismatch.store, mismatch.kind, mismatch.draw, key)
-        if identity in self._counted:
+        found = found_of(mismatch)
+        if found in self.found:
             return
-        self._counted.add(identity)
-        self.mismatches[mismatch.store, mismatch.kind] += 1
+        self.found.add(found)
         if len(self.examples) < self._plan.max_examples:
             self.examples.append(mismatch)
 
@@ -75,26 +81,27 @@ class Tally:
         self.of(draw).unread.update(units)
         self.problems[reason] += 1
 
-    def counts(self) -> TableCounts:
-        """Everything so far. Rows that were to be drawn and never were count as not looked at."""
+    @property
+    def drew_all(self) -> bool:
+        """Whether the history gave every row it knows, this part's and others'."""
+        return self.drawn + self.passed_over >= self.population
+
+    def keys(self) -> KeyCounts:
+        """The rows drawn by key. Those that were to be drawn and never were count as not looked at."""
         to_draw = min(self._plan.rows_wanted, self.population)
         compared = self.drawn - self.unread_keys
-        return TableCounts(
-            keys=KeyCounts(
-                population=self.population,
-                wanted=self._plan.rows_wanted,
-                compared=compared,
-                mismatched=self.mismatched_keys,
-                transient=self.transient[Draw.HISTORY_KEYS],
-                could_not_look=to_draw - compared,
-            ),
-            windows=self._counts_of(Draw.SOURCE_WINDOWS),
-            mismatches=dict(self.mismatches),
-            partitions=self.partitions,
-            history=dict(self.history),
-            rows_out_of_line=Counter((store, kind) for store, kind, _ in self._rows),
-            others={draw: self._counts_of(draw) for draw in self._units if draw is not Draw.SOURCE_WINDOWS},
+        return KeyCounts(
+            population=self.population,
+            wanted=self._plan.rows_wanted,
+            compared=compared,
+            mismatched=self.mismatched_keys,
+            transient=self.transient[Draw.HISTORY_KEYS],
+            could_not_look=max(0, to_draw - self.passed_over - compared),
         )
+
+    def units(self) -> dict[Draw, WindowCounts]:
+        """The other draws."""
+        return {draw: self._counts_of(draw) for draw in self._units}
 
     def _counts_of(self, draw: Draw) -> WindowCounts:
         units = self.of(draw)

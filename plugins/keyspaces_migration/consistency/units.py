@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import datetime  # noqa: TC003 # a field's type, by which a sweep's start is read from JSON
 from typing import TYPE_CHECKING, TypeVar
 
 from keyspaces_migration.consistency.errors import HistoryUnreadError
@@ -17,7 +18,6 @@ from keyspaces_migration.consistency.wording import shown_by_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from datetime import datetime
 
     from keyspaces_migration.consistency.comparison import RowComparer
     from keyspaces_migration.consistency.pairs import Pairs

@@ -99,7 +99,8 @@ def _doubts(counts: TableCounts, plan: CheckPlan, problems: Mapping[str, int], b
             name = _NAMES[draw]
             doubts.append(f"{units.could_not_look:,} of {units.wanted:,} {name} could not be read to the end")
     if bound is None:
-        doubts.append("no row was compared" if keys.population else "the history gave no row to draw")
+        seen = keys.population or keys.could_not_look
+        doubts.append("no row was compared" if seen else "the history gave no row to draw")
     elif bound >= plan.max_mismatch_rate:
         doubts.append(
             f"{keys.compared:,} rows are too few to rule out a rate of {one_in(plan.max_mismatch_rate)} at "

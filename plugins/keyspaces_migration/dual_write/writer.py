@@ -226,7 +226,9 @@ class DualWriter:
             shape.refuse_if_unrepeatable()
         self._journal.open()
         try:
-            self._clock = TimestampClock(now_us=self._now_us, last_us=self._journal.last_timestamp_us)
+            # What an earlier process stamped last may have been a list, which reserves what is above it.
+            last_us = self._journal.last_timestamp_us + RESERVED_US
+            self._clock = TimestampClock(now_us=self._now_us, last_us=last_us)
             self._take_up()
             self._require_registration()
         except BaseException:

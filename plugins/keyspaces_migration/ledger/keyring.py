@@ -87,6 +87,15 @@ class Keyring:
         """Whether the key `key_id`, which must be there, made this signature of `message`."""
         return hmac.compare_digest(_hmac(self.keys[key_id], message).encode(), signature.encode())
 
+    def derive(self, label: bytes, *, key_id: str) -> str:
+        """A secret of 32 bytes, in hexadecimal, that whoever has the key `key_id` can make anew from `label`.
+
+        Raises:
+            KeyError: The keyring does not have that key.
+        """
+        # Apart from what is signed: no signature that is stored is a secret that is derived.
+        return _hmac(self.keys[key_id], b"derived secret\0" + label)
+
 
 def _hmac(key: bytes, message: bytes) -> str:
     return hmac.digest(key, message, "sha256").hex()

@@ -18,6 +18,7 @@ from keyspaces_migration.dual_write.failures import ReasonClass
 from keyspaces_migration.dual_write.letters import Envelope, Letter, PayloadPlace, read_envelope, verified_payload
 from keyspaces_migration.dual_write.shape import TableShape
 from keyspaces_migration.ledger.letter_records import LetterOutcome, LetterRecord
+from keyspaces_migration.letters.calls import failed_call
 from keyspaces_migration.letters.inbox import Inbox, PayloadMissingError, Received
 from keyspaces_migration.letters.replay import Decision, Replayer
 
@@ -179,6 +180,9 @@ class Drain:
 
     def _open(self, message: _Opened) -> _Opened:
         """Read a message as far as it can be, and fetch a large letter's write."""
+        if (call := failed_call(message.body)) is not None:
+            closed = Decision(outcome=LetterOutcome.CLOSED, reason_class=ReasonClass.OTHER, reason=call)
+            return replace(message, decision=closed)
         try:
             envelope = read_envelope(message.body)
         except LetterFormatError as error:
@@ -262,7 +266,7 @@ def _record(message: _Opened, decision: Decision, shapes: Mapping[str, TableShap
         timestamp_us=letter.mutation.timestamp_us if letter else None,
         cells=decision.cells,
         sent_at=message.sent_at,
-        body=None if outcome is LetterOutcome.REPLAYED else message.body,
+        body=message.body if outcome is LetterOutcome.PARKED else None,
         body_sha256=sha256(message.body.encode()).hexdigest(),
     )
 

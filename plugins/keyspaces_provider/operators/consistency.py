@@ -2,12 +2,16 @@
 
 import secrets
 import time
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import Asset, BaseOperator
 
+from keyspaces_migration.config import CheckEngine
 from keyspaces_migration.errors import MigrationError
+from keyspaces_provider.check_by_lambda import CheckByLambda, Note
+from keyspaces_provider.cloudwatch import put_check
+from keyspaces_provider.comparison_function import LOOK_EVERY
 from keyspaces_provider.hooks.cassandra import CassandraHook
 from keyspaces_provider.hooks.keyspaces import KeyspacesHook
 from keyspaces_provider.links import ReportLink
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from keyspaces_migration.consistency.kinds import Verdict
     from keyspaces_migration.consistency.plan import CheckPlan
     from keyspaces_migration.consistency.results import CheckResult
+    from keyspaces_migration.entrypoints.comparison_calls import Progress
 
 _SEED_BITS = 32
 
@@ -55,10 +60,15 @@ class ConsistencyCheckOperator(BaseOperator):
     not be looked at is part of the verdict. The task is green when a check was made and recorded, whatever its
     verdict, so that a retry never asks again in the hope of a better one; `RequirePassOperator` judges.
 
+    Where the file says `consistency.engine: LAMBDA`, the comparison Lambda reads the stores: the task calls it for one
+    part of the check after the other, waits for each in the triggerer, holding no worker, and records what they come
+    to exactly as if it had looked itself. A killed task leaves a call that ends by itself and is counted nowhere.
+
     Args:
         ledger_conn_id: Airflow connection of the ledger, where the run's migration file is.
         migration: The migration's name, for the asset.
         seed: Of all draws, as text from a template; empty or `None`: drawn at random. The ledger has it.
+        look_every: How often to look for the result of a call.
     """
 
     template_fields = ("seed",)
@@ -71,12 +81,14 @@ class ConsistencyCheckOperator(BaseOperator):
         ledger_conn_id: str,
         migration: str,
         seed: int | str | None = None,
+        look_every: timedelta = LOOK_EVERY,
         **kwargs: Any,  # noqa: ANN401 - BaseOperator's own
     ) -> None:
         super().__init__(outlets=[consistency_asset(migration)], **kwargs)
         self.ledger_conn_id = ledger_conn_id
         self.migration = migration
         self.seed = seed
+        self.look_every = look_every
 
     def execute(self, context: "Context") -> dict[str, Any]:
         """Check, record, keep and show the report.
@@ -89,11 +101,12 @@ class ConsistencyCheckOperator(BaseOperator):
             HistoryUnreachableError: Snowflake can't be reached.
             ConsistencyError: a table, or its history, can't be compared as the migration file describes it.
             SeedError: the seed is not a number.
+            CallTooLongError: by Lambda: a table can't be divided into calls that end in time.
+            FunctionNotCalledError: by Lambda: it can't be called, or its results can't be looked at.
             ReportNotKeptError: the report could not be written.
             LedgerError: the ledger can't be reached, or holds no record of this run.
         """
         from keyspaces_migration.consistency.assembly import check_plan
-        from keyspaces_migration.consistency.recording import record_check
 
         run = recorded_run(context, ledger_conn_id=self.ledger_conn_id)
         plan = check_plan(run.migration, seed=seed_of(self.seed), now=_now())
@@ -103,9 +116,47 @@ class ConsistencyCheckOperator(BaseOperator):
             f"{plan.rows_wanted:,}",
             plan.settle_time_s,
         )
-        result = self._check(run, plan)
+        if run.migration.consistency.engine is CheckEngine.LAMBDA:
+            check = self._by_lambda(context, run)
+            self._wait(check, check.begin(seed=plan.seed, leader=plan.leader))
+        return self._record(context, run, self._check(run, plan))
+
+    def resume(self, context: "Context", event: dict[str, Any], *, text: str, signature: str) -> dict[str, Any]:
+        """Go on once a call has left something, or its time is over: with the next one, or with the record.
+
+        `event` is a hint: what lies in S3 is looked at here. The rest is as for `execute`.
+
+        Raises:
+            NoteRefusedError: the note of how far the check is was not written by this try of the task.
+        """
+        self.log.info("The triggerer saw %s", event.get("found") or "nothing, and the time is over")
+        run = recorded_run(context, ledger_conn_id=self.ledger_conn_id)
+        check = self._by_lambda(context, run)
+        progress = check.read(Note(text=text, signature=signature))
+        following = check.go_on(progress)
+        if following is not None:
+            self._wait(check, following)
+        return self._record(context, run, check.result(progress))
+
+    def _by_lambda(self, context: "Context", run: MigrationRun) -> CheckByLambda:
+        return CheckByLambda(run, attempt=context["ti"].try_number, look_every=self.look_every)
+
+    def _wait(self, check: CheckByLambda, progress: "Progress") -> NoReturn:
+        self.log.info("%s", check.describe(progress))
+        note = check.note(progress)
+        self.defer(
+            trigger=check.trigger(progress),
+            method_name="resume",
+            kwargs={"text": note.text, "signature": note.signature},
+            timeout=check.longest,
+        )
+
+    def _record(self, context: "Context", run: MigrationRun, result: "CheckResult") -> dict[str, Any]:
+        from keyspaces_migration.consistency.recording import record_check
+
         record_check(run.ledger, result, dag_id=run.dag_id, run_id=run.run_id, attempt=context["ti"].try_number)
         emit_metrics(result, migration=run.migration.name)
+        put_check(result, migration=run.migration)
         kept = self._keep(run, result)
         context["outlet_events"][consistency_asset(self.migration)].extra = result.summary()
         return {**result.summary(), **kept}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator, BaseSensorOperator
 
 from keyspaces_migration.lifecycle import Milestone
+from keyspaces_provider.dual_write_tables import require_ready_tables
 from keyspaces_provider.flag import FlagNotReadyError, change_flag, flag_writer, require_flag, writers_of
 from keyspaces_provider.hooks.cassandra import CassandraHook
 from keyspaces_provider.hooks.keyspaces import KeyspacesHook
@@ -40,14 +41,17 @@ class RecordModeOperator(ActsInRun):
 
         Raises:
             ConfigurationChangedError: the migration file has changed since the run began; nothing was done.
+            TablesNotReadyError: a table of the target can't take dual writes; nothing was done.
             FlagNotReadyError: dual writes are on already.
             FlagWriteError: the flag was not changed.
-            StoreError: the source can't be reached.
+            StoreError: source or target can't be reached.
+            AwsRequestError: AWS can't be asked about the tables; nothing was done.
         """
         from keyspaces_migration.dual_write.control_tables import create_control_tables
         from keyspaces_migration.dual_write.flag import FlagState, WriteMode
 
         run = self.unchanged_run(context)
+        require_ready_tables(run.migration)
         with CassandraHook(run.migration.connections.source).session() as session:
             create_control_tables(session, replication=_replication(session, run.migration.source.keyspace))
         writer = flag_writer(run.migration)

@@ -12,7 +12,7 @@ from keyspaces_infra.changes import CLOUD_CONTROL_TYPE, KEYSPACE_TYPE, TABLE_TYP
 from keyspaces_infra.components.tables import SCALED_UNITS
 from keyspaces_infra.errors import TableNotExpressibleError
 from keyspaces_infra.program import declare
-from keyspaces_migration.config import Migration, load_migration
+from keyspaces_migration.config import Migration, infrastructure, load_migration
 from tests.unit.keyspaces_infra.pulumi_recorder import Recorder, declared
 
 QUEUE = "aws:sqs/queue:Queue"
@@ -251,9 +251,14 @@ def test_the_comparison_lambda_may_read_its_secrets_and_the_tables_and_write_nei
     assert all(each.endswith("-??????") for each in by_sid["Secrets"]["Resource"])
     assert by_sid["Tables"]["Action"] == ["cassandra:Select"]
     assert "arn:aws:cassandra:us-east-1:000000000000:/keyspace/flights/table/*" in by_sid["Tables"]["Resource"]
-    assert not [
-        each for each in by_sid if each not in {"Secrets", "Tables", "Logs", "Key", "OnFailureSend", "OnFailureKey"}
-    ]
+    assert by_sid["Results"]["Action"] == ["s3:PutObject"]
+    assert by_sid["Results"]["Resource"] == ["arn:aws:s3:::keyspaces-migration-artifacts/results/*"]
+    known = {"Secrets", "Tables", "Results", "Logs", "Key", "OnFailureSend", "OnFailureKey"}
+    assert not [each for each in by_sid if each not in known]
+    without = comparison(results=None)
+    statements = json.loads(without.inputs("aws:iam/rolePolicy:RolePolicy", name)["policy"])["Statement"]
+    assert "Results" not in {statement["Sid"] for statement in statements}
+    assert "RESULTS" not in without.inputs("aws:lambda/function:Function", name)["environment"]["variables"]
 
 
 def test_the_comparison_lambda_is_what_the_file_says() -> None:
@@ -271,9 +276,34 @@ def test_the_comparison_lambda_is_what_the_file_says() -> None:
         "SOURCE_SECRET": "keyspaces-migration/flights/source",
         "TARGET_SECRET": "keyspaces-migration/flights/target",
         "HISTORY_SECRET": "keyspaces-migration/flights/history",
+        "RESULTS": "s3://keyspaces-migration-artifacts/results",
     }
     invoked = asked.inputs("aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig", name)
     assert (invoked["maximumEventAgeInSeconds"], invoked["maximumRetryAttempts"]) == (7200, 2)
+
+
+def test_airflow_calls_the_comparison_lambda_by_the_names_that_it_has() -> None:
+    asked = comparison()
+    alias = asked.inputs("aws:lambda/alias:Alias", "keyspaces-migration-flights-comparison")
+    assert alias["name"] == infrastructure.ALIAS
+    dead_letters = f"{load_migration(FLIGHTS).comparison_function}-{infrastructure.DEAD_LETTERS}"
+    assert asked.inputs(QUEUE, dead_letters)["name"] == dead_letters
+
+
+def test_each_table_has_a_schedule_whose_event_carries_that_table_alone() -> None:
+    assert comparison().of_type("aws:scheduler/schedule:Schedule") == []
+    schedules = comparison(schedule="rate(6 hours)").of_type("aws:scheduler/schedule:Schedule")
+    schedules.sort(key=lambda each: each.inputs["name"])
+    assert [each.inputs["name"].rpartition("-")[2] for each in schedules] == ["t0", "t1", "t2", "t3"]
+    targets = [each.inputs["target"] for each in schedules]
+    assert {each.inputs["scheduleExpression"] for each in schedules} == {"rate(6 hours)"}
+    assert all(target["deadLetterConfig"]["arn"] for target in targets)
+    events = [json.loads(target["input"]) for target in targets]
+    assert {each["table"] for each in events} == {"flights_unarchived", "departures", "planes", "weather"}
+    assert all(list(each["migration"]["tables"]) == [each["table"]] for each in events)
+    assert {(each["version"], each["scheduled_at"], each["tables"]) for each in events} == {
+        (2, "<aws.scheduler.scheduled-time>", 4)
+    }
 
 
 def test_the_comparison_lambda_may_be_an_image_or_none() -> None:

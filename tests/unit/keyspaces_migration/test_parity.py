@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -80,3 +81,25 @@ def test_a_missing_column_and_one_too_many_are_told_apart() -> None:
 def test_a_difference_reads_as_one_line() -> None:
     (found,) = differences("t", TABLE, (LIVE | {"at": replace(LIVE["at"], order="asc")}).values())
     assert str(found) == "t: clustering keys: the file says at DESC, live is at ASC"
+
+
+@pytest.mark.parametrize(
+    ("in_file", "live", "same"),
+    [
+        ("tuple<int, text>", "frozen<tuple<int, text>>", True),
+        ("list<frozen<tuple<int, text>>>", "list<tuple<int, text>>", True),
+        ("map<text, tuple<int, frozen<tuple<int, int>>>>", "map<text, frozen<tuple<int, tuple<int, int>>>>", True),
+        ("frozen<list<int>>", "list<int>", False),
+        ("list<frozen<list<int>>>", "frozen<list<frozen<list<int>>>>", False),
+        ("tuple<int, text>", "frozen<tuple<int, int>>", False),
+    ],
+)
+def test_a_tuple_is_frozen_whether_the_text_says_so_or_not(in_file: str, live: str, same: bool) -> None:  # noqa: FBT001
+    content = {
+        "schema": {"columns": [{"id": "int"}, {"x": in_file}], "partition_keys": ["id"]},
+        "throughput": {"mode": "PAY_PER_REQUEST"},
+        "history": {"table": "A.B.C"},
+    }
+    table = Table.model_validate_json(json.dumps(content))
+    found = list(differences("t", table, [column("id", "int", "partition_key", 0), column("x", live)]))
+    assert (not found) is same

@@ -37,6 +37,8 @@ NULLABLE = {
     "runbooks",
     "log_uri",
     "unload",
+    "cloudwatch_namespace",
+    "results",
 }
 OPTIONAL = NULLABLE | {
     "dead_letters",
@@ -97,7 +99,8 @@ OPTIONAL = NULLABLE | {
 }
 # Elsewhere a key of this name is required.
 OPTIONAL_SOURCE = ("backfill", "spark", "secrets", "source")
-NO_SCHEDULE = ("dead_letters", "schedule")
+# Elsewhere a key of this name has a default that is not null.
+NULLABLE_SCHEDULES = {("comparison_lambda", "schedule"), ("dead_letters", "schedule")}
 FREE_TEXT = {"description", "comment", "zip_version"}
 FREE_MAPS = {("tags",), ("environment_variables",), ("conf",)}
 # Maps whose keys are the file's own names, so that another key is no unknown key but another name.
@@ -186,7 +189,7 @@ def changed_values() -> Iterator[Change]:
         for kind, wrong in wrong_kinds(value):
             if not (is_free_text and kind == "an odd text") and not (may_be_empty and kind == "nothing"):
                 yield f"{kind} instead", location, text(location), changed(location, wrong)
-        if location[-1] not in NULLABLE and location not in {OPTIONAL_SOURCE, NO_SCHEDULE}:
+        if location[-1] not in NULLABLE and location not in {OPTIONAL_SOURCE, *NULLABLE_SCHEDULES}:
             yield "null instead", location, text(location), changed(location, None)
 
 

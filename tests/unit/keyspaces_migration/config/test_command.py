@@ -33,7 +33,7 @@ def test_every_problem_of_every_file_is_printed(tmp_path: Path, capsys: pytest.C
     assert str(FULL) in out
     assert f"{tmp_path / 'one.yaml'}: 1 problem\n" in err
     assert f"{tmp_path / 'two.yaml'}: 2 problems\n" in err
-    assert "line 49, column 3: cutover.bake_time: found PT1S; allowed: at least PT10M" in err
+    assert "line 51, column 3: cutover.bake_time: found PT1S; allowed: at least PT10M" in err
     assert "did you mean 'decimal'?" in err
     assert f"{tmp_path / 'missing'}: 1 problem\n" in err
 

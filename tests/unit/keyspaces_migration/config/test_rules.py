@@ -1,5 +1,6 @@
 """Each rule of the migration file, by name: what breaks it is refused at its path, and what is just inside is not."""
 
+import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
@@ -451,7 +452,49 @@ BROKEN = {
         "comparison_lambda.environment_variables",
         {"SOURCE_SECRET": "other"},
         "comparison_lambda.environment_variables.SOURCE_SECRET",
-        "secrets sets this one",
+        "the section sets this one",
+    ),
+    "results' address is set in one place": (
+        "comparison_lambda.environment_variables",
+        {"RESULTS": "s3://other/prefix"},
+        "comparison_lambda.environment_variables.RESULTS",
+        "the section sets this one",
+    ),
+    "results have a prefix of their own": (
+        "comparison_lambda.results",
+        "s3://artifacts",
+        "comparison_lambda.results",
+        "the function may write under it, and nowhere else",
+    ),
+    "results' prefix has no slash behind": (
+        "comparison_lambda.results",
+        "s3://artifacts/comparison/",
+        "comparison_lambda.results",
+        "leave out the slash",
+    ),
+    "a scheduled call needs results": (
+        "comparison_lambda.results",
+        None,
+        "comparison_lambda.schedule",
+        "beside results, where its calls leave theirs",
+    ),
+    "a check by the function needs the function": (
+        "comparison_lambda",
+        None,
+        "consistency.engine",
+        "LAMBDA beside a comparison_lambda",
+    ),
+    "the function's schedule is Scheduler's": (
+        "comparison_lambda.schedule",
+        "0 3 * * *",
+        "comparison_lambda.schedule",
+        "the five fields of consistency.schedule are Airflow's",
+    ),
+    "AWS's namespaces are AWS's": (
+        "consistency.cloudwatch_namespace",
+        "AWS/Cassandra",
+        "consistency.cloudwatch_namespace",
+        "names that begin with AWS/",
     ),
     "alarm tells a topic": ("alarms.topic_arns", ["me@example.com"], "alarms.topic_arns[0]", "SNS topic"),
     "units are 1 at least": ("tables.order_lines.throughput.wcu", 0, f"{TABLE}.throughput.wcu", "1"),
@@ -499,6 +542,32 @@ def test_a_broken_rule_is_told_at_its_path(
     at_path = [str(problem) for problem in found if problem.path == path]
     assert at_path, [str(problem) for problem in found]
     assert any(says in text for text in at_path), at_path
+
+
+def test_a_check_by_the_function_needs_a_place_for_results(problems: Problems, load: Load, content: Content) -> None:
+    content["comparison_lambda"] |= {"schedule": None, "results": None}
+    [problem] = problems(content)
+    assert (problem.path, problem.found) == ("consistency.engine", "LAMBDA without comparison_lambda.results")
+    assert "or AIRFLOW" in problem.allowed
+    content["consistency"]["engine"] = "AIRFLOW"
+    load(content)
+
+
+def test_the_migration_of_one_table_is_the_same_but_for_the_others(load: Load, content: Content) -> None:
+    whole = load(content)
+    assert whole.digest
+    one = whole.of_table("order_lines")
+    assert list(one.tables) == ["order_lines"]
+    assert one.digest == Migration.from_canonical_json(one.canonical_json()).digest
+    assert one.tables["order_lines"] == whole.tables["order_lines"]
+    assert one.digest != whole.digest
+    assert one.model_copy(update={"tables": whole.tables}) == whole
+
+
+def test_a_call_has_left_its_result_once_its_age_and_every_try_are_over(load: Load, content: Content) -> None:
+    function = load(content).comparison_lambda
+    assert function is not None
+    assert function.longest_wait == dt.timedelta(hours=3) + 2 * dt.timedelta(minutes=10)
 
 
 def test_a_password_in_a_path_is_not_repeated(problems: Problems, content: Content) -> None:

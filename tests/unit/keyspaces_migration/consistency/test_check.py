@@ -425,12 +425,18 @@ def test_its_numbers_can_be_watched_and_what_is_not_known_is_no_number(world: Wo
     world.target.unread = {(3, 0)}
     found = {metric.name.removeprefix(PREFIX): metric.value for metric in metrics_of(world.check(windows=0))}
     bound = found.pop("row_bound")
-    assert found == {"passed": 0, "rows_compared": 59, "rows_out_of_line": 1, "could_not_look": 1}
+    units = {name: found.pop(name) for name in ("read_units_source", "read_units_target")}
+    assert all(units.values())
+    by_store = {f"rows_out_of_line_{store}": float(store is Store.TARGET) for store in Store}
+    expected = {"passed": 0, "verdict": -1, "rows_compared": 59, "rows_out_of_line": 1, "could_not_look": 1}
+    assert found == expected | by_store
     assert 1 / 60 < bound < 1
     world.source.down = True
     assert "row_bound" not in {metric.name.removeprefix(PREFIX) for metric in metrics_of(world.check())}
     world = World()
     assert {metric.value for metric in metrics_of(world.check()) if metric.name == f"{PREFIX}passed"} == {1}
+    world.target.unread = {(3, 0)}
+    assert {metric.value for metric in metrics_of(world.check()) if metric.name == f"{PREFIX}verdict"} == {0}
 
 
 def test_every_line_of_a_table_in_the_report_has_the_same_number_of_cells(world: World) -> None:

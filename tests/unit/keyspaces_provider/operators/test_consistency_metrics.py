@@ -40,5 +40,9 @@ def test_each_number_is_a_gauge_with_its_migration_and_table(backend: Backend) -
     assert dict(tags) == {"migration": "flights", "table": "t"}
     assert set(backend.gauges) == {
         f"keyspaces_migration.consistency.{name}"
-        for name in ("passed", "rows_compared", "rows_out_of_line", "could_not_look", "row_bound")
+        for name in (
+            *("passed", "verdict", "rows_compared", "could_not_look", "row_bound", "rows_out_of_line"),
+            *("rows_out_of_line_source", "rows_out_of_line_target", "rows_out_of_line_history"),
+            *("read_units_source", "read_units_target"),
+        )
     }
