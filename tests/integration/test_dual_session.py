@@ -12,6 +12,7 @@ from cassandra.query import UNSET_VALUE
 from keyspaces_migration.dual_write.clock import system_now_us
 from keyspaces_migration.dual_write.errors import PartlyWrittenError, WriteRefusedError
 from keyspaces_migration.dual_write.session import DualSession
+from keyspaces_migration.dual_write.shadow import ShadowOutcome, ShadowSettings
 from keyspaces_migration.dual_write.store import StoreName
 from tests.integration.test_dual_write import (
     DAY,
@@ -23,6 +24,7 @@ from tests.integration.test_dual_write import (
     key,
     left_s,
     session,
+    wait_for,
     world,
 )
 
@@ -111,6 +113,23 @@ def test_a_read_after_a_write_that_the_target_has_not_taken_shows_the_write(dual
         assert application.execute(SELECT, ("c", DAY)).one().kind == "new"
         assert application.execute("SELECT kind FROM events").one().kind == "new"
         dual_world.target.fail = lambda: False
+
+
+def test_rows_that_statements_read_are_compared_in_both_stores(dual_world: World) -> None:
+    row = "SELECT kind FROM events WHERE customer = ? AND day = ? AND n = ?"
+    with dual_world.writer(shadow=ShadowSettings(share=1, settle_s=0.05)) as writer, DualSession(writer) as application:
+        application.execute("INSERT INTO events (customer, day, n, kind) VALUES (?, ?, 1, 'a')", ("c", DAY))
+        assert writer.drain(timeout_s=20) == 0
+        application.execute(row, ("c", DAY, 1))
+        application.execute("SELECT kind FROM events WHERE customer = ? AND day = ?", ("c", DAY))
+        dual_world.session.execute(
+            f"UPDATE {TARGET}.events SET kind = 'other' WHERE customer = 'c' AND day = %s AND n = 1", (DAY,)
+        )
+        application.execute(row, ("c", DAY, 1))
+        wait_for(lambda: sum(writer.shadow_reads.counts.values()) == 2)  # type: ignore[union-attr] # there is one
+        assert writer.shadow_reads is not None
+        assert writer.shadow_reads.counts[ShadowOutcome.VALUE_DIFFERS] >= 1
+        assert writer.shadow_reads.compared == 2
 
 
 def test_statements_run_side_by_side_from_asyncio(dual_world: World) -> None:

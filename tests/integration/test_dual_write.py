@@ -36,6 +36,7 @@ from keyspaces_migration.dual_write.flag import FlagState, WriteMode
 from keyspaces_migration.dual_write.recopy import recopy_table
 from keyspaces_migration.dual_write.recorded import iterate_recorded
 from keyspaces_migration.dual_write.registry import list_writers, missing_writers
+from keyspaces_migration.dual_write.shadow import ShadowSettings
 from keyspaces_migration.dual_write.shape import TableShape
 from keyspaces_migration.dual_write.store import Store, StoreName, Stores
 from keyspaces_migration.dual_write.writer import DualWriter, FollowerFate, FollowerPolicy, WriterSettings
@@ -138,8 +139,9 @@ class World:
         )
 
     @contextmanager
-    def writer(self, **changes: Any) -> Iterator[DualWriter]:
-        made = DualWriter(replace(self.settings, **changes), stores=self.stores, tables=[EVENTS], flag=self.flag)
+    def writer(self, *, shadow: ShadowSettings | None = None, **changes: Any) -> Iterator[DualWriter]:
+        settings = replace(self.settings, **changes)
+        made = DualWriter(settings, stores=self.stores, tables=[EVENTS], flag=self.flag, shadow=shadow)
         with made as writer:
             yield writer
 

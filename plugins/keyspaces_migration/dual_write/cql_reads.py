@@ -28,6 +28,7 @@ class CompiledRead:
         before: The text up to the table's name.
         after: The text after it.
         partition: The values of the partition key, where the text restricts all of it by `=`; else None.
+        row: The same of the primary key.
         markers: Names of what is bound, in order.
     """
 
@@ -35,6 +36,7 @@ class CompiledRead:
     before: str
     after: str
     partition: Mapping[str, Value] | None
+    row: Mapping[str, Value] | None
     markers: tuple[str, ...]
 
     def text(self, keyspace: str) -> str:
@@ -43,9 +45,15 @@ class CompiledRead:
 
     def partition_key(self, values: Sequence[object]) -> dict[str, Any] | None:
         """Return the partition key, where the text names one partition."""
-        if self.partition is None:
-            return None
-        return {name: bound(value, values) for name, value in self.partition.items()}
+        return _bound(self.partition, values)
+
+    def row_key(self, values: Sequence[object]) -> dict[str, Any] | None:
+        """Return the primary key, where the text names one row."""
+        return _bound(self.row, values)
+
+
+def _bound(key: Mapping[str, Value] | None, values: Sequence[object]) -> dict[str, Any] | None:
+    return None if key is None else {name: bound(value, values) for name, value in key.items()}
 
 
 def compile_read(cql: str, *, tables: Mapping[str, TableShape], keyspaces: Collection[str]) -> CompiledRead:
@@ -68,14 +76,18 @@ def compile_read(cql: str, *, tables: Mapping[str, TableShape], keyspaces: Colle
     counted = sum(token.kind is TokenKind.MARKER for token in pieces[:first])
     after = "".join(token.text for token in pieces[end + 1 :])
     equal, names = _equalities(after, already=counted)
-    whole = all(column in equal for column in shape.partition_keys)
     return CompiledRead(
         shape=shape,
         before="".join(token.text for token in pieces[:first]),
         after=after,
-        partition={column: equal[column] for column in shape.partition_keys} if whole else None,
+        partition=_whole(shape.partition_keys, equal),
+        row=_whole(shape.primary_key, equal),
         markers=(*(f"[{number}]" for number in range(counted)), *names),
     )
+
+
+def _whole(columns: Sequence[str], equal: Mapping[str, Value]) -> dict[str, Value] | None:
+    return {column: equal[column] for column in columns} if all(column in equal for column in columns) else None
 
 
 def _is_from(word: str, number: int) -> bool:

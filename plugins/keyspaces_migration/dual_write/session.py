@@ -100,8 +100,12 @@ class DualSession:
         self._pool.shutdown()
 
     def _read(self, read: CompiledRead, values: tuple[object, ...]) -> Any:  # noqa: ANN401 -- as `execute`
-        store = self._writer.stores[self._writer.route(read.shape.name, read.partition_key(values))]
-        return store.session.execute(store.prepare(read.text(store.keyspace)).bind(values))
+        table = read.shape.name
+        store = self._writer.stores[self._writer.route(table, read.partition_key(values))]
+        found = store.session.execute(store.prepare(read.text(store.keyspace)).bind(values))
+        if (key := read.row_key(values)) is not None:
+            self._writer.note_read(table, key)
+        return found
 
     def _write_all(self, compiled: CompiledWrites, values: tuple[object, ...]) -> tuple[WriteResult, ...]:
         bound = [template.bind(values, unset=self._unset) for template in compiled.writes]

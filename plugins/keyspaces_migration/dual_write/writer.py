@@ -323,9 +323,13 @@ class DualWriter:
         """Read a row by its whole key, from the store that the flag gives its partition. Errors are the driver's."""
         shape = self._shape(table)
         name = self.route(table, key)
-        if self._shadow is not None and self._flag.current().mode.is_dual:
-            self._shadow.offer(shape, key)
+        self.note_read(table, key)
         return ReadResult(row=self._stores[name].read_row(shape, key), store=name)
+
+    def note_read(self, table: str, key: Mapping[str, Any]) -> None:
+        """Note that a row was read by its whole key, past `read`: a share of such rows is compared in both stores."""
+        if self._shadow is not None and self._flag.current().mode.is_dual:
+            self._shadow.offer(self._shape(table), key)
 
     def drain(self, *, timeout_s: float) -> int:
         """Wait until no write is left in the journal; return how many are.

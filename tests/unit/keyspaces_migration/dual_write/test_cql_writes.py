@@ -168,6 +168,18 @@ def test_a_read_is_known_by_its_partition_where_it_names_one(
     assert read.partition_key(values) == partition
 
 
+@pytest.mark.parametrize(
+    ("cql", "values", "row"),
+    [
+        ("SELECT v FROM t WHERE d = ? AND p = ? AND q = ? AND c = ?", (3, 1, "a", 2), KEY),
+        ("SELECT v FROM t WHERE p = ? AND q = ? AND c = ? AND d > ?", (1, "a", 2, 3), None),
+        ("SELECT v FROM t WHERE p = ? AND q = ?", (1, "a"), None),
+    ],
+)
+def test_a_read_of_one_row_is_known_by_its_key(cql: str, values: tuple[Any, ...], row: dict[str, Any] | None) -> None:
+    assert compile_read(cql, tables=TABLES, keyspaces={"k"}).row_key(values) == row
+
+
 def test_a_read_is_sent_as_it_is_with_the_store_s_own_keyspace() -> None:
     read = compile_read("SELECT v /* x */ FROM k.t WHERE p = ? -- end", tables=TABLES, keyspaces={"k"})
     assert read.text("Other") == 'SELECT v /* x */ FROM "Other"."t" WHERE p = ? -- end'
