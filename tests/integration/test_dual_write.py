@@ -36,7 +36,6 @@ from keyspaces_migration.dual_write.flag import FlagState, WriteMode
 from keyspaces_migration.dual_write.recopy import recopy_table
 from keyspaces_migration.dual_write.recorded import iterate_recorded
 from keyspaces_migration.dual_write.registry import list_writers, missing_writers
-from keyspaces_migration.dual_write.shadow import ShadowSettings
 from keyspaces_migration.dual_write.shape import TableShape
 from keyspaces_migration.dual_write.store import Store, StoreName, Stores
 from keyspaces_migration.dual_write.writer import DualWriter, FollowerFate, FollowerPolicy, WriterSettings
@@ -48,6 +47,7 @@ if TYPE_CHECKING:
     from cassandra.cluster import Session
 
     from keyspaces_migration.dual_write.mutation import Mutation
+    from keyspaces_migration.dual_write.shadow import ShadowSettings
     from rehearsal.cassandra.node import CassandraNode
     from rehearsal.local_keyspaces.node import LocalKeyspacesNode
 
