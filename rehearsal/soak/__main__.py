@@ -1,6 +1,7 @@
 """Runs a soak.
 
     make soak NAME=dual-write MINUTES=10        RATE=500 CLOCKS_APART_S=30
+    make soak NAME=follower-down MINUTES=10     RATE=300
 
 The last line is one JSON object. It ends with 1 where anything acknowledged is not as it should be.
 """
@@ -22,7 +23,7 @@ from rehearsal.soak.dual_write import DualWriteSoak, SoakPlan
 def main() -> int:
     """Parse the command line and run."""
     parser = argparse.ArgumentParser(prog="python -m rehearsal.soak", description=__doc__)
-    parser.add_argument("name", choices=["dual-write"])
+    parser.add_argument("name", choices=["dual-write", "follower-down"])
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--rate", type=float, default=500, help="writes a second, over three processes")
     parser.add_argument("--clocks-apart-s", type=float, default=30)
@@ -30,7 +31,12 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("cassandra").setLevel(logging.CRITICAL)
     home = Path(tempfile.mkdtemp(prefix="soak-"))
-    plan = SoakPlan(minutes=asked.minutes, writes_per_s=asked.rate, clocks_apart_s=asked.clocks_apart_s)
+    plan = SoakPlan(
+        minutes=asked.minutes,
+        writes_per_s=asked.rate,
+        clocks_apart_s=asked.clocks_apart_s,
+        follower_down=asked.name == "follower-down",
+    )
     try:
         result = DualWriteSoak(plan, home=home).run()
     except WorldError as error:

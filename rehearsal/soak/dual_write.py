@@ -18,7 +18,7 @@ from rehearsal.local_keyspaces.admin import Fault, FaultKind, Operation
 from rehearsal.processes import WorldError
 from rehearsal.soak.letters import Replay
 from rehearsal.soak.pair import Pair, pair_of
-from rehearsal.soak.writers import MIGRATION_FILE, READ_SHARE, WritingProcess
+from rehearsal.soak.writers import LETTERS_AFTER_S, MIGRATION_FILE, READ_SHARE, WritingProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,6 +31,7 @@ DRAIN_TIMEOUT_S = 300.0
 DEATHS_S = 12.0
 """How long to wait before the audit, so that a row whose time has come is gone in both stores."""
 LEAST_FAULT_S = 3.0
+LONG_S = 36_000.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,11 +42,14 @@ class SoakPlan:
         minutes: From the first write to the end of the last fault.
         writes_per_s: Over all processes.
         clocks_apart_s: Between the slowest and the fastest.
+        follower_down: The target is cut off from when dual writes are on to the end, and nothing else happens: writes
+            wait in the journals, of which each holds 100,000.
     """
 
     minutes: float = 10.0
     writes_per_s: float = 500.0
     clocks_apart_s: float = 30.0
+    follower_down: bool = False
 
 
 class DualWriteSoak:
@@ -69,14 +73,22 @@ class DualWriteSoak:
                 writer.start()
             began = time.monotonic()
             recopied = self._begin_dual_writes(pair)
-            self._suffer(pair, writers, until=began + 60 * self._plan.minutes)
+            suffer = self._without_target if self._plan.follower_down else self._suffer
+            seen = suffer(pair, writers, until=began + 60 * self._plan.minutes)
             took_s = time.monotonic() - began
-            return self._account(pair, writers, took_s=took_s) | {"recopied_rows": recopied.rows_copied}
+            return self._account(pair, writers, took_s=took_s) | {"recopied_rows": recopied.rows_copied} | seen
 
     def _writer(self, pair: Pair, number: int) -> WritingProcess:
         rate = self._plan.writes_per_s / PROCESSES / (1 - READ_SHARE)
         ahead_s = self._plan.clocks_apart_s * (number / (PROCESSES - 1) - 0.5)
-        return WritingProcess(pair, home=self._home, number=number, rate_per_s=rate, clock_ahead_s=ahead_s)
+        return WritingProcess(
+            pair,
+            home=self._home,
+            number=number,
+            rate_per_s=rate,
+            clock_ahead_s=ahead_s,
+            letters_after_s=LONG_S if self._plan.follower_down else LETTERS_AFTER_S,
+        )
 
     def _begin_dual_writes(self, pair: Pair) -> RecopyCounts:
         """What the stage `start_dual_writes` does, by the calls that it makes."""
@@ -110,7 +122,21 @@ class DualWriteSoak:
                 raise WorldError(f"{len(writers)} writers, and not in {state.mode}: {'; '.join(map(str, missing))}")
             time.sleep(0.5)
 
-    def _suffer(self, pair: Pair, writers: Sequence[WritingProcess], *, until: float) -> None:
+    def _without_target(self, pair: Pair, writers: Sequence[WritingProcess], *, until: float) -> dict[str, Any]:
+        """Cut the target off to the end; what stages saw of it just before."""
+        pair.to_target.vanish()
+        self._faults += 1
+        time.sleep(max(LEAST_FAULT_S, until - time.monotonic()))
+        listed = list_writers(pair.stores.source.session, pair.migration.name)
+        for writer in writers:
+            writer.note_memory()
+        pair.to_target.come_back()
+        return {
+            "unsent_at_the_end": sum(each.journal_depth for each in listed),
+            "follower_lag_s": round(max(each.follower_lag.total_seconds() for each in listed)),
+        }
+
+    def _suffer(self, pair: Pair, writers: Sequence[WritingProcess], *, until: float) -> dict[str, Any]:
         """One fault after the other, each as long as there is time for, with a pause of half of that behind it."""
         faults: list[tuple[str, Callable[[], object], Callable[[], object], WritingProcess | None]] = [
             (
@@ -141,6 +167,7 @@ class DualWriteSoak:
             time.sleep(each_s / 2)
             for writer in writers:
                 writer.note_memory()
+        return {}
 
     def _throttle(self, pair: Pair) -> None:
         # A throttle of Keyspaces looks like a time-out with nothing received.
@@ -178,7 +205,7 @@ class DualWriteSoak:
         for writer in writers:
             writer.note_memory()
         return {
-            "soak": "dual-write",
+            "soak": "follower-down" if self._plan.follower_down else "dual-write",
             "minutes": round(took_s / 60, 2),
             "acknowledged": sum(each["acknowledged"] for each in audits),
             "keys": sum(each["keys"] for each in audits),

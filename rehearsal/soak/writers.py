@@ -26,7 +26,9 @@ LETTERS_AFTER_S = 5.0
 class WritingProcess:
     """One application: `python -m rehearsal.application run` with a folder of its own."""
 
-    def __init__(self, pair: Pair, *, home: Path, number: int, rate_per_s: float, clock_ahead_s: float) -> None:
+    def __init__(  # noqa: PLR0913 -- all by keyword
+        self, pair: Pair, *, home: Path, number: int, rate_per_s: float, clock_ahead_s: float, letters_after_s: float
+    ) -> None:
         """Keep what is needed.
 
         Args:
@@ -35,6 +37,7 @@ class WritingProcess:
             number: Among the processes.
             rate_per_s: Operations a second.
             clock_ahead_s: Of its writer's clock.
+            letters_after_s: How old a write gets that the target does not take, before it is a letter.
         """
         self.folder = home / f"application-{number}"
         self.kills = 0
@@ -62,7 +65,7 @@ class WritingProcess:
             "--letters-queue-url": pair.queue_url,
             "--letters-endpoint": f"http://127.0.0.1:{pair.to_queue.port}",
             "--letters-bucket": pair.bucket,
-            "--letters-after-s": LETTERS_AFTER_S,
+            "--letters-after-s": letters_after_s,
         }
         self._child = Child(
             Program(
