@@ -83,6 +83,9 @@ def types_and_values(draw: st.DrawFn, depth: int = 2) -> tuple[str, str, Any]:
         return kind, CLASSES[kind], draw(SCALARS[kind])
     text, driver_class, _ = draw(types_and_values(depth=0))
     values = draw(st.lists(SCALARS[text], max_size=4))
+    if kind == "set":
+        # Cassandra tells 0.0 from -0.0; the driver's set of what it reads does not.
+        values = [value for place, value in enumerate(values) if value not in values[:place]]
     if kind in {"list", "set"}:
         name = {"list": "ListType", "set": "SetType"}[kind]
         return f"{kind}<{text}>", f"{name}({driver_class})", values

@@ -132,7 +132,7 @@ def test_a_load_that_got_dearer_than_approved_stops_and_goes_on_once_it_is_appro
     answer(load_setting, evidence, age=timedelta(minutes=10))
     with pytest.raises(ReachedTheHistoryError):
         load(load_setting)
-    finish_a_split(units=4_800_000, at=NOW - timedelta(minutes=5))
+    finish_a_split(units=4_800_000, at=datetime.now(UTC) - timedelta(minutes=5))
     with pytest.raises(
         CostNotAllowedError, match=r"about 3\.00 USD so far, more than the 2\.40 USD .* \(planned: 2\.00"
     ):
