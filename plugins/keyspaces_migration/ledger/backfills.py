@@ -167,7 +167,6 @@ class BackfillLedger:
                 "lease_until": now + lease,
                 "attempt": _splits.attempt + 1,
                 "first_claimed_at": sa.func.coalesce(_splits.first_claimed_at, sa.literal(now, schema.UtcTimestamp)),
-                "reason": None,
             }
             connection.execute(sa.update(schema.backfill_splits).where(_splits.id == split_id).values(taken))
             return self._claimed(connection, split_id, worker)
@@ -206,7 +205,8 @@ class BackfillLedger:
         signed = {**asdict(claimed.table), **asdict(claimed.split), **done, "attempt": claimed.attempt}
         done |= sign_split(self._chains.seals, signed, migration=claimed.migration) | asdict(usage or SplitUsage())
         with self._ledger.writing() as connection:
-            _update_held(connection, claimed, done)
+            # Why an earlier attempt failed stays to be read until now, whoever claimed the split since.
+            _update_held(connection, claimed, done | {"reason": None})
             if dead_letters:
                 common = {"backfill_split_id": claimed.id, "recorded_at": now}
                 connection.execute(sa.insert(schema.dead_letters), [asdict(letter) | common for letter in dead_letters])

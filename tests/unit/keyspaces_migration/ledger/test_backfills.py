@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from keyspaces_migration.ledger import RunNotRecordedError
+from keyspaces_migration.ledger import RunNotRecordedError, schema
 from keyspaces_migration.ledger.alerts import AlertLedger, RoughLoad
 from keyspaces_migration.ledger.backfill_records import BackfillTable, DeadLetter, LoadMode, PlannedSplit, SplitCounts
 from keyspaces_migration.ledger.backfills import BackfillLedger
@@ -111,6 +111,20 @@ def test_a_failed_split_may_be_claimed_again(backfills: BackfillLedger) -> None:
     backfills.fail(claim(backfills, "a"), reason="TargetOverloadedError: throttled")
     assert backfills.progress(**RUN)[0].failed == 1
     assert claim(backfills, "b").attempt == 2
+
+
+def test_why_a_split_failed_stays_to_be_read_until_it_is_done(backfills: BackfillLedger, ledger: Ledger) -> None:
+    def reason() -> str | None:
+        with ledger.reading() as connection:
+            found: str | None = connection.scalar(sa.select(schema.backfill_splits.c.reason))
+            return found
+
+    backfills.record_table(table(), SPLITS[:1])
+    backfills.fail(claim(backfills, "a"), reason="HistoryUnusableError: gone")
+    again = claim(backfills, "b")
+    assert reason() == "HistoryUnusableError: gone"
+    backfills.finish(again, COUNTS, dead_letters=(), now=NOW)
+    assert reason() is None
 
 
 def test_many_that_claim_at_once_get_each_split_once(backfills: BackfillLedger) -> None:
