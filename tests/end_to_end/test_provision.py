@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -112,13 +113,26 @@ def test_the_comparison_lambda_has_its_own_key_and_its_alias_answers(world: Worl
     configuration = functions.get_function(FunctionName=COMPARISON)["Configuration"]
     key = client(world, "kms").describe_key(KeyId=configuration["KMSKeyArn"])["KeyMetadata"]
     assert key["Description"].endswith(COMPARISON)
-    event = {"version": 1, "migration": json.loads(MIGRATION.canonical_json()), "table": "weather", "seed": 42}
+    event = {
+        "version": 2,
+        "migration": json.loads(MIGRATION.canonical_json()),
+        "table": "weather",
+        "seed": 42,
+        "now": datetime.now(UTC).isoformat(),
+        "leader": "source",
+        "share": {"part": 0, "parts": 1},
+        "sweep": None,
+        "read_units_per_s": 3_000,
+        "result": "by-hand/weather.json",
+        "secret": None,
+    }
     answer = functions.invoke(FunctionName=COMPARISON, Qualifier="live", Payload=json.dumps(event).encode())
     said = json.loads(answer["Payload"].read())
     assert "FunctionError" not in answer, said
     assert rehearsed.result["verdicts"][-1] == "pass"
     assert said["verdict"] == "pass"
-    assert said["tables"]["weather"]["keys"]["compared"] > 0
+    assert said["rows_compared"] > 0
+    assert said["rows_out_of_line"] == 0
 
 
 def test_the_live_schema_is_the_files(world: World, provisioned: str) -> None:
