@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from cassandra import ConsistencyLevel
 
 from keyspaces_migration.consistency.kinds import Leader, Store
-from keyspaces_migration.consistency.repair_cells import Cell, CellComparer, CellWrite, RowParkedError
-from keyspaces_migration.dual_write.statements import mutation_statement, select_cells, select_range_keys, update_cells
+from keyspaces_migration.consistency.repair_cells import Cell, CellComparer, RowParkedError
+from keyspaces_migration.dual_write.statements import mutation_statement, select_cells, select_range_keys
 from keyspaces_migration.dual_write.store import delivery_failures
 from keyspaces_migration.ledger.repair_records import RepairOutcome
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from keyspaces_migration.consistency.repair_cells import Cells
     from keyspaces_migration.dual_write.bounds import Bound
+    from keyspaces_migration.dual_write.mutation import Mutation
     from keyspaces_migration.dual_write.shape import TableShape
     from keyspaces_migration.dual_write.statements import Statement
 
@@ -54,14 +55,9 @@ class CellStore:
             if row[-1] is not None:
                 yield dict(zip(shape.primary_key, row, strict=True))
 
-    def write(self, shape: TableShape, write: CellWrite) -> None:
-        """Carry a write out and wait for the acknowledgement."""
-        mutation = write.mutation
-        if write.ttl_s is None:
-            self._execute(mutation_statement(self._keyspace, mutation))
-            return
-        of_cells = {"timestamp_us": mutation.timestamp_us, "ttl_s": write.ttl_s}
-        self._execute(update_cells(self._keyspace, shape, mutation.key, mutation.columns, **of_cells))
+    def write(self, mutation: Mutation) -> None:
+        """Carry a write out and wait for the acknowledgement; its time to live is what is left by now."""
+        self._execute(mutation_statement(self._keyspace, mutation))
 
     def _execute(self, statement: Statement) -> Any:  # noqa: ANN401 # the driver's result set has no type
         # The driver keeps what it has prepared, by text.
@@ -183,7 +179,7 @@ class RowCopier:
         return act(now)
 
     def _write(self, look: _Looked, *, send: bool = True) -> Copied:
-        shape, comparer = self.shapes[look.row.table], self._comparers[look.row.table]
+        comparer = self._comparers[look.row.table]
         try:
             writes = comparer.writes(look.row.key, look.leader, look.follower, now_us=self._now_us())
         except RowParkedError as error:
@@ -192,8 +188,8 @@ class RowCopier:
         try:
             for write in writes:
                 if send:
-                    self.follower.write(shape, write)
-                sent += max(1, len(write.mutation.columns))
+                    self.follower.write(write)
+                sent += max(1, len(write.columns))
         except delivery_failures() as error:
             return _failed(RepairOutcome.NOT_WRITTEN, error, cells=sent)
         return Copied(outcome=RepairOutcome.WRITTEN, cells=sent)

@@ -48,14 +48,6 @@ Cells = dict[str, Cell]
 """A row, or a partition's static columns, by column."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class CellWrite:
-    """A write to the follower; `ttl_s` is that of all its cells."""
-
-    mutation: Mutation
-    ttl_s: int | None = None
-
-
 class CellComparer:
     """Compares rows of one table that were read cell by cell."""
 
@@ -94,7 +86,7 @@ class CellComparer:
 
     def writes(
         self, key: Mapping[str, Any], leader: Cells | None, follower: Cells | None, *, now_us: int
-    ) -> tuple[CellWrite, ...]:
+    ) -> tuple[Mutation, ...]:
         """What brings the follower in line; nothing where it is.
 
         Args:
@@ -117,7 +109,7 @@ class CellComparer:
 
     def _set_cells(
         self, key: Mapping[str, Any], leader: Cells, follower: Cells, *, now_us: int
-    ) -> tuple[CellWrite, ...]:
+    ) -> tuple[Mutation, ...]:
         columns = self.differing(leader, follower)
         self._park_undated(columns)
         groups: defaultdict[tuple[int, int | None], dict[str, Any]] = defaultdict(dict)
@@ -128,11 +120,11 @@ class CellComparer:
             ttl_s = None if cell.value is None or cell.ttl_s is None else max(1, cell.ttl_s)
             groups[at_us, ttl_s][name] = cell.value
         return tuple(
-            CellWrite(mutation=self._mutation(MutationKind.UPDATE, key, values, at_us), ttl_s=ttl_s)
+            self._mutation(MutationKind.UPDATE, key, values, at_us, ttl_s=ttl_s)
             for (at_us, ttl_s), values in groups.items()
         )
 
-    def _delete_row(self, key: Mapping[str, Any], follower: Cells, *, now_us: int) -> CellWrite:
+    def _delete_row(self, key: Mapping[str, Any], follower: Cells, *, now_us: int) -> Mutation:
         there = [name for name, cell in follower.items() if cell.value is not None]
         self._park_undated(there)
         if not there:
@@ -141,7 +133,7 @@ class CellComparer:
             )
         newest_us = max(follower[name].written_us or 0 for name in there)
         at_us = _timestamp_us(None, newest_us, now_us=now_us)
-        return CellWrite(mutation=self._mutation(MutationKind.DELETE_ROW, key, {}, at_us))
+        return self._mutation(MutationKind.DELETE_ROW, key, {}, at_us)
 
     def _park_undated(self, columns: Iterable[str]) -> None:
         if undated := [name for name in columns if not self._shape.columns[name].is_frozen]:
@@ -149,8 +141,16 @@ class CellComparer:
                 f"{', '.join(undated)}: what is not frozen is many cells, and CQL does not tell when they were written"
             )
 
-    def _mutation(self, kind: MutationKind, key: Mapping[str, Any], columns: Mapping[str, Any], at_us: int) -> Mutation:
-        return Mutation(table=self._shape.name, kind=kind, key=key, columns=columns, timestamp_us=at_us)
+    def _mutation(
+        self,
+        kind: MutationKind,
+        key: Mapping[str, Any],
+        columns: Mapping[str, Any],
+        at_us: int,
+        *,
+        ttl_s: int | None = None,
+    ) -> Mutation:
+        return Mutation(table=self._shape.name, kind=kind, key=key, columns=columns, timestamp_us=at_us, ttl_s=ttl_s)
 
 
 def _timestamp_us(leader_us: int | None, follower_us: int | None, *, now_us: int) -> int:

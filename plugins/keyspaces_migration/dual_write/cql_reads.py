@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from keyspaces_migration.cql.cursor import UnreadableError
 from keyspaces_migration.cql.tokens import TokenKind, tokens
-from keyspaces_migration.dual_write.cql_values import Constant, MarkedCursor, Marker, Value, bound
+from keyspaces_migration.dual_write.cql_values import MarkedCursor, Marker, Value, bound
 from keyspaces_migration.dual_write.errors import WriteRefusedError
 from keyspaces_migration.dual_write.statements import table_name
 
@@ -105,29 +106,23 @@ def _equalities(text: str, *, already: int) -> tuple[dict[str, Value], list[str]
     """The columns that the text restricts by `=` to one value, and the names of all its markers."""
     at = MarkedCursor(text)
     equal: dict[str, Value] = {}
-    names: list[str] = []
     column = ""
     while (token := at.peek()).text:
-        if token.kind in {TokenKind.WORD, TokenKind.QUOTED_NAME} and at.at_symbol("=", ahead=1):
-            column = at.name()
-            at.take()
-            value_token, following = at.peek(), at.peek(1)
-            if value_token.kind is TokenKind.MARKER:
-                names.append(_marker_name(value_token.text, column))
-                equal[column] = Marker(already + len(names) - 1)
-            elif value_token.kind is TokenKind.STRING and following.word in _AFTER_WHERE:
-                equal[column] = Constant(value_token.text[1:-1].replace("''", "'"))
-            elif value_token.kind is TokenKind.NUMBER and value_token.text.isdigit() and following.word in _AFTER_WHERE:
-                equal[column] = Constant(int(value_token.text))
-            at.take()
-            continue
         if token.kind in {TokenKind.WORD, TokenKind.QUOTED_NAME}:
-            column = token.text.lower()
-        if token.kind is TokenKind.MARKER:
-            names.append(_marker_name(token.text, column))
-        at.take()
-    return equal, names
+            column = at.name()
+            if at.accept_symbol("="):
+                _note_equal(at, column, equal, already=already)
+        elif token.kind is TokenKind.MARKER:
+            at.value(column)
+        else:
+            at.take()
+    return equal, at.markers
 
 
-def _marker_name(text: str, column: str) -> str:
-    return column if text == "?" else text[1:]
+def _note_equal(at: MarkedCursor, column: str, equal: dict[str, Value], *, already: int) -> None:
+    try:
+        value = at.value(column)
+    except UnreadableError:
+        return  # a function or an expression: which partition it names, only the store knows
+    if at.peek().word in _AFTER_WHERE:
+        equal[column] = Marker(already + value.place) if isinstance(value, Marker) else value

@@ -61,10 +61,7 @@ class Mutation:
 
         What is dead by then lives for a second more: it must still take the place of what was there before.
         """
-        if not self.ttl_s:
-            return self.ttl_s
-        age_s = max(0, now_us - self.timestamp_us) // MICROSECONDS
-        return max(1, self.ttl_s - age_s)
+        return life_left_s(self.ttl_s, age_us=now_us - self.timestamp_us)
 
     @property
     def deleted_columns(self) -> tuple[str, ...]:
@@ -107,6 +104,11 @@ class Mutation:
             bounds=bounds_from_json(value.get("bounds", ()), shape),
             ttl_s=value.get("ttl_s"),
         )
+
+
+def life_left_s(ttl_s: int | None, *, age_us: int) -> int | None:
+    """What is left of a time to live after so long, a second at least; 0 (for ever) and None stay as they are."""
+    return max(1, ttl_s - max(0, age_us) // MICROSECONDS) if ttl_s else ttl_s
 
 
 def split_row(shape: TableShape, row: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

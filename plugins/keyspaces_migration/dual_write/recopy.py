@@ -15,7 +15,7 @@ from keyspaces_migration.dual_write.clock import (
 from keyspaces_migration.dual_write.control_tables import CONTROL_KEYSPACE
 from keyspaces_migration.dual_write.errors import RecopyRefusedError
 from keyspaces_migration.dual_write.flag import WriteMode
-from keyspaces_migration.dual_write.mutation import MICROSECONDS, Mutation, MutationKind
+from keyspaces_migration.dual_write.mutation import Mutation, MutationKind, life_left_s
 from keyspaces_migration.dual_write.recorded import (
     RecordedKey,
     RecordKind,
@@ -26,7 +26,7 @@ from keyspaces_migration.dual_write.recorded import (
 )
 from keyspaces_migration.dual_write.routing import partition_text
 from keyspaces_migration.dual_write.shape import TableShape
-from keyspaces_migration.dual_write.statements import select_cells, select_range_cells, update_cells
+from keyspaces_migration.dual_write.statements import mutation_statement, select_cells, select_range_cells
 from keyspaces_migration.dual_write.store import Store, Stores
 
 if TYPE_CHECKING:
@@ -252,23 +252,19 @@ def _copy(target: Store, shape: TableShape, history: KeyHistory, row: Any, barri
             # recorded write stands in for them. What is there is newer than what deleted the row.
             touched_us, life_s = history.collections.get(name, (history.touched_us, None))
             at_us = cell_timestamp_us(max(touched_us, history.gone_us + 1), barrier_us=barrier_us)
-            life = _life_from(at_us, touched_us, life_s)
+            life = life_left_s(life_s, age_us=at_us - touched_us)
             target.apply_to(shape, _mutation(shape, history, MutationKind.UPDATE, {name: value}, at_us, ttl_s=life))
             collections += 1
             continue
         when_us, ttl_s = getattr(row, f"w{number}"), getattr(row, f"t{number}")
         groups[cell_timestamp_us(when_us, barrier_us=barrier_us), ttl_s][name] = value
     for (timestamp_us, ttl_s), columns in sorted(groups.items(), key=lambda group: group[0][0]):
-        if ttl_s is None:
-            target.apply(_mutation(shape, history, MutationKind.UPDATE, columns, timestamp_us))
-        else:
-            statement = update_cells(
-                target.keyspace, shape, history.key, columns, timestamp_us=timestamp_us, ttl_s=ttl_s
-            )
-            target.execute(statement)
+        # The time to live was read just now: it is what is left, and not from the timestamp on.
+        update = _mutation(shape, history, MutationKind.UPDATE, columns, timestamp_us, ttl_s=ttl_s)
+        target.execute(mutation_statement(target.keyspace, update))
     marker_us = _marker_us(shape, history, barrier_us, has_cells=bool(groups) or bool(collections))
     if marker_us is not None:
-        life = _life_from(marker_us, history.inserted_us or marker_us, history.insert_ttl_s)
+        life = life_left_s(history.insert_ttl_s, age_us=marker_us - (history.inserted_us or marker_us))
         target.apply(_mutation(shape, history, MutationKind.INSERT, {}, marker_us, ttl_s=life))
     cells = sum(map(len, groups.values())) + collections
     return RecopyCounts(rows_copied=1, cells=max(cells, 1))
@@ -283,11 +279,6 @@ def _marker_us(shape: TableShape, history: KeyHistory, barrier_us: int, *, has_c
         return cell_timestamp_us(inserted_us, barrier_us=barrier_us)
     # The row is there without a cell, so it was inserted after what deleted it, by a write that was not recorded.
     return None if has_cells else cell_timestamp_us(history.gone_us + 1, barrier_us=barrier_us)
-
-
-def _life_from(at_us: int, written_us: int, ttl_s: int | None) -> int | None:
-    """How long something lives from a later timestamp on, that lives for `ttl_s` seconds from when it was written."""
-    return None if ttl_s is None else max(1, ttl_s - max(0, at_us - written_us) // MICROSECONDS)
 
 
 def _mutation(  # noqa: PLR0913 -- the parts of a write

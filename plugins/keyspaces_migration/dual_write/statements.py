@@ -99,20 +99,6 @@ def _cell_parts(shape: TableShape, columns: Iterable[str]) -> list[str]:
     return parts
 
 
-def update_cells(  # noqa: PLR0913 -- each is a part of the statement
-    keyspace: str,
-    shape: TableShape,
-    key: Mapping[str, Any],
-    columns: Mapping[str, Any],
-    *,
-    timestamp_us: int,
-    ttl_s: int,
-) -> Statement:
-    """Return the statement that sets cells which expire after `ttl_s` seconds."""
-    cql = _update_text(table_name(keyspace, shape.name), "TIMESTAMP ? AND TTL ?", columns, key)
-    return Statement(cql=cql, values=(timestamp_us, ttl_s, *columns.values(), *key.values()))
-
-
 def insert_text(table: str, names: Iterable[str], *, server_time: str | None = None) -> str:
     """Return an INSERT with a marker for each column, and one more column that takes the server's time."""
     columns = [quote(name) for name in names]

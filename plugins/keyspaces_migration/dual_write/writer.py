@@ -174,7 +174,7 @@ class DualWriter:
             now_us: Microseconds since 1970.
         """
         self.settings = settings
-        self.stores = self._stores = stores
+        self.stores = stores
         self._tables = {shape.name: shape for shape in tables}
         self._flag = flag
         self._now_us = now_us
@@ -324,7 +324,7 @@ class DualWriter:
         shape = self._shape(table)
         name = self.route(table, key)
         self.note_read(table, key)
-        return ReadResult(row=self._stores[name].read_row(shape, key), store=name)
+        return ReadResult(row=self.stores[name].read_row(shape, key), store=name)
 
     def note_read(self, table: str, key: Mapping[str, Any]) -> None:
         """Note that a row was read by its whole key, past `read`: a share of such rows is compared in both stores."""
@@ -448,11 +448,11 @@ class DualWriter:
         )
 
     def _apply(self, store: StoreName, mutation: Mutation) -> None:
-        self._stores[store].apply_to(self._tables[mutation.table], mutation)
+        self.stores[store].apply_to(self._tables[mutation.table], mutation)
 
     def _check(self, leader: StoreName, mutation: Mutation) -> None:
         try:
-            self._stores[leader].check(mutation)
+            self.stores[leader].check(mutation)
         except BINDING_FAILURES as error:
             raise WriteRefusedError(f"table {mutation.table}: the driver can't bind the values: {error}") from error
 

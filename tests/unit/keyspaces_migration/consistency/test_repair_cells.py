@@ -10,11 +10,11 @@ from cassandra.util import Date, Time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keyspaces_migration.consistency.repair_cells import Cell, CellComparer, Cells, CellWrite, RowParkedError
+from keyspaces_migration.consistency.repair_cells import Cell, CellComparer, Cells, RowParkedError
 from keyspaces_migration.consistency.repair_keys import KeyNotReadBackError, key_of
 from keyspaces_migration.consistency.wording import shown
 from keyspaces_migration.cql.types import parse_type
-from keyspaces_migration.dual_write.mutation import MutationKind
+from keyspaces_migration.dual_write.mutation import Mutation, MutationKind
 from keyspaces_migration.dual_write.shape import TableShape
 
 HOUR = 3_600_000_000
@@ -48,13 +48,13 @@ def cell(value: Any, at_us: int, ttl_s: int | None = None) -> Cell:
     return Cell(value=value, written_us=at_us, ttl_s=ttl_s)
 
 
-def writes(leader: Cells | None, follower: Cells | None) -> tuple[CellWrite, ...]:
+def writes(leader: Cells | None, follower: Cells | None) -> tuple[Mutation, ...]:
     return COMPARER.writes(KEY, leader, follower, now_us=NOW)
 
 
 def test_a_row_that_is_missing_comes_at_the_leaders_own_timestamps() -> None:
     made = writes(row(v=cell("a", NOW - HOUR), w=cell("b", NOW - 2 * HOUR)), None)
-    assert {(each.mutation.timestamp_us, tuple(each.mutation.columns.items())) for each in made} == {
+    assert {(each.timestamp_us, tuple(each.columns.items())) for each in made} == {
         (NOW - HOUR, (("v", "a"),)),
         (NOW - 2 * HOUR, (("w", "b"),)),
     }
@@ -62,46 +62,46 @@ def test_a_row_that_is_missing_comes_at_the_leaders_own_timestamps() -> None:
 
 def test_what_is_older_than_the_window_comes_at_its_edge() -> None:
     (made,) = writes(row(v=cell("a", NOW - 90 * 24 * HOUR)), None)
-    assert made.mutation.timestamp_us == OLDEST
+    assert made.timestamp_us == OLDEST
 
 
 def test_only_the_cells_that_differ_are_written_and_just_beat_what_is_there() -> None:
     leader = row(v=cell("a", NOW - 3 * HOUR), w=cell("same", NOW - 3 * HOUR))
     (made,) = writes(leader, row(v=cell("wrong", NOW - HOUR), w=cell("same", NOW - 2 * HOUR)))
-    assert made.mutation.columns == {"v": "a"}
-    assert made.mutation.timestamp_us == NOW - HOUR + 1
+    assert made.columns == {"v": "a"}
+    assert made.timestamp_us == NOW - HOUR + 1
 
 
 def test_a_value_where_the_leader_has_null_is_deleted_just_above_it() -> None:
     leader = row(w=cell("same", NOW - HOUR))
     (made,) = writes(leader, row(v=cell("wrong", NOW - HOUR), w=cell("same", NOW - HOUR)))
-    assert (made.mutation.kind, made.mutation.columns) == (MutationKind.UPDATE, {"v": None})
-    assert (made.mutation.timestamp_us, made.ttl_s) == (NOW - HOUR + 1, None)
+    assert (made.kind, made.columns) == (MutationKind.UPDATE, {"v": None})
+    assert (made.timestamp_us, made.ttl_s) == (NOW - HOUR + 1, None)
 
 
 def test_a_row_that_the_leader_has_not_is_deleted_just_above_its_newest_cell() -> None:
     (made,) = writes(None, row(v=cell("x", NOW - HOUR), w=cell("y", NOW - 60 * HOUR)))
-    assert (made.mutation.kind, made.mutation.timestamp_us) == (MutationKind.DELETE_ROW, NOW - HOUR + 1)
+    assert (made.kind, made.timestamp_us) == (MutationKind.DELETE_ROW, NOW - HOUR + 1)
     (made,) = writes(None, row(v=cell("x", NOW - 60 * HOUR)))
-    assert made.mutation.timestamp_us == OLDEST
+    assert made.timestamp_us == OLDEST
 
 
 def test_the_time_that_is_left_to_live_goes_with_the_cell_and_is_never_none() -> None:
     leader = row(v=cell("a", NOW - HOUR, 500), w=cell("b", NOW - HOUR, 0))
-    assert {made.ttl_s: made.mutation.columns for made in writes(leader, None)} == {500: {"v": "a"}, 1: {"w": "b"}}
+    assert {made.ttl_s: made.columns for made in writes(leader, None)} == {500: {"v": "a"}, 1: {"w": "b"}}
 
 
 def test_a_time_to_live_that_was_lost_is_a_difference_and_a_minute_is_none() -> None:
     leader = row(v=cell("a", NOW - HOUR, 5_000))
     (made,) = writes(leader, row(v=cell("a", NOW - HOUR)))
-    assert (made.ttl_s, made.mutation.timestamp_us) == (5_000, NOW - HOUR + 1)
+    assert (made.ttl_s, made.timestamp_us) == (5_000, NOW - HOUR + 1)
     assert writes(leader, row(v=cell("a", NOW - HOUR, 5_060))) == ()
     assert len(writes(leader, row(v=cell("a", NOW - HOUR, 5_061)))) == 1
 
 
 def test_a_frozen_collection_is_one_cell_and_is_repaired() -> None:
     (made,) = writes(row(fixed=cell({"a"}, NOW - HOUR)), row(fixed=cell({"b"}, NOW - 2 * HOUR)))
-    assert made.mutation.columns == {"fixed": {"a"}}
+    assert made.columns == {"fixed": {"a"}}
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_what_has_no_timestamp_is_parked(leader: Cells | None, follower: Cells |
 def test_a_collection_that_is_the_same_parks_nothing() -> None:
     leader = row(v=cell("a", NOW - HOUR), tags=Cell(value={"a"}))
     (made,) = writes(leader, row(v=cell("b", NOW - 2 * HOUR), tags=Cell(value={"a"})))
-    assert made.mutation.columns == {"v": "a"}
+    assert made.columns == {"v": "a"}
 
 
 TIMES = st.integers(min_value=NOW - 100 * HOUR, max_value=NOW)
@@ -142,7 +142,7 @@ def test_a_repair_beats_what_is_there_and_nothing_that_is_written_from_now_on(
         return
     state = dict(follower or row())
     for each in made:
-        at_us, mutation = each.mutation.timestamp_us, each.mutation
+        at_us, mutation = each.timestamp_us, each
         assert OLDEST <= at_us <= NOW
         names = mutation.columns if mutation.kind is MutationKind.UPDATE else state
         for name in names:

@@ -180,6 +180,13 @@ def test_a_read_of_one_row_is_known_by_its_key(cql: str, values: tuple[Any, ...]
     assert compile_read(cql, tables=TABLES, keyspaces={"k"}).row_key(values) == row
 
 
+def test_named_markers_are_named_alike_in_reads_and_writes() -> None:
+    where = 'WHERE p = :Tenant AND q = :"Quoted"'
+    read = compile_read(f"SELECT v FROM t {where}", tables=TABLES, keyspaces=set())
+    write = compile_writes(f"DELETE FROM t {where}", tables=TABLES, keyspaces=set())
+    assert read.markers == write.markers == ("tenant", "Quoted")
+
+
 def test_a_read_is_sent_as_it_is_with_the_store_s_own_keyspace() -> None:
     read = compile_read("SELECT v /* x */ FROM k.t WHERE p = ? -- end", tables=TABLES, keyspaces={"k"})
     assert read.text("Other") == 'SELECT v /* x */ FROM "Other"."t" WHERE p = ? -- end'
