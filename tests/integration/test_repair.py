@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from cassandra.cluster import Session
 
+    from keyspaces_migration.dual_write.mutation import Mutation
     from keyspaces_migration.ledger.repair_records import RepairedRow
     from rehearsal.cassandra.node import CassandraNode
     from rehearsal.local_keyspaces.node import LocalKeyspacesNode
@@ -262,10 +263,10 @@ def test_a_newer_write_that_reaches_the_follower_between_look_and_repair_survive
     target = repairer._copier.follower
     write = target.write
 
-    def late(shape: TableShape, cell_write: Any) -> None:
+    def late(mutation: Mutation) -> None:
         pair.put(SOURCE, TARGET, n=1, hours_ago=0, kind="newer")
         written.append("newer")
-        write(shape, cell_write)
+        write(mutation)
 
     setattr(target, "write", late)  # noqa: B010 # a writer beside the repair, at the worst moment
     done = repairer.repair([pair.planned(1)])
