@@ -20,6 +20,7 @@ class FlagNotReadyError(MigrationError):
 
 def flag_writer(migration: "Migration") -> "FlagWriter":
     """The writer of the migration's flag."""
+    from keyspaces_migration.cutover.appconfig import FlagStore
     from keyspaces_migration.cutover.flag_writer import FlagWriter, flag_address
     from keyspaces_provider.aws import account_client
 
@@ -27,7 +28,7 @@ def flag_writer(migration: "Migration") -> "FlagWriter":
     client = account_client(
         "appconfig", aws_conn_id=migration.connections.aws, region=target.region, roles=target.role_chain
     )
-    return FlagWriter(client, flag_address(migration))
+    return FlagWriter(FlagStore(client, flag_address(migration)))
 
 
 def require_flag(writer: "FlagWriter") -> "FlagState":

@@ -10,7 +10,8 @@ import boto3
 from botocore.config import Config
 
 from keyspaces_migration.clients import Consistency, SessionSettings, open_session
-from keyspaces_migration.cutover.flag_writer import AT_ONCE, FlagWriter, flag_address
+from keyspaces_migration.cutover.appconfig import FlagStore, Strategy
+from keyspaces_migration.cutover.flag_writer import FlagWriter, flag_address
 from keyspaces_migration.dual_write.control_tables import create_control_tables
 from keyspaces_migration.dual_write.shape import TableShape
 from keyspaces_migration.dual_write.store import Store, StoreName, Stores
@@ -103,7 +104,7 @@ def pair_of(migration: Migration, *, home: Path) -> Iterator[Pair]:
                 source=Store(name=StoreName.SOURCE, session=sessions[0], keyspace=migration.source.keyspace),
                 target=Store(name=StoreName.TARGET, session=sessions[1], keyspace=migration.target.keyspace),
             ),
-            flag=FlagWriter(aws_client("appconfig", aws.endpoint_url), flag_address(migration)),
+            flag=FlagWriter(FlagStore(aws_client("appconfig", aws.endpoint_url), flag_address(migration))),
             queue_url=queue_url,
             bucket=bucket,
         )
@@ -153,7 +154,7 @@ def _make_flag(migration: Migration, client: Any) -> None:  # noqa: ANN401 -- bo
         ApplicationId=application, Name=address.profile, LocationUri="hosted", Type="AWS.AppConfig.FeatureFlags"
     )
     client.create_deployment_strategy(
-        Name=address.application + AT_ONCE,
+        Name=address.application + Strategy.AT_ONCE,
         DeploymentDurationInMinutes=0,
         GrowthFactor=100,
         FinalBakeTimeInMinutes=0,

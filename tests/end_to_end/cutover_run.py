@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
+from keyspaces_migration.cutover.appconfig import FlagStore
 from keyspaces_migration.cutover.flag_writer import FlagWriter
 from keyspaces_migration.dual_write.flag_reader import FlagAddress
 from keyspaces_migration.dual_write.registry import list_writers, missing_writers
@@ -139,7 +140,7 @@ def flag_in_force(world: World) -> FlagState:
     )
     application, environment, profile = FLAG
     address = FlagAddress(application=application, environment=environment, profile=profile)
-    state = FlagWriter(client, address).current()
+    state = FlagWriter(FlagStore(client, address)).current()
     assert state is not None
     return state
 

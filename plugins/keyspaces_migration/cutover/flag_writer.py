@@ -1,47 +1,61 @@
-"""Changes the flag in AppConfig: one hosted version and one deployment for each state."""
+"""Changes the flag: reads what is in force, puts another state in force, and takes reads back in any case."""
 
-import json
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
+from keyspaces_migration.cutover.appconfig import (
+    BAKING,
+    COMPLETE,
+    MOVING,
+    UNDER_WAY,
+    Deployment,
+    FlagBusyError,
+    FlagChangedError,
+    FlagIds,
+    FlagStore,
+    FlagWriteError,
+    Strategy,
+)
 from keyspaces_migration.dual_write.errors import FlagFormatError
-from keyspaces_migration.dual_write.flag import FLAG_NAME, FlagState
+from keyspaces_migration.dual_write.flag import FlagState, WriteMode
 from keyspaces_migration.dual_write.flag_reader import FlagAddress
-from keyspaces_migration.errors import MigrationError
 
 if TYPE_CHECKING:
     from keyspaces_migration.config import Migration
 
-AT_ONCE = "-at-once"
-"""Ends the name of the deployment strategy, which begins with the application's. AppConfig's own AllAtOnce bakes for 10
-minutes, in which no other deployment may start."""
 
-DEPLOYMENT_TIMEOUT_S = 300.0
-_POLL_S = 1.0
-_IN_FORCE = "COMPLETE"
-_UNDER_WAY = {"VALIDATING", "DEPLOYING", "BAKING", "ROLLING_BACK"}
+@dataclass(frozen=True, kw_only=True)
+class FlagInForce:
+    """What readers of the flag are given now.
 
+    Attributes:
+        state: The state.
+        deployment: The number of its deployment.
+        bakes: Whether AppConfig still watches alarms over it, and no other deployment may start.
+    """
 
-class FlagWriteError(MigrationError):
-    """The flag could not be changed."""
-
-
-class FlagMissingError(FlagWriteError):
-    """AppConfig lacks application, environment, profile or strategy, which `provision` makes. Nothing was changed."""
+    state: FlagState
+    deployment: int
+    bakes: bool
 
 
-class FlagChangedError(FlagWriteError):
-    """Somebody else has changed the flag. Nothing was overwritten: look at it, and start anew."""
+@dataclass(frozen=True, kw_only=True)
+class Lowered:
+    """What taking reads back did.
+
+    Attributes:
+        before: The state that it took back.
+        state: The state in force now.
+        problem: What went wrong on the way and needs a person, in words; None: nothing.
+    """
+
+    before: FlagState
+    state: FlagState
+    problem: str | None
 
 
-class FlagBusyError(FlagWriteError):
-    """Another deployment is under way. Nothing was changed: wait for it or stop it, and try again."""
-
-
-class FlagNotDeployedError(FlagWriteError):
-    """The deployment was started and did not end as it should; which state is in force, AppConfig's console says."""
+class SourceStandsStillError(FlagWriteError):
+    """The source no longer gets writes, so reads can't go back to it. Nothing was changed."""
 
 
 def flag_address(migration: "Migration") -> FlagAddress:
@@ -49,162 +63,170 @@ def flag_address(migration: "Migration") -> FlagAddress:
     return FlagAddress(application=migration.resource_name, environment=migration.environment.name, profile="flag")
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Ids:
-    application: str
-    environment: str
-    profile: str
-    strategy: str
+def lowered(state: FlagState, *, version: int) -> FlagState:
+    """The same with all reads on the source; where the target leads, the source leads again.
+
+    Raises:
+        SourceStandsStillError: It is in TARGET_ONLY.
+    """
+    if state.mode is WriteMode.TARGET_ONLY:
+        raise SourceStandsStillError(
+            f"the flag is in {state.mode}: the source no longer gets writes, so reads can't go back to it"
+        )
+    mode = WriteMode.DUAL_SOURCE_LEADS if state.mode is WriteMode.DUAL_TARGET_LEADS else state.mode
+    return replace(state, mode=mode, target_read_percent=0, version=version)
 
 
 class FlagWriter:
     """Reads the state in force, and puts another in force. Errors of AppConfig itself are boto3's.
 
-    Application, environment, profile and strategy are `provision`'s; versions and deployments are made here alone.
+    Application, environment, profile and strategies are `provision`'s; versions and deployments are made here alone.
     """
 
-    def __init__(
-        self,
-        client: Any,  # noqa: ANN401 -- boto3's client of "appconfig"; its methods are made at run time
-        address: FlagAddress,
-        *,
-        sleep: Callable[[float], None] = time.sleep,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._client = client
-        self._address = address
-        self._sleep = sleep
-        self._clock = clock
+    def __init__(self, store: FlagStore) -> None:
+        self._store = store
 
     def current(self) -> FlagState | None:
-        """Return the state in force; None where none was ever deployed.
+        """Return the state in force; None where none was ever deployed. Raises as `look`."""
+        found = self.look()
+        return None if found is None else found.state
+
+    def look(self) -> FlagInForce | None:
+        """Return what is in force; None where nothing was ever deployed.
 
         Raises:
-            FlagBusyError: A deployment is under way, so that no one state is in force.
+            FlagBusyError: A deployment is on its way, so that no one state is in force.
             FlagFormatError: What is deployed is no flag of ours.
         """
-        return self._deployed(self._ids())
+        return self._in_force(self._store.ids())
 
-    def deploy(self, state: FlagState, *, expected_version: int | None) -> None:
-        """Put a state in force, and return when the deployment is complete.
+    def fate(self, version: int) -> Deployment | None:
+        """What became of the newest deployment of the state with `version`; None where it was never deployed."""
+        ids = self._store.ids()
+        for deployment in self._store.deployments(ids):
+            if self._version_of(ids, deployment) == version:
+                return deployment
+        return None
+
+    def next_version(self) -> int:
+        """Return a version that no state of this flag has had, whether it is in force or was taken back."""
+        newest = self._store.newest_state(self._store.ids())
+        return 1 if newest is None else newest.version + 1
+
+    def monitors(self) -> tuple[str, ...]:
+        """Return the ARNs of the alarms that a canary's deployment bakes under."""
+        return tuple(each["AlarmArn"] for each in self._store.monitors(self._store.ids()))
+
+    def deploy(
+        self, state: FlagState, *, expected_version: int | None, strategy: Strategy = Strategy.AT_ONCE
+    ) -> FlagInForce:
+        """Put a state in force, and return when every reader is given it: complete at once, or baking as a canary.
 
         Args:
             state: The new state.
             expected_version: `version` of the state that the caller decided on; None: there was none.
+            strategy: How.
 
         Raises:
             FlagChangedError: Another state is in force than the caller decided on.
             FlagBusyError: Another deployment is under way.
             FlagNotDeployedError: The deployment was rolled back, or took too long.
         """
-        ids = self._ids()
-        newest = self._newest_hosted(ids)  # before the look at what is in force: a change after it fails the creation
-        found = self._deployed(ids)
-        if (None if found is None else found.version) != expected_version:
+        store, ids = self._store, self._store.ids()
+        newest = store.newest_hosted(ids)  # before the look at what is in force: a change after it fails the creation
+        found = self._in_force(ids)
+        if (None if found is None else found.state.version) != expected_version:
+            in_force = None if found is None else found.state
             raise FlagChangedError(
-                f"the flag of {self._address} is {found}; expected version {expected_version}. Nothing was changed"
+                f"the flag of {store.address} is {in_force}; expected version {expected_version}. Nothing was changed"
             )
-        version = self._create_version(ids, state, newest)
-        self._wait(ids, self._start(ids, version))
+        if found is not None and found.bakes:
+            raise FlagBusyError(f"deployment {found.deployment} of {store.address} still bakes: wait, or stop it")
+        made = store.put(ids, state, newest_hosted=newest, strategy=strategy)
+        return FlagInForce(state=state, deployment=made.number, bakes=made.state == BAKING)
 
-    def _deployed(self, ids: _Ids) -> FlagState | None:
-        pages = self._client.get_paginator("list_deployments").paginate(
-            ApplicationId=ids.application, EnvironmentId=ids.environment
-        )
-        numbers = sorted((each["DeploymentNumber"] for page in pages for each in page["Items"]), reverse=True)
-        for number in numbers:
-            deployment = self._deployment(ids, number)
-            if deployment["State"] in _UNDER_WAY:
-                raise FlagBusyError(
-                    f"deployment {number} of {self._address} is {deployment['State']}: wait for it, or stop it"
-                )
-            if deployment["ConfigurationProfileId"] == ids.profile and deployment["State"] == _IN_FORCE:
-                return self._content(ids, int(deployment["ConfigurationVersion"]))
+    def lower(self) -> Lowered | None:
+        """Put all reads on the source, whatever is under way and whichever alarm fires.
+
+        A deployment that is on its way or bakes is stopped and reverted. Then the share goes to 0 % without monitors:
+        with an alarm in ALARM, AppConfig would take that deployment back too. They are put back after it.
+
+        Returns:
+            What was done; None where no flag was ever deployed.
+
+        Raises:
+            SourceStandsStillError: The flag is in TARGET_ONLY.
+            FlagWriteError: The share was not lowered.
+        """
+        ids = self._store.ids()
+        stopped = self._take_back_what_is_under_way(ids)
+        found = self._ours_in_force(ids)
+        if found is None:
+            return None
+        before = stopped or found
+        if not found.target_read_percent and not found.mode.target_leads:
+            return Lowered(before=before, state=found, problem=None)
+        newest = self._store.newest_state(ids)
+        state = lowered(found, version=1 + max(each.version for each in (newest, found) if each is not None))
+        return Lowered(before=before, state=state, problem=self._put_unwatched(ids, state))
+
+    def _put_unwatched(self, ids: FlagIds, state: FlagState) -> str | None:
+        store, monitors = self._store, self._store.monitors(ids)
+        if monitors:
+            store.set_monitors(ids, [])
+        try:
+            store.put(ids, state, newest_hosted=store.newest_hosted(ids), strategy=Strategy.AT_ONCE)
+        finally:
+            problem = self._put_back(ids, monitors)
+        return problem
+
+    def _put_back(self, ids: FlagIds, monitors: list[dict[str, str]]) -> str | None:
+        try:
+            if monitors:
+                self._store.set_monitors(ids, monitors)
+        except Exception as error:  # noqa: BLE001 -- boto3's classes are made at run time; the share is what counts here
+            return (
+                f"the alarms of environment {self._store.address.environment} could not be put back ({error}): run "
+                "provision, which does. Until then no canary step is raised"
+            )
         return None
 
-    def _content(self, ids: _Ids, version: int) -> FlagState:
-        answer = self._client.get_hosted_configuration_version(
-            ApplicationId=ids.application, ConfigurationProfileId=ids.profile, VersionNumber=version
-        )
+    def _take_back_what_is_under_way(self, ids: FlagIds) -> FlagState | None:
+        """Stop the environment's newest deployment if it is not done; the state that it was to put in force."""
+        newest = next(self._store.deployments(ids), None)
+        if newest is None or newest.state not in UNDER_WAY:
+            return None
+        self._store.take_back(ids, newest.number)
         try:
-            value = json.loads(answer["Content"].read())["values"][FLAG_NAME]
-        except (ValueError, KeyError, TypeError) as error:
-            raise FlagFormatError(
-                f"version {version} of {self._address} holds no flag {FLAG_NAME}: {error!r}"
-            ) from error
-        return FlagState.from_json(value)
+            return self._store.content(ids, newest.hosted)
+        except FlagFormatError:
+            return None  # somebody else's: it is gone, and what is in force is looked at next
 
-    def _newest_hosted(self, ids: _Ids) -> int:
-        pages = self._client.get_paginator("list_hosted_configuration_versions").paginate(
-            ApplicationId=ids.application, ConfigurationProfileId=ids.profile
-        )
-        return max((int(each["VersionNumber"]) for page in pages for each in page["Items"]), default=0)
+    def _ours_in_force(self, ids: FlagIds) -> FlagState | None:
+        """The state in force; where somebody deployed what is no flag, the one that readers have kept."""
+        for deployment in self._store.deployments(ids):
+            if deployment.profile == ids.profile and deployment.state == COMPLETE:
+                try:
+                    return self._store.content(ids, deployment.hosted)
+                except FlagFormatError:
+                    continue
+        return None
 
-    def _create_version(self, ids: _Ids, state: FlagState, newest: int) -> int:
-        lock = {"LatestVersionNumber": newest} if newest else {}
+    def _in_force(self, ids: FlagIds) -> FlagInForce | None:
+        for each in self._store.deployments(ids):
+            if each.state in MOVING:
+                raise FlagBusyError(
+                    f"deployment {each.number} of {self._store.address} is {each.state}: wait for it, or stop it"
+                )
+            if each.profile == ids.profile and each.state in {COMPLETE, BAKING}:
+                state = self._store.content(ids, each.hosted)
+                return FlagInForce(state=state, deployment=each.number, bakes=each.state == BAKING)
+        return None
+
+    def _version_of(self, ids: FlagIds, deployment: Deployment) -> int | None:
+        if deployment.profile != ids.profile:
+            return None
         try:
-            answer = self._client.create_hosted_configuration_version(
-                ApplicationId=ids.application,
-                ConfigurationProfileId=ids.profile,
-                Content=json.dumps(state.to_appconfig()).encode(),
-                ContentType="application/json",
-                **lock,
-            )
-        except self._client.exceptions.ConflictException as error:
-            raise FlagChangedError(f"the flag of {self._address} was changed meanwhile: {error}") from error
-        created = int(answer["VersionNumber"])
-        if created != newest + 1:
-            raise FlagChangedError(
-                f"the flag of {self._address} got version {created} after {newest}: somebody else writes it too. "
-                "Nothing was deployed"
-            )
-        return created
-
-    def _start(self, ids: _Ids, version: int) -> int:
-        try:
-            answer = self._client.start_deployment(
-                ApplicationId=ids.application,
-                EnvironmentId=ids.environment,
-                ConfigurationProfileId=ids.profile,
-                ConfigurationVersion=str(version),
-                DeploymentStrategyId=ids.strategy,
-            )
-        except self._client.exceptions.ConflictException as error:
-            raise FlagBusyError(f"another deployment of {self._address} is under way: {error}") from error
-        return int(answer["DeploymentNumber"])
-
-    def _wait(self, ids: _Ids, number: int) -> None:
-        deadline = self._clock() + DEPLOYMENT_TIMEOUT_S
-        while (state := self._deployment(ids, number)["State"]) in _UNDER_WAY:
-            if self._clock() > deadline:
-                break
-            self._sleep(_POLL_S)
-        if state != _IN_FORCE:
-            raise FlagNotDeployedError(
-                f"deployment {number} of {self._address} is {state} after at most {DEPLOYMENT_TIMEOUT_S:.0f} s; "
-                f"wanted {_IN_FORCE}"
-            )
-
-    def _deployment(self, ids: _Ids, number: int) -> Any:  # noqa: ANN401 -- boto3's answer
-        return self._client.get_deployment(
-            ApplicationId=ids.application, EnvironmentId=ids.environment, DeploymentNumber=number
-        )
-
-    def _ids(self) -> _Ids:
-        address = self._address
-        application = self._find("list_applications", address.application)
-        return _Ids(
-            application=application,
-            environment=self._find("list_environments", address.environment, ApplicationId=application),
-            profile=self._find("list_configuration_profiles", address.profile, ApplicationId=application),
-            strategy=self._find("list_deployment_strategies", address.application + AT_ONCE),
-        )
-
-    def _find(self, listing: str, name: str, **scope: str) -> str:
-        pages = self._client.get_paginator(listing).paginate(**scope)
-        found: list[str] = [each["Id"] for page in pages for each in page["Items"] if each["Name"] == name]
-        if not found:
-            raise FlagMissingError(f"AppConfig's {listing} has no {name}: run provision, which makes the flag's parts")
-        if len(found) > 1:
-            raise FlagWriteError(f"{len(found)} of {listing} are named {name}: leave one, so that it is known which")
-        return found[0]
+            return self._store.content(ids, deployment.hosted).version
+        except FlagFormatError:
+            return None  # somebody else's: it is no deployment of a state of ours
