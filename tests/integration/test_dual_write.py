@@ -41,7 +41,7 @@ from keyspaces_migration.dual_write.store import Store, StoreName, Stores
 from keyspaces_migration.dual_write.writer import DualWriter, FollowerFate, FollowerPolicy, WriterSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from cassandra.cluster import Session
@@ -110,6 +110,7 @@ class FaultyStore(Store):
         self.fail: Callable[[], bool] = lambda: False
         self.error: Exception = OperationTimedOut("no answer")
         self.takes_place = False
+        self.unreadable = False
 
     def apply(self, mutation: Mutation) -> None:
         if not self.fail():
@@ -118,6 +119,11 @@ class FaultyStore(Store):
         if self.takes_place:
             super().apply(mutation)
         raise self.error
+
+    def read_row(self, shape: TableShape, key: Mapping[str, Any]) -> dict[str, Any] | None:
+        if self.unreadable:
+            raise self.error
+        return super().read_row(shape, key)
 
 
 class World:
