@@ -41,7 +41,7 @@ from keyspaces_migration.dual_write.store import Store, StoreName, Stores
 from keyspaces_migration.dual_write.writer import DualWriter, FollowerFate, FollowerPolicy, WriterSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from cassandra.cluster import Session
@@ -110,6 +110,7 @@ class FaultyStore(Store):
         self.fail: Callable[[], bool] = lambda: False
         self.error: Exception = OperationTimedOut("no answer")
         self.takes_place = False
+        self.unreadable = False
 
     def apply(self, mutation: Mutation) -> None:
         if not self.fail():
@@ -118,6 +119,11 @@ class FaultyStore(Store):
         if self.takes_place:
             super().apply(mutation)
         raise self.error
+
+    def read_row(self, shape: TableShape, key: Mapping[str, Any]) -> dict[str, Any] | None:
+        if self.unreadable:
+            raise self.error
+        return super().read_row(shape, key)
 
 
 class World:
@@ -855,6 +861,25 @@ def test_what_was_recorded_with_a_time_to_live_dies_whole_on_the_target_too(worl
     assert world.agree(2) == whole | {"amount": 1, "fixed": [1]}
     wait_for(lambda: world.row(world.source, 1) is None and world.row(world.target, 1) is None)
     assert world.agree(2) == whole | {"tags": None, "fixed": [1]}
+
+
+def test_a_row_without_cells_does_not_live_as_long_as_an_insert_that_was_deleted_before_it(world: World) -> None:
+    world.flag.state = RECORD
+    with world.writer() as writer:
+        writer.insert("events", key(1), ttl_s=1)
+        deleted = writer.delete_row("events", key(1))
+    later_us = deleted.timestamp_us + 1
+    world.session.execute(
+        f"INSERT INTO {SOURCE}.events (customer, day, n) VALUES ('c', %s, 1) USING TIMESTAMP {later_us}", (DAY,)
+    )
+    barrier_us = system_now_us() - 60_000_000
+    world.flag.state = dual(barrier_us)
+    world.recopy(barrier_us)
+    # A row that was written after the recopy and lives as long as the deleted one should have: when it is gone, ...
+    world.session.execute(f"INSERT INTO {TARGET}.events (customer, day, n) VALUES ('c', %s, 2) USING TTL 1", (DAY,))
+    wait_for(lambda: world.row(world.target, 2) is None)
+    assert world.row(world.target, 1) is not None
+    assert world.agree(1) is not None
 
 
 def test_a_list_that_is_sent_many_times_is_there_once(world: World) -> None:

@@ -13,7 +13,7 @@ WRITERS = "writers"
 RECORDED_KEYS = "recorded_keys"
 BUCKETS = 64
 
-_WRITERS = """
+WRITERS_TABLE = """
 CREATE TABLE IF NOT EXISTS {keyspace}.writers (
   migration text,
   writer_id text,
@@ -33,6 +33,9 @@ CREATE TABLE IF NOT EXISTS {keyspace}.writers (
   accounts frozen<map<text, bigint>>,
   reads_compared bigint,
   reads_differing bigint,
+  reads_not_looked_at bigint,
+  reads frozen<map<text, bigint>>,
+  started_at timestamp,
   PRIMARY KEY ((migration), writer_id)
 )"""
 _RECORDED_KEYS = """
@@ -67,7 +70,7 @@ def create_control_tables(
     """
     options = ", ".join(f"{_literal(name)}: {_literal(value)}" for name, value in replication.items())
     session.execute(f"CREATE KEYSPACE IF NOT EXISTS {quote(keyspace)} WITH replication = {{{options}}}")
-    for statement in (_WRITERS, _RECORDED_KEYS):
+    for statement in (WRITERS_TABLE, _RECORDED_KEYS):
         session.execute(statement.format(keyspace=quote(keyspace)))
     for column, of_type in (("bounds_json", "text"), ("ttl_s", "int"), ("collections", "frozen<list<text>>")):
         _add_missing(session, keyspace, RECORDED_KEYS, column, of_type)
@@ -75,6 +78,9 @@ def create_control_tables(
         "accounts": "frozen<map<text, bigint>>",
         "reads_compared": "bigint",
         "reads_differing": "bigint",
+        "reads_not_looked_at": "bigint",
+        "reads": "frozen<map<text, bigint>>",
+        "started_at": "timestamp",
     }
     for column, of_type in reported.items():
         _add_missing(session, keyspace, WRITERS, column, of_type)

@@ -262,23 +262,28 @@ def _copy(target: Store, shape: TableShape, history: KeyHistory, row: Any, barri
         # The time to live was read just now: it is what is left, and not from the timestamp on.
         update = _mutation(shape, history, MutationKind.UPDATE, columns, timestamp_us, ttl_s=ttl_s)
         target.execute(mutation_statement(target.keyspace, update))
-    marker_us = _marker_us(shape, history, barrier_us, has_cells=bool(groups) or bool(collections))
-    if marker_us is not None:
-        life = life_left_s(history.insert_ttl_s, age_us=marker_us - (history.inserted_us or marker_us))
-        target.apply(_mutation(shape, history, MutationKind.INSERT, {}, marker_us, ttl_s=life))
+    marker = _marker(shape, history, barrier_us, has_cells=bool(groups) or bool(collections))
+    if marker is not None:
+        target.apply(marker)
     cells = sum(map(len, groups.values())) + collections
     return RecopyCounts(rows_copied=1, cells=max(cells, 1))
 
 
-def _marker_us(shape: TableShape, history: KeyHistory, barrier_us: int, *, has_cells: bool) -> int | None:
-    """When the row was inserted, so that it is there even without cells; None where no insert is known to matter."""
+def _marker(shape: TableShape, history: KeyHistory, barrier_us: int, *, has_cells: bool) -> Mutation | None:
+    """The insert by which the row is there even without cells; None where no insert is known to matter."""
     if shape.is_partition_key(history.key):
         return None
     inserted_us = history.inserted_us
     if inserted_us is not None and inserted_us > history.gone_us:
-        return cell_timestamp_us(inserted_us, barrier_us=barrier_us)
-    # The row is there without a cell, so it was inserted after what deleted it, by a write that was not recorded.
-    return None if has_cells else cell_timestamp_us(history.gone_us + 1, barrier_us=barrier_us)
+        at_us = cell_timestamp_us(inserted_us, barrier_us=barrier_us)
+        life_s = life_left_s(history.insert_ttl_s, age_us=at_us - inserted_us)
+        return _mutation(shape, history, MutationKind.INSERT, {}, at_us, ttl_s=life_s)
+    if has_cells:
+        return None
+    # The row is there without a cell, so it was inserted after what deleted it, by a write that was not recorded. How
+    # long that lives is not known; not as long as an insert that was recorded, and deleted before it.
+    at_us = cell_timestamp_us(history.gone_us + 1, barrier_us=barrier_us)
+    return _mutation(shape, history, MutationKind.INSERT, {}, at_us)
 
 
 def _mutation(  # noqa: PLR0913 -- the parts of a write

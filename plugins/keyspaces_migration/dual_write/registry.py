@@ -14,9 +14,10 @@ from keyspaces_migration.dual_write.clock import system_now_us
 from keyspaces_migration.dual_write.control_tables import CONTROL_KEYSPACE, WRITERS
 from keyspaces_migration.dual_write.errors import WriterNotRegisteredError
 from keyspaces_migration.dual_write.flag import FlagState, WriteMode
+from keyspaces_migration.dual_write.read_accounts import StoreReads, reads_from_counters, reads_to_counters
 from keyspaces_migration.dual_write.recorded import RecordPlace
 from keyspaces_migration.dual_write.statements import Statement, delete_text, insert_text, select_text, table_name
-from keyspaces_migration.dual_write.store import Store, driver_failures
+from keyspaces_migration.dual_write.store import Store, StoreName, driver_failures
 
 if TYPE_CHECKING:
     from cassandra.cluster import Session
@@ -49,6 +50,9 @@ _COLUMNS_READ = (
     "accounts",
     "reads_compared",
     "reads_differing",
+    "reads_not_looked_at",
+    "reads",
+    "started_at",
     "heartbeat_at",
     "server_at",
 )
@@ -67,6 +71,9 @@ class WriterReport:
         accounts: What became of the writes of its process, as `Accounts.counters` gives it.
         reads_compared: Shadow reads of which both stores gave a clear answer.
         reads_differing: Those of them whose stores do not hold the same.
+        reads_not_looked_at: Shadow reads that a store did not answer.
+        reads: What became of the application's own reads, by store.
+        started_us: When the counters began, by the writer's clock; None: it does not say.
     """
 
     settled: FlagState
@@ -77,6 +84,9 @@ class WriterReport:
     accounts: Mapping[str, int] = field(default_factory=dict)
     reads_compared: int = 0
     reads_differing: int = 0
+    reads_not_looked_at: int = 0
+    reads: Mapping[StoreName, StoreReads] = field(default_factory=dict)
+    started_us: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +99,10 @@ class WriterRecord:
         accounts: What became of the writes of its process, by fate; `CALLS`, `TAKEN_UP` and `PENDING` among them.
         reads_compared: Shadow reads of which both stores gave a clear answer.
         reads_differing: Those of them whose stores do not hold the same.
+        reads_not_looked_at: Shadow reads that a store did not answer.
+        reads: What became of the application's own reads, by store; empty from a writer of an earlier release.
+        started_at: When its counters began, by its own clock: where it is another than before, all of them began anew.
+            None from a writer of an earlier release.
     """
 
     writer_id: str
@@ -107,6 +121,9 @@ class WriterRecord:
     accounts: Mapping[str, int] = field(default_factory=dict)
     reads_compared: int = 0
     reads_differing: int = 0
+    reads_not_looked_at: int = 0
+    reads: Mapping[StoreName, StoreReads] = field(default_factory=dict)
+    started_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,6 +225,9 @@ class Registration:
             "accounts": dict(report.accounts),
             "reads_compared": report.reads_compared,
             "reads_differing": report.reads_differing,
+            "reads_not_looked_at": report.reads_not_looked_at,
+            "reads": reads_to_counters(report.reads),
+            "started_at": None if report.started_us is None else _moment(report.started_us),
         }
         table = table_name(self._place.keyspace, WRITERS)
         # The server's own time beside the writer's: the difference is the writer's skew.
@@ -238,6 +258,9 @@ def list_writers(session: "Session", migration: str, *, keyspace: str = CONTROL_
             accounts=dict(row.accounts or {}),
             reads_compared=row.reads_compared or 0,
             reads_differing=row.reads_differing or 0,
+            reads_not_looked_at=row.reads_not_looked_at or 0,
+            reads=reads_from_counters(row.reads or {}),
+            started_at=row.started_at,
         )
         for row in session.execute(statement.bind((migration,)))
     )

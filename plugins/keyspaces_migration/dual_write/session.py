@@ -101,8 +101,10 @@ class DualSession:
 
     def _read(self, read: CompiledRead, values: tuple[object, ...]) -> Any:  # noqa: ANN401 -- as `execute`
         table = read.shape.name
-        store = self._writer.stores[self._writer.route(table, read.partition_key(values))]
-        found = store.session.execute(store.prepare(read.text(store.keyspace)).bind(values))
+        name = self._writer.route(table, read.partition_key(values))
+        store = self._writer.stores[name]
+        with self._writer.counted_read(name):
+            found = store.session.execute(store.prepare(read.text(store.keyspace)).bind(values))
         if (key := read.row_key(values)) is not None:
             self._writer.note_read(table, key)
         return found

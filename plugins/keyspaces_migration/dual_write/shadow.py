@@ -124,6 +124,11 @@ class ShadowReport:
         """Those of them whose stores do not hold the same."""
         return sum(count for outcome, count in self.counts.items() if outcome.differs)
 
+    @property
+    def not_looked_at(self) -> int:
+        """Reads that could not be compared, as a store did not answer."""
+        return self.counts.get(ShadowOutcome.COULD_NOT_LOOK, 0)
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Waiting:

@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -32,6 +33,7 @@ from keyspaces_migration.dual_write.letters import Outbox
 from keyspaces_migration.dual_write.lists import RESERVED_US, lists_in
 from keyspaces_migration.dual_write.mutation import Mutation, MutationKind, check_ttl, check_write, split_row
 from keyspaces_migration.dual_write.posting import Postman
+from keyspaces_migration.dual_write.read_accounts import ReadAccounts, StoreReads
 from keyspaces_migration.dual_write.recorded import RecordPlace
 from keyspaces_migration.dual_write.registry import HEARTBEAT_INTERVAL_S, LEASE_S, Registration, WriterReport
 from keyspaces_migration.dual_write.routing import partition_slot, partition_text, read_store
@@ -185,6 +187,8 @@ class DualWriter:
             max_bytes=settings.max_unsent_bytes,
         )
         self._tally = Tally()
+        self._reads = ReadAccounts()
+        self._started_us = now_us()
         self._gate = ModeGate(flag)
         place = RecordPlace(
             migration=settings.migration, writer_id=settings.writer_id, keyspace=settings.control_keyspace
@@ -324,12 +328,18 @@ class DualWriter:
         shape = self._shape(table)
         name = self.route(table, key)
         self.note_read(table, key)
-        return ReadResult(row=self.stores[name].read_row(shape, key), store=name)
+        with self.counted_read(name):
+            row = self.stores[name].read_row(shape, key)
+        return ReadResult(row=row, store=name)
 
     def note_read(self, table: str, key: Mapping[str, Any]) -> None:
         """Note that a row was read by its whole key, past `read`: a share of such rows is compared in both stores."""
         if self._shadow is not None and self._flag.current().mode.is_dual:
             self._shadow.offer(self._shape(table), key)
+
+    def counted_read(self, store: StoreName) -> AbstractContextManager[None]:
+        """Count the read of a store that is made within, past `read`: the canary watches failures and times."""
+        return self._reads.counted(store)
 
     def drain(self, *, timeout_s: float) -> int:
         """Wait until no write is left in the journal; return how many are.
@@ -352,6 +362,11 @@ class DualWriter:
         """What was read in both stores and compared so far; None where nothing is."""
         return None if self._shadow is None else self._shadow.report()
 
+    @property
+    def reads(self) -> Mapping[StoreName, StoreReads]:
+        """What became of the application's reads so far, of both stores."""
+        return self._reads.read()
+
     def _leader(self) -> StoreName:
         return plan_of(self._flag.current().mode).leader
 
@@ -368,6 +383,9 @@ class DualWriter:
             accounts=self.accounts().counters(),
             reads_compared=0 if shadow is None else shadow.compared,
             reads_differing=0 if shadow is None else shadow.differing,
+            reads_not_looked_at=0 if shadow is None else shadow.not_looked_at,
+            reads=self.reads,
+            started_us=self._started_us,
         )
 
     def _shape(self, table: str) -> TableShape:

@@ -6,6 +6,7 @@ They are part of the contract: a change here is a new form, which writers that r
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,16 @@ import pytest
 
 from keyspaces_migration.cql.json_codec import canonical_text, decode_columns, decode_value, encode_value
 from keyspaces_migration.cql.types import parse_type
+from keyspaces_migration.dual_write.accounts import Tally
 from keyspaces_migration.dual_write.clock import TimestampClock, cell_timestamp_us, delete_timestamp_us
+from keyspaces_migration.dual_write.control_tables import WRITERS_TABLE
 from keyspaces_migration.dual_write.errors import FlagFormatError
 from keyspaces_migration.dual_write.failures import ReasonClass
 from keyspaces_migration.dual_write.flag import FlagState, WriteMode
 from keyspaces_migration.dual_write.letters import Letter
 from keyspaces_migration.dual_write.lists import list_step_us
 from keyspaces_migration.dual_write.mutation import Mutation, MutationKind
+from keyspaces_migration.dual_write.read_accounts import StoreReads, reads_to_counters
 from keyspaces_migration.dual_write.recorded import bucket_of
 from keyspaces_migration.dual_write.routing import partition_slot, partition_text
 from keyspaces_migration.dual_write.shape import TableShape
@@ -117,3 +121,13 @@ def test_the_contract_names_the_vectors_and_shows_the_same_slots() -> None:
     assert "(writer-contract-vectors.json)" in contract
     for vector in VECTORS["slots"][:2]:
         assert f"`{vector['text']}` | {vector['slot']} |" in contract
+
+
+def test_the_contract_says_of_every_column_of_the_writers_table_what_it_holds() -> None:
+    contract = (DOCS / "writer-contract.md").read_text(encoding="utf-8")
+    described = contract.partition("| column | what it holds |\n")[2].partition("\n\n")[0]
+    named = {name for line in described.splitlines() for name in re.findall(r"`(\w+)`", line.split("|")[1])}
+    assert named == set(re.findall(r"^  (\w+) ", WRITERS_TABLE, re.MULTILINE)) - {"PRIMARY"}
+    reads = reads_to_counters({name: StoreReads(count=1, failed=0, recent=1, p99_us=1) for name in StoreName})
+    counters = {*Tally().read().counters(), *(key for key in reads if key.startswith(StoreName.SOURCE))}
+    assert counters <= set(re.findall(r"`(\w+)`", described))
