@@ -71,6 +71,7 @@ REPAIR_PLANS = Chain(schema.repair_plans)
 REPAIR_RESULTS = Chain(schema.repair_results)
 BARRIERS = Chain(schema.barriers)
 FLAG_CHANGES = Chain(schema.flag_changes)
+CANARY_EVENTS = Chain(schema.canary_events)
 DRIFT_LOOKS = Chain(schema.drift_looks)
 SWEEPS = Chain(schema.sweeps)
 LETTER_BATCHES = Chain(schema.letter_batches)
@@ -86,6 +87,7 @@ CHAINS = (
     REPAIR_RESULTS,
     BARRIERS,
     FLAG_CHANGES,
+    CANARY_EVENTS,
     DRIFT_LOOKS,
     SWEEPS,
     LETTER_BATCHES,

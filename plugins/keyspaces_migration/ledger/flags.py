@@ -1,6 +1,6 @@
 """Barriers and changes of the flag in the ledger."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +8,16 @@ from keyspaces_migration.dual_write.flag import FlagState
 from keyspaces_migration.ledger.chains import BARRIERS, FLAG_CHANGES
 from keyspaces_migration.ledger.repository import Ledger
 from keyspaces_migration.ledger.runs import recorded_run
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlagChange:
+    """A change of the flag that was about to be made, and the run that made it."""
+
+    state: FlagState
+    dag_id: str
+    run_id: str
+    requested_at: datetime
 
 
 class FlagLedger:
@@ -49,3 +59,22 @@ class FlagLedger:
         with self._ledger.writing() as connection:
             run = recorded_run(connection, self._chains, dag_id=dag_id, run_id=run_id)
             self._chains.append(connection, FLAG_CHANGES, values, run=run)
+
+    def changes(self, migration: str) -> tuple[FlagChange, ...]:
+        """All changes of a migration's flag, in the order in which they were recorded."""
+        with self._ledger.reading() as connection:
+            rows = self._chains.read(connection, FLAG_CHANGES, migration)
+        return tuple(
+            FlagChange(
+                state=FlagState(
+                    mode=row["mode"],
+                    barrier_us=row["barrier_us"],
+                    target_read_percent=row["target_read_percent"],
+                    version=row["version"],
+                ),
+                dag_id=row["dag_id"],
+                run_id=row["run_id"],
+                requested_at=row["requested_at"],
+            )
+            for row in rows
+        )

@@ -12,6 +12,7 @@ from keyspaces_migration.dual_write.failures import ReasonClass
 from keyspaces_migration.dual_write.flag import WriteMode
 from keyspaces_migration.dual_write.store import StoreName
 from keyspaces_migration.ledger.backfill_records import LoadMode, SplitState
+from keyspaces_migration.ledger.canary_records import CanaryEvent
 from keyspaces_migration.ledger.letter_records import LetterOutcome
 from keyspaces_migration.ledger.records import ReportKind
 from keyspaces_migration.ledger.repair_records import RepairStep
@@ -19,7 +20,7 @@ from keyspaces_migration.lifecycle import Milestone, Stage
 
 # The ledger may share a database with others that Alembic looks after, Airflow's among them.
 VERSION_TABLE = "ledger_schema_version"
-HEAD = "r0012_letters"
+HEAD = "r0013_canaries"
 
 metadata = sa.MetaData(
     naming_convention={
@@ -374,6 +375,25 @@ flag_changes = sa.Table(
     sa.Column("target_read_percent", sa.Integer, nullable=False),
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.Column("requested_at", UtcTimestamp, nullable=False),
+    *_chained(),
+    _of_a_recorded_run(),
+)
+
+canary_events = sa.Table(
+    "canary_events",
+    metadata,
+    _id(),
+    sa.Column("dag_id", sa.Text, nullable=False),
+    sa.Column("run_id", sa.Text, nullable=False),
+    sa.Column("step", sa.Integer, nullable=False),
+    sa.Column("target_read_percent", sa.Integer, nullable=False),
+    sa.Column("event", _name(CanaryEvent, constraint="event"), nullable=False),
+    sa.Column("flag_version", sa.BigInteger, nullable=False),
+    # Of the state that was in force when the attempt began.
+    sa.Column("base_version", sa.BigInteger, nullable=False),
+    sa.Column("seen", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("at", UtcTimestamp, nullable=False),
     *_chained(),
     _of_a_recorded_run(),
 )

@@ -15,6 +15,8 @@ from keyspaces_migration.ledger import ApprovalRecord, Ledger, ReportKind, RunCo
 from keyspaces_migration.ledger.audit import audit
 from keyspaces_migration.ledger.backfill_records import BackfillTable, DeadLetter, LoadMode, PlannedSplit, SplitCounts
 from keyspaces_migration.ledger.backfills import BackfillLedger
+from keyspaces_migration.ledger.canaries import CanaryLedger
+from keyspaces_migration.ledger.canary_records import CanaryEvent, CanaryRecord
 from keyspaces_migration.ledger.check_records import CheckCoverage, CheckedTable, CheckRun, MismatchRecord
 from keyspaces_migration.ledger.checks import CheckLedger
 from keyspaces_migration.ledger.flags import FlagLedger
@@ -55,6 +57,7 @@ def fill(ledger: Ledger, *, migration: str = MIGRATION) -> None:
         FlagLedger(ledger).fix_barrier(1_000_000 + number, dag_id=dag_id, run_id=run_id, now=NOW)
         state = FlagState(mode=WriteMode.RECORD, barrier_us=None, target_read_percent=0, version=number + 1)
         FlagLedger(ledger).record_change(state, dag_id=dag_id, run_id=run_id, now=NOW)
+        CanaryLedger(ledger).record(_canary_event(dag_id, run_id))
         SweepLedger(ledger).record([_sweep(dag_id, run_id)])
         StackLedger(ledger).record_look(DriftLook(dag_id=dag_id, run_id=run_id, drifted=number, looked_at=NOW))
         _backfill(ledger, dag_id, run_id)
@@ -225,6 +228,21 @@ def a_letter(
     )
 
 
+def _canary_event(dag_id: str, run_id: str) -> CanaryRecord:
+    return CanaryRecord(
+        dag_id=dag_id,
+        run_id=run_id,
+        step=1,
+        target_read_percent=5,
+        event=CanaryEvent.RAISED,
+        flag_version=8,
+        base_version=7,
+        seen="{}",
+        reason=None,
+        at=NOW,
+    )
+
+
 def _letters(ledger: Ledger, dag_id: str, run_id: str) -> None:
     letters = [a_letter(f"{run_id} parked"), a_letter(f"{run_id} replayed", LetterOutcome.REPLAYED)]
     LetterLedger(ledger).record(letters, dag_id=dag_id, run_id=run_id, now=NOW)
@@ -287,7 +305,8 @@ READERS: dict[str, Callable[[Ledger], object]] = {
     "letter_batches": lambda ledger: LetterLedger(ledger).counts(MIGRATION),
     "letters": lambda ledger: LetterLedger(ledger).parked(MIGRATION),
     "barriers": lambda ledger: FlagLedger(ledger).barrier_us(MIGRATION),
-    "flag_changes": audit_of,
+    "flag_changes": lambda ledger: FlagLedger(ledger).changes(MIGRATION),
+    "canary_events": lambda ledger: CanaryLedger(ledger).records(MIGRATION),
     "sweeps": lambda ledger: SweepLedger(ledger).newest(MIGRATION),
     "drift_looks": lambda ledger: StackLedger(ledger).newest_look(MIGRATION),
 }

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 TABLES = schema.metadata.tables
 # Of two runs: eleven records in chains and two splits, each; and a plan and a result of a repair.
-RECORDS = 32
-LATER = {"backfill_plans", "repair_plans", "repair_results", "sweeps", "letter_batches"}
+RECORDS = 34
+LATER = {"backfill_plans", "repair_plans", "repair_results", "sweeps", "letter_batches", "canary_events"}
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_nothing_is_signed_anew_while_one_record_is_bad(full: Ledger) -> None:
 def test_records_of_before_signatures_are_signed_when_a_person_says_so(full: Ledger) -> None:
     downgrade(full.database, revision="r0006_provisioning")
     upgrade(full.database)
-    for name in READERS.keys() - {"sweeps", "letter_batches", "letters"}:
+    for name in READERS.keys() - {"sweeps", "letter_batches", "letters", "canary_events"}:
         with pytest.raises(LedgerSignatureError):
             READERS[name](full)
     listed, status = run(full, "sign")
