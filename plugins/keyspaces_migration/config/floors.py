@@ -58,6 +58,15 @@ CUTOVER_LIMITS = (
     ),
 )
 
+WATCH_LIMITS = (
+    Limit(
+        "interval",
+        timedelta(minutes=5),
+        "for so long wrong reads would go on",
+        is_ceiling=True,
+    ),
+)
+
 LETTER_LIMITS = (
     Limit(
         "max_age",

@@ -2,13 +2,20 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from functools import cached_property
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
 from keyspaces_migration.config.access import Access
-from keyspaces_migration.config.floors import CONSISTENCY_LIMITS, CUTOVER_LIMITS, LETTER_LIMITS, limit_violations
+from keyspaces_migration.config.floors import (
+    CONSISTENCY_LIMITS,
+    CUTOVER_LIMITS,
+    LETTER_LIMITS,
+    WATCH_LIMITS,
+    limit_violations,
+)
 from keyspaces_migration.config.infrastructure import Alarms, ComparisonLambda, Provisioning
 from keyspaces_migration.config.model import ByName, FileModel
 from keyspaces_migration.config.names import KeyspacesName, MigrationName, Owner
@@ -110,7 +117,10 @@ class Migration(FileModel):
         environment = info.data.get("environment")
         if environment is None or environment.disposable:
             return value
-        if violations := tuple(limit_violations(value, CUTOVER_LIMITS)):
+        watch = (
+            replace(found, location=("watch", *found.location)) for found in limit_violations(value.watch, WATCH_LIMITS)
+        )
+        if violations := (*limit_violations(value, CUTOVER_LIMITS), *watch):
             raise RuleError(violations)
         return value
 

@@ -38,6 +38,9 @@ MAX_BAKE_TIME = timedelta(days=1)
 MAX_OWN_MONITORS = 4
 
 
+MIN_WATCH_INTERVAL = timedelta(seconds=5)
+
+
 class Engine(StrEnum):
     """What runs the historical backfill."""
 
@@ -296,6 +299,32 @@ class Approvals(FileModel):
         return self
 
 
+class CanaryWatch(FileModel):
+    """What is looked at while a canary step bakes, and what takes all reads back."""
+
+    interval: Duration = timedelta(seconds=30)
+    """How often it is looked: a breach is taken back within one interval, and the time that applications take to read
+    the flag."""
+    max_differing_reads: int = Field(default=0, ge=0)
+    """How many shadow reads of a step may differ between the stores after settling."""
+    max_failed_share: float = Field(default=0.001, gt=0, lt=1)
+    """Of a step's reads on the target, how many may fail; a breach is what shows it to be more with 99 % confidence."""
+    max_p99_ratio: float = Field(default=2.0, ge=1)
+    """How many times as long as on the source a read on the target may take, at the 99th percentile of a writer."""
+    tolerated_p99_ms: int = Field(default=50, ge=1)
+    """Milliseconds up to which that percentile is no breach, whatever the source's is."""
+    max_throttled_share: float = Field(default=0.001, gt=0, lt=1)
+    """Of the requests to the target's tables, how many may be throttled: in the hour before a step is raised, and
+    while it bakes."""
+
+    @model_validator(mode="after")
+    def _airflow_can_keep_up(self) -> Self:
+        if self.interval < MIN_WATCH_INTERVAL:
+            allowed = f"at least {format_duration(MIN_WATCH_INTERVAL)}: Airflow starts a task anew for each look"
+            raise RuleError([Violation(("interval",), format_duration(self.interval), allowed)])
+        return self
+
+
 class Cutover(FileModel):
     """When reads may move to the target, and in which steps."""
 
@@ -313,6 +342,8 @@ class Cutover(FileModel):
     """How many shadow reads each step must have compared before it counts."""
     retire_after: Duration = timedelta(days=14)
     """How long the source is kept written to, and going back possible, after the last step."""
+    watch: CanaryWatch = CanaryWatch()
+    """What is looked at while a step bakes."""
     alarm_arns: tuple[AlarmArn, ...] = Field(default=(), max_length=MAX_OWN_MONITORS)
     """CloudWatch alarms of your own, such as the application's error rate: any of them reverses a canary step."""
 

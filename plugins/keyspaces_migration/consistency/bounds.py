@@ -27,6 +27,21 @@ def upper_bound(*, mismatches: int, looked_at: int, confidence: float) -> float:
     return float(betaincinv(mismatches + 1, looked_at - mismatches, confidence))
 
 
+def lower_bound(*, mismatches: int, looked_at: int, confidence: float) -> float:
+    """The rate of mismatches that is fallen short of with at most 1 - `confidence`; 0 where there was none.
+
+    The quantile of Beta(mismatches, looked_at - mismatches + 1) at 1 - confidence: Clopper's and Pearson's other side.
+
+    Raises:
+        ValueError: The counts or the confidence are impossible.
+    """
+    if not 0 <= mismatches <= looked_at or not 0 < confidence < 1:
+        raise ValueError(f"no bound for {mismatches} mismatches of {looked_at} at confidence {confidence}")
+    if mismatches == 0:
+        return 0.0
+    return float(betaincinv(mismatches, looked_at - mismatches + 1, 1 - confidence))
+
+
 def sample_size(*, rate: float, confidence: float) -> int:
     """The fewest rows that, all clean, put the upper bound below `rate`: 46,050 for 1e-4 at 0.99.
 

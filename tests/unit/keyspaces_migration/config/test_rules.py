@@ -154,6 +154,7 @@ BROKEN = {
     "bake time has a floor": ("cutover.bake_time", "PT9M", "cutover.bake_time", "at least PT10M"),
     "bake time has AppConfig's ceiling": ("cutover.bake_time", "PT25H", "cutover.bake_time", "AppConfig"),
     "letters have a ceiling": ("dead_letters.max_age", "PT25H", "dead_letters.max_age", "at most P1D"),
+    "a canary is looked at often": ("cutover.watch.interval", "PT6M", "cutover.watch.interval", "at most PT5M"),
     "lag has a ceiling": ("dead_letters.max_follower_lag", "PT61M", "dead_letters.max_follower_lag", "at most PT1H"),
     "bucket is a name alone": ("dead_letters.payload_bucket", "s3://b/c", "dead_letters.payload_bucket", "S3 bucket"),
     "compared reads have a floor": ("cutover.min_compared_reads", 99, "cutover.min_compared_reads", "at least 100"),
@@ -394,6 +395,7 @@ BROKEN = {
     ),
     "chain of roles ends in the account": ("target.role_name", None, "target.role_name", "may assume"),
     "role of a chain is an ARN": ("target.via_roles.0", "Deployer", "target.via_roles[0]", "arn:aws:iam"),
+    "a look needs a moment": ("cutover.watch.interval", "PT1S", "cutover.watch.interval", "at least PT5S"),
     "own alarms leave room for provision's": (
         "cutover.alarm_arns",
         ["arn:aws:cloudwatch:eu-central-1:012345678901:alarm:a"] * 5,
