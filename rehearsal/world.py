@@ -28,6 +28,7 @@ from rehearsal.servers.application import SampleApplication
 from rehearsal.servers.aws import AwsStandIn
 from rehearsal.servers.cassandra import WorldNode
 from rehearsal.servers.keyspaces import WorldControlPlane, WorldPulumiProvider, WorldTarget
+from rehearsal.servers.metrics import MetricsBridge
 from rehearsal.servers.snowflake import SnowflakeStandIn
 from rehearsal.settings import Component, WorldSettings
 
@@ -71,6 +72,7 @@ class World:
             environment=self.pulumi_provider.environment,
         )
         self.application = SampleApplication(home=self.home, source=self.source, target=self.target, aws=self.aws)
+        self.metrics = MetricsBridge(home=self.home, node=self.target, aws=self.aws)
         self._services = self._chosen()
         self._loads: dict[Component, Load] = {}
 
@@ -95,6 +97,8 @@ class World:
             for service in self._services.values():
                 service.launch()
             self._wait_and_load()
+            if {Component.TARGET, Component.AWS} <= self._services.keys():
+                self.metrics.start()
             self._put_comparison()
             for service in self._services.values():
                 service.after_start()
@@ -114,12 +118,14 @@ class World:
                 steps.callback(self._reporter.working, f"stopping: {service.name}")
             for load in self._loads.values():
                 steps.callback(load.stop)
+            steps.callback(self.metrics.stop)
             steps.callback(self.application.stop)
 
     def check(self) -> None:
         """Raise ProgramDiedError when a program of the world has ended by itself."""
         for service in self._services.values():
             service.check()
+        self.metrics.check()
 
     def watch(self) -> None:
         """Stay until interrupted, or until a program ends by itself. Raises ProgramDiedError then."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rehearsal.alarms import forget, keep
 from rehearsal.pulumi_aws_provider.description import Description
 from rehearsal.pulumi_aws_provider.resources import AlreadyThereError
 from rehearsal.pulumi_aws_provider.shapes import from_api, to_api
@@ -96,7 +97,9 @@ def _update(account: Account, resource_id: str, old: Properties, new: Properties
 def delete_alarm(account: Account, resource_id: str, outputs: Properties) -> None:
     """Delete an alarm of either kind."""
     del outputs
-    account.client("cloudwatch").delete_alarms(AlarmNames=[resource_id])
+    client = account.client("cloudwatch")
+    client.delete_alarms(AlarmNames=[resource_id])
+    forget(client, resource_id)
 
 
 def find_alarm(account: Account, name: str, *, kind: str = "MetricAlarm") -> dict[str, Any] | None:
@@ -114,6 +117,7 @@ def _put(account: Account, inputs: Properties, **tags: Any) -> None:  # noqa: AN
     if queries := wanted.get("metricQueries"):
         request["Metrics"] = [_query_to_api(query) for query in queries]
     client.put_metric_alarm(**request, **tags)
+    keep(client, request)
 
 
 def _dimensions_to_api(dimensions: dict[str, str]) -> list[dict[str, str]]:
