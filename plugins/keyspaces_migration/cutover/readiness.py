@@ -1,141 +1,17 @@
 """Whether reads may move to the target: a pure function of facts. What is not known counts as not met."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from keyspaces_migration.config import Migration
 from keyspaces_migration.consistency.kinds import Verdict
+from keyspaces_migration.cutover.attempt import foreign
+from keyspaces_migration.cutover.criteria import Criterion, CriterionResult, CriterionState, Readiness
+from keyspaces_migration.cutover.facts import Facts
 from keyspaces_migration.dual_write.flag import FlagState
 from keyspaces_migration.dual_write.registry import WriterRecord, missing_writers
-from keyspaces_migration.ledger import Ledger
-from keyspaces_migration.ledger.check_records import CheckRun
-from keyspaces_migration.ledger.checks import CheckLedger
-from keyspaces_migration.ledger.letter_records import LetterCounts
-from keyspaces_migration.ledger.letters import LetterLedger
 from keyspaces_migration.ledger.records import MilestoneReached
-from keyspaces_migration.ledger.sweeps import SweepLedger, SweepRecord
 from keyspaces_migration.lifecycle import Milestone, standing
-
-
-class Criterion(StrEnum):
-    """What must hold before the share of reads on the target is raised."""
-
-    PROVISIONED = "provisioned"
-    DUAL_WRITES = "dual writes"
-    BACKFILL = "backfill"
-    CHECKS = "checks"
-    CHECK_FRESH = "newest check"
-    SWEEP = "complete sweep"
-    WAITING_PERIOD = "waiting period"
-    LETTERS = "dead letters"
-    FOLLOWER_LAG = "follower lag"
-
-
-class CriterionState(StrEnum):
-    """Unknown counts as unmet."""
-
-    MET = "met"
-    UNMET = "unmet"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, kw_only=True)
-class CriterionResult:
-    """One criterion, what was observed of it, what is required, and when it was looked at."""
-
-    criterion: Criterion
-    state: CriterionState
-    observed: str
-    required: str
-    at: datetime
-
-    def __str__(self) -> str:
-        return f"{self.criterion}: {self.state}; observed: {self.observed}; required: {self.required}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class LetterQueue:
-    """The dead letter queue.
-
-    Attributes:
-        letters: About how many wait, those included that are being replayed.
-        oldest_age: None where nobody knows.
-    """
-
-    letters: int
-    oldest_age: timedelta | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Facts:
-    """What the judgement rests on. None: could not be looked at.
-
-    Attributes:
-        milestones: All that the migration reached, oldest first.
-        checks: Every attempt of every check, oldest first.
-        sweeps: With which record of each table the newest pass of a sweep over its whole token ring ended.
-        writers: As listed just now.
-        flag: The state in force.
-        letters: How the letters stand that the ledger has.
-        queue: The dead letter queue.
-    """
-
-    milestones: Sequence[MilestoneReached] | None
-    checks: Sequence[CheckRun] | None
-    sweeps: Mapping[str, SweepRecord] | None
-    writers: Sequence[WriterRecord] | None
-    flag: FlagState | None
-    letters: LetterCounts | None
-    queue: LetterQueue | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Readiness:
-    """All criteria."""
-
-    results: tuple[CriterionResult, ...]
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether every criterion is met."""
-        return not self.missing
-
-    @property
-    def missing(self) -> tuple[CriterionResult, ...]:
-        """Those that are not met, or not known to be."""
-        return tuple(result for result in self.results if result.state is not CriterionState.MET)
-
-    def markdown(self) -> str:
-        """A table for people."""
-        rows = [
-            f"| {each.criterion} | {each.state} | {_cell(each.observed)} | {_cell(each.required)} "
-            f"| {each.at:%Y-%m-%d %H:%M:%S} |"
-            for each in self.results
-        ]
-        return "\n".join(("| Criterion | State | Observed | Required | At (UTC) |", "|---|---|---|---|---|", *rows))
-
-
-def read_facts(
-    ledger: Ledger,
-    migration: Migration,
-    *,
-    writers: Sequence[WriterRecord] | None,
-    flag: FlagState | None,
-    queue: LetterQueue | None,
-) -> Facts:
-    """Return the facts of the ledger, all of one moment, beside those given. Errors are the ledger's."""
-    with ledger.one_state():
-        return Facts(
-            milestones=ledger.milestones(migration.name),
-            checks=CheckLedger(ledger).runs(migration.name),
-            sweeps=SweepLedger(ledger).completed(migration.name),
-            writers=writers,
-            flag=flag,
-            letters=LetterLedger(ledger).counts(migration.name),
-            queue=queue,
-        )
 
 
 def judge(facts: Facts, migration: Migration, *, now: datetime) -> Readiness:
@@ -156,6 +32,10 @@ def judge(facts: Facts, migration: Migration, *, now: datetime) -> Readiness:
         _waited(facts, migration.cutover.waiting_period, now),
         _letters(facts, migration.dead_letters.max_age),
         _lag(facts, migration.dead_letters.max_follower_lag),
+        _drift(facts, migration.cutover.max_check_age, now),
+        _flag(facts),
+        _alarms(facts),
+        _throttles(facts, migration.cutover.watch.max_throttled_share),
     )
     return Readiness(
         results=tuple(
@@ -183,13 +63,13 @@ def _milestone(criterion: Criterion, milestone: Milestone, facts: Facts) -> _Fin
 
 def _dual_writes(facts: Facts) -> _Finding:
     criterion, required = Criterion.DUAL_WRITES, "started; every writer in a dual mode, heard of just now, none parked"
-    if facts.milestones is None or facts.writers is None or facts.flag is None:
+    if facts.milestones is None or facts.outside.writers is None or facts.outside.flag is None:
         return criterion, CriterionState.UNKNOWN, _NOT_SEEN, required
-    against = list(_against_writers(facts.writers, facts.flag))
+    against = list(_against_writers(facts.outside.writers, facts.outside.flag))
     if Milestone.DUAL_WRITES_STARTED not in standing(record.milestone for record in facts.milestones):
         against.insert(0, "not started")
-    count = len(facts.writers)
-    observed = "; ".join(against) or f"{count} writer{'' if count == 1 else 's'} in {facts.flag.mode}"
+    count = len(facts.outside.writers)
+    observed = "; ".join(against) or f"{count} writer{'' if count == 1 else 's'} in {facts.outside.flag.mode}"
     return criterion, _state(not against), observed, required
 
 
@@ -213,7 +93,7 @@ def _passes(facts: Facts, wanted: int) -> _Finding:
 
 def _fresh(facts: Facts, limit: timedelta, now: datetime) -> _Finding:
     criterion = Criterion.CHECK_FRESH
-    required = f"at most {_spoken(limit)} old, and begun after dual writes and backfill"
+    required = f"at most {_spoken(limit)} old, and begun after dual writes, backfill and the last time the target led"
     if facts.checks is None or facts.milestones is None:
         return criterion, CriterionState.UNKNOWN, _NOT_SEEN, required
     if not facts.checks:
@@ -222,14 +102,28 @@ def _fresh(facts: Facts, limit: timedelta, now: datetime) -> _Finding:
     age = now - newest.finished_at
     since = _stood_on(facts.milestones)
     early = since is not None and newest.started_at < since
+    back = _led_back(facts.milestones)
+    led_else = back is not None and newest.started_at < back
     observed = f"{_spoken(age)} old" + (", begun before dual writes and backfill were done" if early else "")
-    return criterion, _state(timedelta() <= age <= limit and not early), observed, required
+    observed += ", begun before the source led again" if led_else else ""
+    return criterion, _state(timedelta() <= age <= limit and not early and not led_else), observed, required
 
 
 def _stood_on(milestones: Sequence[MilestoneReached]) -> datetime | None:
     """When both stores were last made complete. Reads that go to one or the other change nothing in them."""
     made = {Milestone.DUAL_WRITES_STARTED, Milestone.BACKFILL_COMPLETE}
     return max((record.reached_at for record in milestones if record.milestone in made), default=None)
+
+
+def _led_back(milestones: Sequence[MilestoneReached]) -> datetime | None:
+    """When the source began to lead again after the target had; None where it never did."""
+    led, back = False, None
+    for record in milestones:
+        if record.milestone is Milestone.CUTOVER_FINISHED:
+            led = True
+        elif record.milestone is Milestone.ROLLED_BACK and led:
+            led, back = False, record.reached_at
+    return back
 
 
 def _swept(facts: Facts, tables: Iterable[str]) -> _Finding:
@@ -261,9 +155,9 @@ def _waited(facts: Facts, period: timedelta, now: datetime) -> _Finding:
 def _letters(facts: Facts, limit: timedelta) -> _Finding:
     criterion = Criterion.LETTERS
     required = f"none parked, and the oldest in the queue at most {_spoken(limit)} old"
-    if facts.letters is None or facts.queue is None:
+    if facts.letters is None or facts.outside.queue is None:
         return criterion, CriterionState.UNKNOWN, _NOT_SEEN, required
-    parked, waiting, age = facts.letters.parked, facts.queue.letters, facts.queue.oldest_age
+    parked, waiting, age = facts.letters.parked, facts.outside.queue.letters, facts.outside.queue.oldest_age
     known = "age not known" if age is None else f"the oldest {_spoken(age)} old"
     observed = f"{parked} parked; {waiting} in the queue" + (f", {known}" if waiting else "")
     if parked or (waiting and age is not None and age > limit):
@@ -274,17 +168,61 @@ def _letters(facts: Facts, limit: timedelta) -> _Finding:
 def _lag(facts: Facts, limit: timedelta) -> _Finding:
     criterion = Criterion.FOLLOWER_LAG
     required = f"every writer's oldest write that a store lacks is at most {_spoken(limit)} old"
-    if facts.writers is None:
+    if facts.outside.writers is None:
         return criterion, CriterionState.UNKNOWN, _NOT_SEEN, required
-    if not facts.writers:
+    if not facts.outside.writers:
         return criterion, CriterionState.UNMET, "no writer is registered", required
     late = [
         f"{each.writer_id} has {each.journal_depth} unsent writes, the oldest {_spoken(each.follower_lag)} old"
-        for each in facts.writers
+        for each in facts.outside.writers
         if each.follower_lag > limit
     ]
-    worst = max(each.follower_lag for each in facts.writers)
+    worst = max(each.follower_lag for each in facts.outside.writers)
     return criterion, _state(not late), "; ".join(late) or f"at most {_spoken(worst)}", required
+
+
+def _drift(facts: Facts, limit: timedelta, now: datetime) -> _Finding:
+    criterion = Criterion.DRIFT
+    required = f"none at a look at most {_spoken(limit)} old, after the last provision"
+    if facts.drift is None or facts.milestones is None:
+        return criterion, CriterionState.UNKNOWN, _NOT_SEEN, required
+    if not facts.drift:
+        return criterion, CriterionState.UNMET, "nobody has looked: run the DAG drift", required
+    look = facts.drift[-1]
+    age = now - look.looked_at
+    provisioned = [each.reached_at for each in facts.milestones if each.milestone is Milestone.PROVISIONED]
+    early = bool(provisioned) and look.looked_at < provisioned[-1]
+    found = f"{look.drifted} resources" if look.drifted else "none"
+    observed = f"{found}, {_spoken(age)} ago" + (", before the last provision" if early else "")
+    return criterion, _state(not look.drifted and timedelta() <= age <= limit and not early), observed, required
+
+
+def _flag(facts: Facts) -> _Finding:
+    criterion, required = Criterion.FLAG, "as the ledger has recorded it"
+    if facts.outside.flag is None or facts.changes is None:
+        return criterion, CriterionState.UNKNOWN, _NOT_SEEN, required
+    why = foreign(facts.outside.flag, facts.changes)
+    return criterion, _state(why is None), why or f"version {facts.outside.flag.version}", required
+
+
+def _alarms(facts: Facts) -> _Finding:
+    criterion, required = Criterion.ALARMS, "every alarm of the flag's environment is OK, and there is one"
+    if facts.outside.alarms is None:
+        return criterion, CriterionState.UNKNOWN, _NOT_SEEN, required
+    against = [str(alarm) for alarm in facts.outside.alarms if not alarm.is_ok]
+    observed = "; ".join(against) or f"{len(facts.outside.alarms)} OK"
+    return criterion, _state(bool(facts.outside.alarms) and not against), observed, required
+
+
+def _throttles(facts: Facts, limit: float) -> _Finding:
+    criterion = Criterion.THROTTLES
+    required = f"at most {limit:.2%} of the last hour's requests to the target"
+    share = None if facts.outside.throttling is None else facts.outside.throttling.share
+    if facts.outside.throttling is None or share is None:
+        return criterion, CriterionState.UNKNOWN, _NOT_SEEN, required
+    counted = facts.outside.throttling
+    observed = f"{share:.2%}: {counted.throttled} of {counted.throttled + counted.successful}"
+    return criterion, _state(share <= limit), observed, required
 
 
 def _spoken(duration: timedelta) -> str:
@@ -295,7 +233,3 @@ def _spoken(duration: timedelta) -> str:
         count, rest = divmod(rest, size)
         parts += [f"{count} {unit}"] if count else []
     return ("-" if seconds < 0 else "") + (" ".join(parts) or "0 s")
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")

@@ -3,24 +3,32 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from keyspaces_migration.config import load_migration
 from keyspaces_migration.consistency.kinds import Verdict
-from keyspaces_migration.cutover.readiness import Criterion, CriterionState, Facts, LetterQueue, judge
+from keyspaces_migration.cutover.alarms import AlarmState
+from keyspaces_migration.cutover.criteria import Criterion, CriterionState
+from keyspaces_migration.cutover.facts import Facts, LetterQueue, Outside
+from keyspaces_migration.cutover.readiness import judge
 from keyspaces_migration.dual_write.flag import FlagState, WriteMode
 from keyspaces_migration.dual_write.registry import WriterRecord
 from keyspaces_migration.ledger.check_records import CheckRun
+from keyspaces_migration.ledger.flags import FlagChange
 from keyspaces_migration.ledger.letter_records import LetterCounts
 from keyspaces_migration.ledger.records import MilestoneReached
+from keyspaces_migration.ledger.stacks import DriftLook
 from keyspaces_migration.ledger.sweeps import SweepRecord
 from keyspaces_migration.lifecycle import Milestone
+from keyspaces_migration.observed.throttles import Throttling
 from tests.checks import a_check
 
 MIGRATION = load_migration(Path(__file__).parents[4] / "dags/migrations/flights.yaml")
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 FLAG = FlagState(mode=WriteMode.DUAL_SOURCE_LEADS, barrier_us=1_790_000_000_000_000, version=2)
+OK = AlarmState(name="target", state="OK", acts=True)
 WRITER = WriterRecord(
     writer_id="one",
     mode=FLAG.mode,
@@ -78,11 +86,22 @@ READY = Facts(
     milestones=(PROVISIONED, STARTED, COMPLETE),
     checks=(check(hours_ago=2), check(hours_ago=1)),
     sweeps={table: swept(table) for table in MIGRATION.tables},
-    writers=(WRITER,),
-    flag=FLAG,
     letters=LetterCounts(replayed=7, closed=1),
-    queue=LetterQueue(letters=0, oldest_age=None),
+    drift=(DriftLook(dag_id="dag", run_id="run", drifted=0, looked_at=NOW - timedelta(hours=1)),),
+    changes=(FlagChange(state=FLAG, dag_id="dag", run_id="run", requested_at=NOW),),
+    outside=Outside(
+        writers=(WRITER,),
+        flag=FLAG,
+        queue=LetterQueue(letters=0, oldest_age=None),
+        alarms=(OK,),
+        throttling=Throttling(throttled=0, successful=1_000, seen=True),
+    ),
 )
+
+
+def outside(**changed: Any) -> Facts:
+    """Ready, but for what is read elsewhere than in the ledger."""
+    return replace(READY, outside=replace(READY.outside, **changed))
 
 
 def unmet(facts: Facts, state: CriterionState = CriterionState.UNMET) -> set[Criterion]:
@@ -133,7 +152,7 @@ def test_a_new_barrier_withdraws_the_backfill_and_the_checks_before_it() -> None
 )
 def test_a_writer_that_is_missing_silent_behind_or_parked_is_unmet(writers: tuple[WriterRecord, ...]) -> None:
     expected = {Criterion.DUAL_WRITES} if writers else {Criterion.DUAL_WRITES, Criterion.FOLLOWER_LAG}
-    assert unmet(replace(READY, writers=writers)) == expected
+    assert unmet(outside(writers=writers)) == expected
 
 
 @pytest.mark.parametrize("verdict", [Verdict.FAIL, Verdict.INCONCLUSIVE])
@@ -166,14 +185,19 @@ def test_a_waiting_period_that_is_not_over_is_unmet_to_the_second() -> None:
 
 def test_what_could_not_be_looked_at_is_unknown_and_not_ready() -> None:
     unknown = CriterionState.UNKNOWN
-    assert unmet(replace(READY, writers=None), unknown) == {Criterion.DUAL_WRITES, Criterion.FOLLOWER_LAG}
+    assert unmet(outside(writers=None), unknown) == {Criterion.DUAL_WRITES, Criterion.FOLLOWER_LAG}
     assert unmet(replace(READY, letters=None), unknown) == {Criterion.LETTERS}
-    assert unmet(replace(READY, queue=None), unknown) == {Criterion.LETTERS}
-    assert unmet(replace(READY, flag=None), unknown) == {Criterion.DUAL_WRITES}
+    assert unmet(outside(queue=None), unknown) == {Criterion.LETTERS}
+    assert unmet(outside(flag=None), unknown) == {Criterion.DUAL_WRITES, Criterion.FLAG}
+    assert unmet(replace(READY, drift=None), unknown) == {Criterion.DRIFT}
+    assert unmet(replace(READY, changes=None), unknown) == {Criterion.FLAG}
+    assert unmet(outside(alarms=None), unknown) == {Criterion.ALARMS}
+    assert unmet(outside(throttling=None), unknown) == {Criterion.THROTTLES}
     assert unmet(replace(READY, checks=None), unknown) == {Criterion.CHECKS, Criterion.CHECK_FRESH}
     assert unmet(replace(READY, sweeps=None), unknown) == {Criterion.SWEEP}
-    stand_on_records = set(Criterion) - {Criterion.CHECKS, Criterion.LETTERS, Criterion.FOLLOWER_LAG}
-    assert unmet(replace(READY, milestones=None), unknown) == stand_on_records
+    stand_on_none = {Criterion.CHECKS, Criterion.LETTERS, Criterion.FOLLOWER_LAG, Criterion.FLAG}
+    stand_on_none |= {Criterion.ALARMS, Criterion.THROTTLES}
+    assert unmet(replace(READY, milestones=None), unknown) == set(Criterion) - stand_on_none
 
 
 def test_a_table_that_was_never_seen_whole_since_the_backfill_is_unmet() -> None:
@@ -201,17 +225,67 @@ def test_a_parked_letter_is_unmet_however_few_wait_in_the_queue() -> None:
 def test_letters_in_the_queue_must_be_young_and_known_to_be() -> None:
     limit = MIGRATION.dead_letters.max_age
     young, old = (LetterQueue(letters=3, oldest_age=limit + timedelta(seconds=more)) for more in (0, 1))
-    assert unmet(replace(READY, queue=young)) == set()
-    assert unmet(replace(READY, queue=old)) == {Criterion.LETTERS}
-    undated = replace(READY, queue=LetterQueue(letters=1, oldest_age=None))
+    assert unmet(outside(queue=young)) == set()
+    assert unmet(outside(queue=old)) == {Criterion.LETTERS}
+    undated = outside(queue=LetterQueue(letters=1, oldest_age=None))
     assert unmet(undated, CriterionState.UNKNOWN) == {Criterion.LETTERS}
 
 
 def test_a_follower_that_lags_behind_is_unmet_and_the_writer_named() -> None:
     limit = MIGRATION.dead_letters.max_follower_lag
-    assert unmet(replace(READY, writers=(replace(WRITER, follower_lag=limit),))) == set()
+    assert unmet(outside(writers=(replace(WRITER, follower_lag=limit),))) == set()
     late = replace(WRITER, writer_id="two", follower_lag=limit + timedelta(seconds=1), journal_depth=5)
-    facts = replace(READY, writers=(WRITER, late))
+    facts = outside(writers=(WRITER, late))
     assert unmet(facts) == {Criterion.FOLLOWER_LAG}
     (missing,) = judge(facts, MIGRATION, now=NOW).missing
     assert missing.observed == "two has 5 unsent writes, the oldest 1 min 1 s old"
+
+
+def test_a_source_that_led_again_is_checked_before_the_target_may_lead_once_more() -> None:
+    finished = reached(Milestone.CUTOVER_FINISHED, hours_ago=3)
+    back = reached(Milestone.ROLLED_BACK, hours_ago=0.5)
+    facts = replace(READY, milestones=(PROVISIONED, STARTED, COMPLETE, finished, back))
+    assert unmet(facts) == {Criterion.CHECK_FRESH}
+    assert unmet(replace(facts, checks=(*(READY.checks or ()), check(hours_ago=0.1)))) == set()
+
+
+@pytest.mark.parametrize(
+    ("drifted", "hours_ago"), [(1, 1), (0, 25), (0, 10), (0, -1)], ids=["drifted", "old", "before", "future"]
+)
+def test_drift_that_was_seen_or_not_looked_for_since_the_last_provision_is_unmet(
+    drifted: int, hours_ago: float
+) -> None:
+    look = DriftLook(dag_id="dag", run_id="run", drifted=drifted, looked_at=NOW - timedelta(hours=hours_ago))
+    assert unmet(replace(READY, drift=(look,))) == {Criterion.DRIFT}
+    assert unmet(replace(READY, drift=())) == {Criterion.DRIFT}
+
+
+def test_a_flag_that_somebody_else_changed_is_unmet() -> None:
+    assert Criterion.FLAG in unmet(outside(flag=replace(FLAG, target_read_percent=50)))
+    assert unmet(replace(READY, changes=())) == {Criterion.FLAG}
+
+
+@pytest.mark.parametrize(
+    "alarms",
+    [
+        (),
+        (replace(OK, state="ALARM"),),
+        (OK, replace(OK, state="INSUFFICIENT_DATA")),
+        (replace(OK, acts=False),),
+    ],
+    ids=["none", "fires", "no data", "actions disabled"],
+)
+def test_alarms_that_are_not_all_ok_and_able_to_act_are_unmet(alarms: tuple[AlarmState, ...]) -> None:
+    assert unmet(outside(alarms=alarms)) == {Criterion.ALARMS}
+
+
+@pytest.mark.parametrize(("more", "met"), [(0, True), (1, False)])
+def test_throttles_are_unmet_above_their_share(more: int, *, met: bool) -> None:
+    throttled = round(MIGRATION.cutover.watch.max_throttled_share * 100_000) + more
+    counted = Throttling(throttled=throttled, successful=100_000 - throttled, seen=True)
+    assert (unmet(outside(throttling=counted)) == set()) is met
+
+
+def test_without_data_nobody_knows_of_throttles() -> None:
+    nothing = Throttling(throttled=0, successful=0, seen=False)
+    assert unmet(outside(throttling=nothing), CriterionState.UNKNOWN) == {Criterion.THROTTLES}
