@@ -9,7 +9,7 @@ from pathlib import Path
 
 from airflow.sdk import DAG, Param
 
-from keyspaces_provider.operators.cutover import LowerShareOperator
+from keyspaces_provider.operators.rollback import LowerShareOperator
 from keyspaces_provider.operators.run import RecordRunOperator
 from keyspaces_provider.stages import LoadedMigration, Stage, stage_dag, valid_migrations
 
@@ -23,12 +23,21 @@ def rollback(loaded: LoadedMigration) -> DAG:
         title="Name of the migration",
         description=f"Type {migration.name} to confirm.",
     )
+    drain = Param(
+        default=30,
+        type="number",
+        minimum=0,
+        maximum=600,
+        title="Seconds to wait for empty journals",
+        description="Where the target leads, what writers have not brought to the source yet would be missing on it. "
+        "0 goes back at once.",
+    )
     with stage_dag(
         migration,
         stage=Stage.ROLLBACK,
         summary="All reads go back to the source, at once; needs no ledger",
         doc_md=__doc__ or "",
-        params={"confirm_migration": confirmation},
+        params={"confirm_migration": confirmation, "drain_s": drain},
     ) as dag:
         record = RecordRunOperator(
             task_id="record_run", stage=Stage.ROLLBACK, migration_file=str(loaded.path), ledger_conn_id=ledger
@@ -37,6 +46,7 @@ def rollback(loaded: LoadedMigration) -> DAG:
             task_id="lower_share",
             migration_file=str(loaded.path),
             confirmation="{{ params.confirm_migration }}",
+            drain_s="{{ params.drain_s }}",
             ledger_conn_id=ledger,
             trigger_rule="all_done",
         )

@@ -27,9 +27,10 @@ class Stage(StrEnum):
 
 
 class Service(StrEnum):
-    """A DAG of a migration that is no stage: it has no turn, records no run, and only looks."""
+    """A DAG of a migration that is no stage: it has no turn, and records no run."""
 
     WATCH = "watch"
+    GUARD = "guard"
 
 
 class Milestone(StrEnum):

@@ -8,6 +8,7 @@ from keyspaces_provider.hooks.cassandra import CassandraHook
 
 if TYPE_CHECKING:
     from keyspaces_migration.config import Migration
+    from keyspaces_migration.consistency.kinds import Leader
     from keyspaces_migration.cutover.flag_writer import FlagWriter
     from keyspaces_migration.dual_write.flag import FlagState
     from keyspaces_migration.dual_write.registry import WriterRecord
@@ -41,6 +42,20 @@ def require_flag(writer: "FlagWriter") -> "FlagState":
     if state is None:
         raise FlagNotReadyError("No flag is deployed yet: run start_dual_writes first.")
     return state
+
+
+def leader_of(migration: "Migration") -> "Leader":
+    """The store whose rows are right now: the source until the flag says that the target leads.
+
+    Raises:
+        FlagWriteError: a deployment is on its way, so that nobody knows; or AppConfig lacks the flag's parts.
+        FlagFormatError: what is deployed is no flag of ours.
+        ClientError, BotoCoreError: AppConfig did not answer.
+    """
+    from keyspaces_migration.consistency.kinds import Leader
+
+    state = flag_writer(migration).current()
+    return Leader.TARGET if state is not None and state.mode.target_leads else Leader.SOURCE
 
 
 def change_flag(run: "MigrationRun", writer: "FlagWriter", state: "FlagState", *, expected_version: int | None) -> None:

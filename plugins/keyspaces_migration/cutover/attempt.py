@@ -1,7 +1,7 @@
 """One attempt at a cutover, from the ledger's signed records: what it may do next, and what it may not."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 from keyspaces_migration.cutover.appconfig import Deployment
@@ -175,9 +175,7 @@ def foreign(in_force: FlagState, changes: Sequence[FlagChange]) -> str | None:
     newest = changes[-1].state
     if in_force not in [change.state for change in changes]:
         return f"The flag is {in_force}, which the ledger has never recorded: somebody else changed it."
-    if in_force.target_read_percent > newest.target_read_percent or (
-        in_force.mode.target_leads and not newest.mode.target_leads
-    ):
+    if exceeds(in_force, changes):
         return (
             f"The flag is back at {in_force.target_read_percent} % in {in_force.mode} (version {in_force.version}), "
             f"above the {newest.target_read_percent} % that were recorded last (version {newest.version}): somebody "
@@ -186,6 +184,10 @@ def foreign(in_force: FlagState, changes: Sequence[FlagChange]) -> str | None:
     return None
 
 
-def next_state(base: FlagState, *, percent: int, version: int) -> FlagState:
-    """The state of a step."""
-    return replace(base, target_read_percent=percent, version=version)
+def exceeds(in_force: FlagState, changes: Sequence[FlagChange]) -> bool:
+    """Whether more is read on the target than was recorded last, or the target leads and was not to."""
+    if not changes:
+        return bool(in_force.target_read_percent) or in_force.mode.target_leads
+    newest = changes[-1].state
+    more = in_force.target_read_percent > newest.target_read_percent
+    return more or (in_force.mode.target_leads and not newest.mode.target_leads)

@@ -64,12 +64,13 @@ class Readiness:
     def markdown(self) -> str:
         """A table for people."""
         rows = [
-            f"| {each.criterion} | {each.state} | {_cell(each.observed)} | {_cell(each.required)} "
+            f"| {each.criterion} | {each.state} | {cell(each.observed)} | {cell(each.required)} "
             f"| {each.at:%Y-%m-%d %H:%M:%S} |"
             for each in self.results
         ]
         return "\n".join(("| Criterion | State | Observed | Required | At (UTC) |", "|---|---|---|---|---|", *rows))
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
+    """The text as one cell of a Markdown table."""
     return text.replace("|", "\\|").replace("\n", " ")

@@ -113,6 +113,7 @@ class Observation:
 
     Attributes:
         in_force: What readers are given.
+        spoilt: Why what is deployed is no flag of ours, in words; None: it is one, or could not be looked at.
         fate: What became of the step's deployment.
         alarms: Those that deployments bake under.
         writers: As listed just now.
@@ -123,6 +124,7 @@ class Observation:
     """
 
     in_force: FlagInForce | None
+    spoilt: str | None
     fate: Deployment | None
     alarms: tuple[AlarmState, ...] | None
     writers: tuple[WriterRecord, ...] | None
@@ -186,13 +188,15 @@ def judge_step(raised: CanaryRecord, arrived: CanaryRecord | None, seen: Observa
 
 
 def _against_flag(raised: CanaryRecord, seen: Observation) -> Iterator[str]:
-    if seen.fate is not None and seen.fate.was_taken_back:
+    if seen.spoilt is not None:
+        yield f"somebody deployed what is no flag of ours ({seen.spoilt})"
+    elif seen.fate is not None and seen.fate.was_taken_back:
         yield f"AppConfig took the step back ({seen.fate.why})"
     elif seen.in_force is not None and seen.in_force.state.version != raised.flag_version:
         state = seen.in_force.state
         yield (
-            f"the flag was changed by somebody else: version {state.version} with {state.target_read_percent} % in "
-            f"{state.mode} is in force, and this step is version {raised.flag_version}"
+            f"the flag was changed, by a rollback or by hand: version {state.version} with "
+            f"{state.target_read_percent} % in {state.mode} is in force, and this step is version {raised.flag_version}"
         )
     elif seen.in_force is not None and seen.in_force.state.target_read_percent != raised.target_read_percent:
         yield f"the flag has {seen.in_force.state.target_read_percent} %, and this step {raised.target_read_percent} %"

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseBranchOperator, BaseOperator
 
+from keyspaces_migration.config import Migration
 from keyspaces_migration.errors import MigrationError
 from keyspaces_provider.approvals import gate_ids, require_approval
 from keyspaces_provider.evidence import Evidence
+from keyspaces_provider.flag import leader_of
 from keyspaces_provider.hooks.cassandra import CassandraHook
 from keyspaces_provider.hooks.keyspaces import KeyspacesHook
 from keyspaces_provider.operators.backfill import is_dry_run
@@ -20,7 +22,6 @@ from keyspaces_provider.run import MigrationRun, recorded_run
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from keyspaces_migration.config import Migration
     from keyspaces_migration.consistency.kinds import Leader
     from keyspaces_migration.consistency.repair import Repairer
     from keyspaces_migration.ledger.repair_records import RepairedRow, RepairPlan, RepairStep
@@ -31,6 +32,10 @@ VALID_FOR = timedelta(hours=24)
 
 class NotRepairedError(MigrationError):
     """Rows of the plan are not the same in both stores: the report names each with what became of it."""
+
+
+class LeaderChangedError(MigrationError):
+    """Another store leads than when the check looked, so the plan would write over what is right. Nothing was done."""
 
 
 class ParamError(MigrationError):
@@ -163,6 +168,7 @@ class RepairOperator(ActsInRun):
             ConfigurationChangedError: the migration file has changed since the run began; nothing was done.
             PlanNotRecordedError: the run has no plan, as a dry run; nothing was done.
             RepairPlanChangedError: the plan is not what the check makes now; nothing was done.
+            LeaderChangedError: another store leads than when the check looked; nothing was done.
             ApprovalRefusedError: the answers at the gates do not allow it; nothing was done.
             ApprovalUnreadableError: Airflow's record of them could not be read; nothing was done.
             StoreError: a store can't be reached; nothing was done.
@@ -172,6 +178,7 @@ class RepairOperator(ActsInRun):
 
         run = self.unchanged_run(context)
         plan = require_approved_plan(run, task_id=self.task_id)
+        require_leader(run.migration, plan.leader)
         with repairer(run, plan.leader) as writes:
             rows = writes.repair(plan.rows)
         return _record(run, RepairStep.REPAIR, context, rows)
@@ -248,6 +255,20 @@ def require_approved_plan(run: MigrationRun, *, task_id: str) -> "RepairPlan":
     require_same_plan(run.ledger, plan, migration=run.migration)
     require_approval(run, task_id=task_id, evidence_digest=plan.digest, valid_for=VALID_FOR)
     return plan
+
+
+def require_leader(migration: Migration, planned: "Leader") -> None:
+    """Refuse to write over the store that leads by now.
+
+    Raises:
+        LeaderChangedError: it is another than the plan was made for.
+    """
+    leads = leader_of(migration)
+    if leads.value != planned.value:
+        raise LeaderChangedError(
+            f"The check looked while the {planned.value} led, and the {leads.value} leads now: its rows are right, and "
+            "the plan would write over them. Nothing was done. Run a check, and plan the repair anew."
+        )
 
 
 @contextmanager
