@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from rich.markdown import Markdown
 
+from keyspaces_migration.config import load_migration
 from rehearsal.approvals import Approver
 from rehearsal.damage import TABLE, damage
 from rehearsal.estimates import Took, as_page, compare, consumed_write_units
@@ -34,9 +35,12 @@ DUAL_WRITES = "start_dual_writes"
 # As many as the sample's migration file asks for in a row before the cutover.
 CHECKS = 2
 STAGE_TIMEOUT_S = 1800.0
+FIRST_STEP = 10
+BREACH_TABLE = "flights.weather"
 LETTER_TABLE = "flights.planes"
 LETTERS = 3
 LETTERS_TIMEOUT_S = 180.0
+FILE = Path(__file__).parents[1] / "dags" / "migrations" / "flights.yaml"
 STATEMENTS = Path(__file__).parent / "data" / "statements.cql"
 
 
@@ -84,6 +88,7 @@ class Rehearsal:
     verdicts: list[str] = field(default_factory=list)
     repaired: dict[str, int] = field(default_factory=dict)
     letters: dict[str, int] = field(default_factory=dict)
+    breach: str = ""
     cutover: str = ""
     rollback: str = ""
     audit: dict[str, Any] = field(default_factory=dict)
@@ -101,8 +106,12 @@ class Rehearsal:
             self.damage_and_repair(api)
             self.replay_letters(api)
             self.check_until_ready(api)
+            self.breach_canary(api)
             self.cut_over(api)
+            self.check(api)
             self.roll_back(api)
+            self.check(api)
+            self.cut_over(api)
         self.audit_application()
 
     def prepare(self, api: AirflowApi) -> None:
@@ -165,17 +174,44 @@ class Rehearsal:
                 raise StageFailedError(f"only {sent} of {LETTERS} letters within {LETTERS_TIMEOUT_S:.0f} s")
             time.sleep(1)
 
+    def breach_canary(self, api: AirflowApi) -> None:
+        """Let reads on the target fail while a canary bakes: it goes back by itself, and nobody is asked."""
+        admin = self.world.target.admin
+        planted: list[int] = []
+
+        def break_reads(run_id: str) -> None:
+            tasks = {task["task_id"]: task["state"] for task in api.task_instances(_dag_id("cutover"), run_id)}
+            if tasks.get(f"raise_to_{FIRST_STEP}") == "success" and not planted:
+                fault = Fault(kind=FaultKind.SERVER_ERROR, table=BREACH_TABLE, operation=Operation.READ)
+                planted.append(admin.add_fault(fault))
+                self.reporter.done(f"reads of {BREACH_TABLE} on the target fail from now on")
+
+        try:
+            run_id = self._stage(api, "cutover", meanwhile=break_reads, expected="failed")
+        finally:
+            for fault in planted:
+                admin.remove_fault(fault)
+        log = api.task_log(_dag_id("cutover"), run_id, f"watch_{FIRST_STEP}", try_number=1)
+        said = next((line for line in log.splitlines() if "All reads went back to the source" in line), None)
+        status = self.world.application.ask("status")
+        if said is None or status["target_read_percent"]:
+            raise StageFailedError(f"the canary did not go back by itself: {status}; its watch said: {log[-2000:]}")
+        self.breach = said[said.index("All reads") :][:300]
+        self.reporter.done(f"{self.breach}; the application: {_reads(status)}")
+
     def cut_over(self, api: AirflowApi) -> None:
-        """All reads to the target, once readiness and the approvers allow it."""
+        """All reads to the target, step by step, once readiness and the approvers allow it; then the target leads."""
         run_id = self._stage(api, "cutover")
-        self.cutover = f"{api.returned(_dag_id('cutover'), run_id, 'raise_share')['target_read_percent']} %"
-        self.reporter.done(f"the application reads from the target: {self.world.application.ask('status')}")
+        led = api.returned(_dag_id("cutover"), run_id, "target_leads")
+        self.cutover = led["mode"]
+        self.reporter.done(f"the target leads: {_reads(self.world.application.ask('status'))}")
 
     def roll_back(self, api: AirflowApi) -> None:
         """All reads back to the source."""
         run_id = self._stage(api, "rollback", conf={"confirm_migration": MIGRATION})
         found = api.returned(_dag_id("rollback"), run_id, "lower_share")
         self.rollback = "lossless" if found["lossless"] else f"at risk: {'; '.join(found['at_risk'])}"
+        self.reporter.done(f"rolled back: {found['statement']}")
 
     def audit_application(self) -> None:
         """End the application, and have it compare both stores with what it wrote."""
@@ -202,6 +238,8 @@ class Rehearsal:
             "verdicts": self.verdicts,
             "repaired": self.repaired,
             "letters": self.letters,
+            "bake_s": load_migration(FILE).cutover.bake_time.total_seconds(),
+            "reversals": 1 if self.breach else 0,
             "cutover": self.cutover,
             "rollback": self.rollback,
             "notifications": counts(read_messages(self.world.airflow.notifications)),
@@ -326,6 +364,16 @@ def rehearse(world: World, *, choices: Choices, console: Console, reporter: Repo
 def choices_of_this_terminal() -> Choices:
     """The choices in the environment; a terminal is there when somebody can answer and see the question."""
     return Choices.of(os.environ, terminal=sys.stdin.isatty() and sys.stdout.isatty())
+
+
+def _reads(status: Mapping[str, Any]) -> str:
+    """What the application says of its reads."""
+    counts = status["counts"]
+    by_store = ", ".join(f"{counts.get(f'read_{store}', 0)} on the {store}" for store in ("source", "target"))
+    return (
+        f"{by_store}, {counts.get('read_failed', 0)} failed, {status['wrong_reads']} wrong; "
+        f"compared {status['shadow_reads']}"
+    )
 
 
 def _dag_id(stage: str) -> str:

@@ -65,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     running.add_argument("--flag-poll-s", type=float, help="only against a stand-in; AppConfig decides otherwise")
     running.add_argument("--rate", type=float, default=50, help="operations a second")
     running.add_argument("--read-share", type=float, default=0.45, help="how many of them are reads, 0 to 1")
+    running.add_argument("--shadow-share", type=float, default=0, help="of its reads, compared in both stores")
     running.add_argument("--clock-ahead-s", type=float, default=0, help="of the writer's clock")
     running.add_argument("--letters-queue-url", help="of dead letters; without one they stay in the journal")
     running.add_argument("--letters-endpoint", help="of SQS and S3; AWS itself without it")
@@ -124,6 +125,7 @@ def _settings(arguments: argparse.Namespace) -> ApplicationSettings:
         flag_poll_s=arguments.flag_poll_s,
         rate_per_s=arguments.rate,
         read_share=arguments.read_share,
+        shadow_share=arguments.shadow_share,
         clock_ahead_s=arguments.clock_ahead_s,
         adopt=arguments.adopt,
         letters=_letters(arguments),

@@ -23,6 +23,7 @@ from keyspaces_migration.dual_write.flag_reader import FlagAddress, FlagReader
 from keyspaces_migration.dual_write.journal import SyncPolicy
 from keyspaces_migration.dual_write.late_session import LateSession
 from keyspaces_migration.dual_write.session import DualSession
+from keyspaces_migration.dual_write.shadow import ShadowSettings
 from keyspaces_migration.dual_write.shape import TableShape
 from keyspaces_migration.dual_write.sqs_outbox import SqsOutbox
 from keyspaces_migration.dual_write.statements import table_name
@@ -79,6 +80,7 @@ class ApplicationSettings:
         flag_poll_s: None obeys AppConfig.
         rate_per_s: Operations a second.
         read_share: How many of them are reads, 0 to 1.
+        shadow_share: How many of its reads are compared in both stores, 0 to 1; 0 compares none.
         clock_ahead_s: How far the clock of this application's writer is ahead of the machine's; negative for behind.
         letters: Where writes go that the target does not take; None: they stay in the journal.
         first_write_mode: SOURCE_ONLY, or RECORD to only read before: where nothing carries the source's changes into
@@ -99,6 +101,7 @@ class ApplicationSettings:
     flag_poll_s: float | None
     rate_per_s: float
     read_share: float
+    shadow_share: float
     clock_ahead_s: float
     adopt: int
     letters: LetterSettings | None
@@ -190,10 +193,16 @@ class Application:
             "parked": report.parked,
             "accounts": self._accounts(),
             "wrong_reads": self._workload.wrong_read_count,
+            "shadow_reads": self._shadow_reads(),
             "wrong_read_examples": self._workload.wrong_reads,
             "counts": dict(self._workload.counts),
             "seconds": round(time.monotonic() - self._began, 1),
         }
+
+    def _shadow_reads(self) -> dict[str, int]:
+        """What was read in both stores and compared, by what became of it."""
+        found = self._writer.shadow_reads
+        return {} if found is None else {outcome.value: count for outcome, count in found.counts.items()}
 
     def _accounts(self) -> dict[str, int]:
         """What became of every write of this process."""
@@ -249,6 +258,7 @@ class Application:
             tables=self._shapes.values(),
             flag=self._flag,
             letters=outbox,
+            shadow=ShadowSettings(share=self.settings.shadow_share) if self.settings.shadow_share else None,
             now_us=self._now_us,
         )
 

@@ -101,6 +101,8 @@ class SampleApplication:
             "--flag-environment": environment,
             "--flag-profile": profile,
             "--flag-poll-s": str(FLAG_POLL_S),
+            # What the canary watches; a real application compares less, and reads more.
+            "--shadow-share": "0.3",
             # Not an hour, as in earnest: the rehearsal waits for letters.
             "--letters-after-s": str(LETTERS_AFTER_S),
             "--letters-queue-url": f"{self._aws.endpoint_url}/000000000000/{LETTERS}",

@@ -6,12 +6,14 @@ import sys
 from typing import TYPE_CHECKING
 
 from rehearsal.ports import PortNeed
-from rehearsal.servers.service import HttpService, without_proxy
+from rehearsal.servers.service import REPOSITORY, HttpService, without_proxy
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 REGION = "us-east-1"
+APPCONFIG_MINUTE_S = 30
+"""How long a minute of AppConfig's lasts here: the least bake that AppConfig takes is one, and a rehearsal has many."""
 
 
 class AwsStandIn(HttpService):
@@ -37,9 +39,11 @@ class AwsStandIn(HttpService):
             (self.folder / kind).mkdir(parents=True, exist_ok=True)
         folder = self.folder.resolve()
         self.start_child(
-            (sys.executable, "-m", "ministack"),
+            (sys.executable, "-m", "rehearsal.servers.ministack"),
             environment={
                 **without_proxy(),
+                "PYTHONPATH": str(REPOSITORY),
+                "APPCONFIG_MINUTE_S": str(APPCONFIG_MINUTE_S),
                 "BIND_HOST": "127.0.0.1",
                 "GATEWAY_PORT": str(self.port),
                 "MINISTACK_HOST": "127.0.0.1",

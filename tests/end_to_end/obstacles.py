@@ -74,7 +74,7 @@ def check_spoilt_target(world: World, api: AirflowApi) -> SpoiltTarget:
 def force(run: CutoverRun) -> dict[str, Attempt]:
     """Mark each task before the one that acts as successful, as soon as it does not go on by itself."""
     before, attempts = flag_in_force(run.world), {}
-    for marked, then in (("readiness", "evidence"), ("evidence", GATE), (GATE, "raise_share")):
+    for marked, then in (("readiness", "evidence"), ("evidence", GATE), (GATE, "raise_to_10")):
         run.mark_success(marked)
         attempts[then] = run.outcome(then, before=before)
         # Marked earlier, the tasks behind would still be told that this one failed.
@@ -94,17 +94,17 @@ def attack_gate(world: World, api: AirflowApi) -> dict[str, Attempt]:
             run.answer(user=user, typed={"confirm_migration": "flights"})
     run.forge_xcom(GATE, FORGED_ANSWER)
     run.mark_success(GATE)
-    attempts["forged XCom and a gate marked successful"] = run.outcome("raise_share", before=before)
+    attempts["forged XCom and a gate marked successful"] = run.outcome("raise_to_10", before=before)
 
     run.wait_for_end()
-    run.clear("raise_share")
-    attempts["the acting task cleared"] = run.outcome("raise_share", before=before)
+    run.clear("raise_to_10")
+    attempts["the acting task cleared"] = run.outcome("raise_to_10", before=before)
 
     run.wait_for_end()
-    run.clear(GATE, "raise_share")
+    run.clear(GATE, "raise_to_10")
     run.wait_at_gate()
     run.answer(typed={})
-    attempts["approved without the typed confirmation"] = run.outcome("raise_share", before=before)
+    attempts["approved without the typed confirmation"] = run.outcome("raise_to_10", before=before)
     run.wait_for_end()
     return attempts
 
@@ -113,5 +113,5 @@ def replay_approval(world: World, api: AirflowApi) -> Attempt:
     """After a rollback, clear the task that raised the share: its run still has the approval of the time before."""
     wait_for_writers(world)
     run, before = newest_run(world, api), flag_in_force(world)
-    run.clear("raise_share")
-    return run.outcome("raise_share", before=before)
+    run.clear("raise_to_10")
+    return run.outcome("raise_to_10", before=before)

@@ -68,7 +68,7 @@ def test_the_cutover_waits_at_its_sensor_and_says_that_the_check_failed(rehearse
     [
         ("evidence", "Not ready, so nothing was done: checks: unmet"),
         (GATE, "has kept no evidence to approve"),
-        ("raise_share", "Not ready, so nothing was done: checks: unmet"),
+        ("raise_to_10", "Not ready, so nothing was done: checks: unmet"),
     ],
 )
 def test_marking_the_tasks_before_it_successful_gets_no_task_past_a_failed_check(
