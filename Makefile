@@ -42,6 +42,10 @@ soak: ## a long run under faults: make soak NAME=dual-write MINUTES=10
 	@tools/setup.sh without-pulumi
 	@$(PY) -m rehearsal.soak $(or $(NAME),dual-write) --minutes $(or $(MINUTES),10) --rate $(or $(RATE),500) --clocks-apart-s $(or $(CLOCKS_APART_S),30)
 
+.PHONY: gate-attacks
+gate-attacks: setup ## every way to get reads onto the target without a valid approval, tried on real Airflow
+	@$(PY) -m rehearsal.gate_attacks
+
 .PHONY: provision-cases
 provision-cases: setup ## every bad case of provisioning on the real Pulumi engine: outcomes, and tables lost
 	@$(PY) tools/provision_cases.py

@@ -72,6 +72,7 @@ class WorldSettings:
         components: Parts to start.
         wipe: Begin without the data of earlier runs.
         days: Load only the flights of the year's first days; None for the whole year.
+        own_dags: Airflow reads a copy of the DAG files in the world's home, which may be edited.
     """
 
     home: Path = DEFAULT_HOME
@@ -79,3 +80,4 @@ class WorldSettings:
     components: frozenset[Component] = frozenset(Component)
     wipe: bool = False
     days: int | None = None
+    own_dags: bool = False

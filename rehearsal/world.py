@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import shutil
 import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
@@ -23,7 +24,7 @@ from rehearsal.processes import (
 )
 from rehearsal.reporter import Silent
 from rehearsal.servers import comparison, connections
-from rehearsal.servers.airflow import AirflowServer
+from rehearsal.servers.airflow import DAGS, AirflowServer
 from rehearsal.servers.application import SampleApplication
 from rehearsal.servers.aws import AwsStandIn
 from rehearsal.servers.cassandra import WorldNode
@@ -70,11 +71,20 @@ class World:
             ca_file=self.snowflake.ca_file,
             connections=self.connections(),
             environment=self.pulumi_provider.environment,
+            dags=self._dags(),
         )
         self.application = SampleApplication(home=self.home, source=self.source, target=self.target, aws=self.aws)
         self.metrics = MetricsBridge(home=self.home, node=self.target, aws=self.aws)
         self._services = self._chosen()
         self._loads: dict[Component, Load] = {}
+
+    def _dags(self) -> Path:
+        if not self.settings.own_dags:
+            return DAGS
+        copy = self.home / "dags"
+        if not copy.exists():
+            shutil.copytree(DAGS, copy, ignore=shutil.ignore_patterns("__pycache__"))
+        return copy
 
     @property
     def services(self) -> dict[Component, Service]:

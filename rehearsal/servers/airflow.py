@@ -37,6 +37,8 @@ USERS = {"admin": "admin", "alice": "user", "bob": "user", GATE_READER: "viewer"
 NOTIFICATIONS = "notifications"
 """Folder under Airflow's home; the sample's migration file names it."""
 
+DAGS = REPOSITORY / "dags"
+
 LOCK_TIMEOUT_S = 20
 """How long a statement waits for SQLite's lock; shorter than the API client's own time-out."""
 
@@ -74,7 +76,7 @@ class AirflowServer:
     name = "Airflow"
     start_timeout_s = 480.0
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- all by keyword
         self,
         *,
         home: Path,
@@ -82,8 +84,10 @@ class AirflowServer:
         ca_file: Path | None,
         connections: Sequence[AirflowConnection],
         environment: Mapping[str, str] | None = None,
+        dags: Path = DAGS,
     ) -> None:
         self.world = home
+        self.dags = dags
         self.home = home / "airflow"
         self.port = port
         self._ca_file = ca_file
@@ -153,12 +157,16 @@ class AirflowServer:
     def after_start(self) -> None:
         """Register the connections, and the ledger's keys: in Airflow's database, where `ps` does not show them."""
         with self.api() as api:
-            api.save_connections([each.body() for each in (*self._connections, self._own_connection())])
+            api.save_connections([each.body() for each in self.all_connections()])
             api.save_variable(
                 LEDGER_KEYS,
                 ledger_keyring(self.world).to_json(),
                 description="Local world: the keys that sign the ledger's records",
             )
+
+    def all_connections(self) -> tuple[AirflowConnection, ...]:
+        """The world's, and Airflow's to itself."""
+        return (*self._connections, self._own_connection())
 
     def _own_connection(self) -> AirflowConnection:
         return AirflowConnection(
@@ -289,7 +297,7 @@ class AirflowServer:
         home, logs = self.home.resolve(), (self.world / "logs").resolve()
         return {
             "core": {
-                "dags_folder": str(REPOSITORY / "dags"),
+                "dags_folder": str(self.dags),
                 "plugins_folder": str(REPOSITORY / "plugins"),
                 "load_examples": "False",
                 "executor": "LocalExecutor",

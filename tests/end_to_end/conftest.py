@@ -10,13 +10,14 @@ import pytest
 from rich.console import Console
 
 from rehearsal.airflow_api import AirflowApi
+from rehearsal.gate_attacks.attack import Attack
+from rehearsal.gate_attacks.run import Attacks
 from rehearsal.reporter import ConsoleReporter
 from rehearsal.run import Choices, Rehearsal
 from rehearsal.settings import WorldPorts, WorldSettings
 from rehearsal.world import World
-from tests.end_to_end.cutover_run import Attempt
 from tests.end_to_end.load_gate import LoadAttempt, attack_load_gate, dry_run, reject
-from tests.end_to_end.obstacles import SpoiltTarget, attack_gate, check_spoilt_target, replay_approval
+from tests.end_to_end.obstacles import SpoiltTarget, check_spoilt_target
 
 DAYS = 3
 
@@ -29,16 +30,14 @@ class Rehearsed:
         result: What `make rehearsal` prints as its last line.
         unapproved: Runs of the backfill that nobody approved, before the one that was, by name.
         spoilt: What happened while the target was damaged, before it was repaired and the checks passed.
-        attacks: Attempts at the gate before the approval that counted, by name.
-        replayed: The attempt to use that approval once more after the rollback.
+        attacks: What was tried to get reads onto the target without a valid approval.
     """
 
     result: dict[str, Any]
     api: AirflowApi
     unapproved: dict[str, LoadAttempt]
     spoilt: SpoiltTarget
-    attacks: dict[str, Attempt]
-    replayed: Attempt
+    attacks: tuple[Attack, ...]
 
     def run_id(self, stage: str) -> str:
         """The first run of a stage."""
@@ -52,7 +51,7 @@ class Rehearsed:
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Everything up, with the flights of the year's first days."""
-    settings = WorldSettings(home=tmp_path_factory.mktemp("world"), ports=WorldPorts.free(), days=DAYS)
+    settings = WorldSettings(home=tmp_path_factory.mktemp("world"), ports=WorldPorts.free(), days=DAYS, own_dags=True)
     # To the real stderr: this takes a minute, and pytest's capture would hide that it goes on.
     with World(settings, reporter=ConsoleReporter(Console(file=sys.__stderr__, highlight=False))) as up:
         yield up
@@ -79,14 +78,21 @@ def rehearsed(world: World, api: AirflowApi) -> Rehearsed:
     rehearsal.make_target(api)
     unapproved = {"dry": dry_run(world, api), "marked": attack_load_gate(world, api), "rejected": reject(world, api)}
     rehearsal.load_and_dual_write(api)
+    attacks = Attacks(world, api)
     spoilt = check_spoilt_target(world, api)
+    attacks.after_a_failed_check()
     rehearsal.repair(api)
     rehearsal.replay_letters(api)
     rehearsal.check_until_ready(api)
-    attacks = attack_gate(world, api)
+    attacks.when_ready()
+    rehearsal.breach_canary(api)
+    attacks.on_the_flag()
     rehearsal.cut_over(api)
+    rehearsal.check(api)
     rehearsal.roll_back(api)
-    replayed = replay_approval(world, api)
+    attacks.after_a_rollback()
+    rehearsal.check(api)
+    rehearsal.cut_over(api)
     rehearsal.audit_application()
     result = rehearsal.result(wall_s=time.monotonic() - began)
-    return Rehearsed(result=result, api=api, unapproved=unapproved, spoilt=spoilt, attacks=attacks, replayed=replayed)
+    return Rehearsed(result=result, api=api, unapproved=unapproved, spoilt=spoilt, attacks=tuple(attacks.siege.attacks))

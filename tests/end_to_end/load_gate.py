@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rehearsal.airflow_api import AirflowApiError
-from tests.end_to_end.cutover_run import GATE, POLL_S, SETTLE_S, TIMEOUT_S
+from rehearsal.gate_attacks.cutover_run import GATE, POLL_S, SETTLE_S, TIMEOUT_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

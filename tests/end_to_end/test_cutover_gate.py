@@ -4,26 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from keyspaces_migration.consistency.kinds import MismatchKind, Store
 from keyspaces_migration.ledger import open_ledger
 from keyspaces_migration.ledger.checks import CheckLedger
 from rehearsal.damage import COLUMN, TABLE
 from rehearsal.data import source as sample_source
+from rehearsal.gate_attacks.attack import Outcome, counted
 from rehearsal.servers.airflow import ledger_keyring
-from tests.end_to_end.cutover_run import GATE
 from tests.end_to_end.obstacles import CHECK
 
 if TYPE_CHECKING:
     from rehearsal.world import World
     from tests.end_to_end.conftest import Rehearsed
 
-ATTACKS = {
-    "forged XCom and a gate marked successful": "has no answer (marking it successful is none)",
-    "the acting task cleared": "has no answer (marking it successful is none)",
-    "approved without the typed confirmation": "lacks the typed confirmation",
-}
+LEAST_ATTACKS = 20
 
 
 def test_a_wrong_cell_of_the_target_fails_the_check(rehearsed: Rehearsed) -> None:
@@ -58,42 +52,31 @@ def test_the_repair_writes_what_was_approved_and_looks_again(world: World, rehea
             assert target.execute(statement, values).one() == source.execute(statement, values).one()
 
 
-def test_the_cutover_waits_at_its_sensor_and_says_that_the_check_failed(rehearsed: Rehearsed) -> None:
-    assert rehearsed.spoilt.sensor_state == "up_for_reschedule"
-    assert "Not ready: checks: unmet; observed: fail" in rehearsed.spoilt.sensor_log
+def test_no_attack_gets_a_read_onto_the_target(rehearsed: Rehearsed) -> None:
+    through = [attack for attack in rehearsed.attacks if attack.outcome is Outcome.THROUGH]
+    assert through == []
 
 
-@pytest.mark.parametrize(
-    ("task_id", "says"),
-    [
-        ("evidence", "Not ready, so nothing was done: checks: unmet"),
-        (GATE, "has kept no evidence to approve"),
-        ("raise_to_10", "Not ready, so nothing was done: checks: unmet"),
-    ],
-)
-def test_marking_the_tasks_before_it_successful_gets_no_task_past_a_failed_check(
-    rehearsed: Rehearsed, task_id: str, says: str
-) -> None:
-    attempt = rehearsed.spoilt.forced[task_id]
-    assert attempt.state == "failed"
-    assert says in attempt.log
-    assert attempt.after == attempt.before
+def test_what_can_not_be_prevented_is_detected_and_taken_back(rehearsed: Rehearsed) -> None:
+    taken_back = {each.name for each in rehearsed.attacks if each.outcome is Outcome.DETECTED_AND_REVERSED}
+    assert taken_back == {
+        "flag edited by hand to 100 %",
+        "flag edited by hand so that the target leads",
+        "an old version of the flag, with reads on the target, deployed again",
+        "what is no flag deployed",
+    }
 
 
-@pytest.mark.parametrize("attack", ATTACKS)
-def test_no_read_moves_without_an_approval_that_counts(rehearsed: Rehearsed, attack: str) -> None:
-    attempt = rehearsed.attacks[attack]
-    assert attempt.state == "failed"
-    assert ATTACKS[attack] in attempt.log
-    assert attempt.after == attempt.before
-    assert attempt.after.target_read_percent == 0
+def test_every_attack_was_tried(rehearsed: Rehearsed) -> None:
+    assert len({attack.name for attack in rehearsed.attacks}) == len(rehearsed.attacks)
+    assert counted(rehearsed.attacks)["attacks"] >= LEAST_ATTACKS
 
 
-def test_an_approval_counts_for_the_flag_that_it_was_given_for_and_not_again_after_a_rollback(
-    rehearsed: Rehearsed,
-) -> None:
-    attempt = rehearsed.replayed
-    assert attempt.state == "failed"
-    assert "showed other evidence than what would be done now" in attempt.log
-    assert attempt.after == attempt.before
-    assert attempt.after.target_read_percent == 0
+def test_a_planted_breach_took_the_canary_back_by_itself(rehearsed: Rehearsed) -> None:
+    assert rehearsed.result["reversals"] == 1
+    assert rehearsed.result["wrong_reads"] == 0
+
+
+def test_the_target_led_and_the_way_back_was_lossless(rehearsed: Rehearsed) -> None:
+    assert rehearsed.result["cutover"] == "DUAL_TARGET_LEADS"
+    assert rehearsed.result["rollback"] == "lossless"

@@ -6,7 +6,7 @@ import json
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
-from tests.end_to_end.cutover_run import GATE
+from rehearsal.gate_attacks.cutover_run import GATE
 from tests.end_to_end.load_gate import DAG_ID
 
 if TYPE_CHECKING:

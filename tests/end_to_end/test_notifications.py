@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rehearsal.damage import TABLE
+from rehearsal.gate_attacks.cutover_run import GATE
 from rehearsal.notifications import Message, counts, read_messages
-from tests.end_to_end.cutover_run import GATE
 from tests.end_to_end.obstacles import CHECK
 
 if TYPE_CHECKING:

@@ -59,7 +59,7 @@ def test_both_checks_passed_on_rows_that_were_compared(rehearsed: Rehearsed) -> 
 
 
 def test_all_reads_went_to_the_target_and_came_back(rehearsed: Rehearsed) -> None:
-    assert rehearsed.result["cutover"] == "100 %"
+    assert rehearsed.result["cutover"] == "DUAL_TARGET_LEADS"
     assert rehearsed.returned("rollback", "lower_share")["recorded"] is True
 
 

@@ -245,14 +245,15 @@ def test_lowering_what_is_low_changes_nothing_and_where_there_is_no_flag_it_says
     assert writer.current() == DUAL
 
 
+@pytest.mark.parametrize("before", [FIVE, DUAL])
 def test_reads_go_back_though_somebody_deployed_what_is_no_flag(
-    aws_stand_in: AwsStandIn, store: FlagStore, writer: FlagWriter, address: FlagAddress
+    aws_stand_in: AwsStandIn, store: FlagStore, writer: FlagWriter, address: FlagAddress, before: FlagState
 ) -> None:
-    writer.deploy(FIVE, expected_version=None)
+    writer.deploy(before, expected_version=None)
     deploy_what_is_no_flag(aws_stand_in, store)
     back = writer.lower()
     assert back is not None
-    assert back.state == replace(DUAL, version=4)
+    assert back.state == replace(DUAL, version=before.version + 1)
     assert read_by_applications(aws_stand_in, address) == back.state
 
 

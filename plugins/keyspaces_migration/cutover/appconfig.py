@@ -86,7 +86,12 @@ class FlagIds:
 
 
 class FlagStore:
-    """What AppConfig holds of one flag. Errors of AppConfig itself are boto3's."""
+    """What AppConfig holds of one flag. Errors of AppConfig itself are boto3's.
+
+    Attributes:
+        client: boto3's, of the service appconfig.
+        address: Which flag.
+    """
 
     def __init__(
         self,
@@ -96,7 +101,7 @@ class FlagStore:
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._client = client
+        self.client = client
         self.address = address
         self._sleep = sleep
         self._clock = clock
@@ -117,7 +122,7 @@ class FlagStore:
 
     def deployments(self, ids: FlagIds) -> Iterator[Deployment]:
         """The environment's, newest first."""
-        pages = self._client.get_paginator("list_deployments").paginate(
+        pages = self.client.get_paginator("list_deployments").paginate(
             ApplicationId=ids.application, EnvironmentId=ids.environment
         )
         numbers = sorted((each["DeploymentNumber"] for page in pages for each in page["Items"]), reverse=True)
@@ -125,7 +130,7 @@ class FlagStore:
 
     def deployment(self, ids: FlagIds, number: int) -> Deployment:
         """One of them."""
-        found = self._client.get_deployment(
+        found = self.client.get_deployment(
             ApplicationId=ids.application, EnvironmentId=ids.environment, DeploymentNumber=number
         )
         return Deployment(
@@ -142,7 +147,7 @@ class FlagStore:
         Raises:
             FlagFormatError: It holds no flag of ours.
         """
-        answer = self._client.get_hosted_configuration_version(
+        answer = self.client.get_hosted_configuration_version(
             ApplicationId=ids.application, ConfigurationProfileId=ids.profile, VersionNumber=hosted
         )
         try:
@@ -153,7 +158,7 @@ class FlagStore:
 
     def newest_hosted(self, ids: FlagIds) -> int:
         """The number of the newest hosted version; 0 where there is none."""
-        pages = self._client.get_paginator("list_hosted_configuration_versions").paginate(
+        pages = self.client.get_paginator("list_hosted_configuration_versions").paginate(
             ApplicationId=ids.application, ConfigurationProfileId=ids.profile
         )
         return max((int(each["VersionNumber"]) for page in pages for each in page["Items"]), default=0)
@@ -198,14 +203,14 @@ class FlagStore:
         """
         name = self.address.application + strategy.value
         try:
-            answer = self._client.start_deployment(
+            answer = self.client.start_deployment(
                 ApplicationId=ids.application,
                 EnvironmentId=ids.environment,
                 ConfigurationProfileId=ids.profile,
                 ConfigurationVersion=str(hosted),
                 DeploymentStrategyId=self._find("list_deployment_strategies", name),
             )
-        except self._client.exceptions.ConflictException as error:
+        except self.client.exceptions.ConflictException as error:
             raise FlagBusyError(f"another deployment of {self.address} is under way: {error}") from error
         return int(answer["DeploymentNumber"])
 
@@ -228,37 +233,37 @@ class FlagStore:
         """Stop a deployment that is on its way or bakes, and wait until it has gone back, or is found to be done."""
         if self.deployment(ids, number).state not in GOING_BACK:
             try:
-                self._client.stop_deployment(
+                self.client.stop_deployment(
                     ApplicationId=ids.application,
                     EnvironmentId=ids.environment,
                     DeploymentNumber=number,
                     AllowRevert=True,
                 )
-            except self._client.exceptions.BadRequestException:
+            except self.client.exceptions.BadRequestException:
                 if self.deployment(ids, number).state in UNDER_WAY:
                     raise
         self.wait(ids, number, until=lambda phase: phase not in UNDER_WAY)
 
     def monitors(self, ids: FlagIds) -> list[dict[str, str]]:
         """The environment's, as AppConfig takes them: the alarms that deployments bake under."""
-        found = self._client.get_environment(ApplicationId=ids.application, EnvironmentId=ids.environment)
+        found = self.client.get_environment(ApplicationId=ids.application, EnvironmentId=ids.environment)
         return list(found.get("Monitors", ()))
 
     def set_monitors(self, ids: FlagIds, monitors: list[dict[str, str]]) -> None:
         """Put others in their place."""
-        self._client.update_environment(ApplicationId=ids.application, EnvironmentId=ids.environment, Monitors=monitors)
+        self.client.update_environment(ApplicationId=ids.application, EnvironmentId=ids.environment, Monitors=monitors)
 
     def _create_version(self, ids: FlagIds, state: FlagState, newest: int) -> int:
         lock = {"LatestVersionNumber": newest} if newest else {}
         try:
-            answer = self._client.create_hosted_configuration_version(
+            answer = self.client.create_hosted_configuration_version(
                 ApplicationId=ids.application,
                 ConfigurationProfileId=ids.profile,
                 Content=json.dumps(state.to_appconfig()).encode(),
                 ContentType="application/json",
                 **lock,
             )
-        except self._client.exceptions.ConflictException as error:
+        except self.client.exceptions.ConflictException as error:
             raise FlagChangedError(f"the flag of {self.address} was changed meanwhile: {error}") from error
         created = int(answer["VersionNumber"])
         if created != newest + 1:
@@ -269,7 +274,7 @@ class FlagStore:
         return created
 
     def _find(self, listing: str, name: str, **scope: str) -> str:
-        pages = self._client.get_paginator(listing).paginate(**scope)
+        pages = self.client.get_paginator(listing).paginate(**scope)
         found: list[str] = [each["Id"] for page in pages for each in page["Items"] if each["Name"] == name]
         if not found:
             raise FlagMissingError(f"AppConfig's {listing} has no {name}: run provision, which makes the flag's parts")

@@ -160,11 +160,11 @@ class FlagWriter:
         """
         ids = self._store.ids()
         stopped = self._take_back_what_is_under_way(ids)
-        found = self._ours_in_force(ids)
+        found, is_deployed = self._ours(ids)
         if found is None:
             return None
         before = stopped or found
-        if not found.target_read_percent and not found.mode.target_leads:
+        if is_deployed and not found.target_read_percent and not found.mode.target_leads:
             return Lowered(before=before, state=found, problem=None)
         newest = self._store.newest_state(ids)
         state = lowered(found, version=1 + max(each.version for each in (newest, found) if each is not None))
@@ -202,15 +202,19 @@ class FlagWriter:
         except FlagFormatError:
             return None  # somebody else's: it is gone, and what is in force is looked at next
 
-    def _ours_in_force(self, ids: FlagIds) -> FlagState | None:
-        """The state in force; where somebody deployed what is no flag, the one that readers have kept."""
+    def _ours(self, ids: FlagIds) -> tuple[FlagState | None, bool]:
+        """The newest state of ours that was deployed, and whether it is what is deployed now.
+
+        Where somebody has deployed what is no flag since, readers have kept ours, and a new reader has none.
+        """
+        is_deployed = True
         for deployment in self._store.deployments(ids):
             if deployment.profile == ids.profile and deployment.state == COMPLETE:
                 try:
-                    return self._store.content(ids, deployment.hosted)
+                    return self._store.content(ids, deployment.hosted), is_deployed
                 except FlagFormatError:
-                    continue
-        return None
+                    is_deployed = False
+        return None, False
 
     def _in_force(self, ids: FlagIds) -> FlagInForce | None:
         for each in self._store.deployments(ids):

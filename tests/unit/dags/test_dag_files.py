@@ -21,6 +21,7 @@ STAGES = {
     "cutover",
     "destroy",
     "drift",
+    "guard",
     "historical_backfill",
     "provision",
     "repair",
@@ -52,8 +53,8 @@ def test_every_dag_keeps_the_conventions(dags_folder: Path, stage: str) -> None:
     assert dag.doc_md
     assert dag.description
     first = next(task for task in dag.tasks if not task.upstream_task_ids)
-    # A service acts on nothing, and every ten minutes: it records no run.
-    assert first.task_id == ("watch" if stage == "watch" else "record_run")
+    # A service belongs to no run of a stage, and comes every few minutes: it records none.
+    assert first.task_id == (stage if stage in {"guard", "watch"} else "record_run")
     assert first.retries == 0
     assert all(task.has_on_failure_callback for task in dag.tasks)
 

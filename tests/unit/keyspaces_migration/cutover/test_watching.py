@@ -181,7 +181,8 @@ def test_the_bake_begins_when_every_writer_follows() -> None:
 
 @pytest.mark.parametrize("name", ["in_force", "fate", "alarms", "writers", "throttling"])
 def test_blindness_is_never_well_and_never_a_breach(name: str) -> None:
-    watched = judge(**{name: None, "blind": (f"{name} could not be looked at",)})
+    blind: dict[str, Any] = {name: None, "blind": (f"{name} could not be looked at",)}
+    watched = judge(**blind)
     assert not watched.breaches
     assert not watched.has_baked
 

@@ -28,6 +28,7 @@ from keyspaces_provider.evidence import Evidence
 from keyspaces_provider.operators import repair
 from keyspaces_provider.operators.repair import (
     CheckAgainOperator,
+    LeaderChangedError,
     NotRepairedError,
     ParamError,
     PlanRepairOperator,
@@ -49,6 +50,7 @@ class Stores:
     def __init__(self) -> None:
         self.written: list[Rows] = []
         self.becomes = RepairOutcome.REPAIRED
+        self.leads = Leader.SOURCE
 
     def preview(self, rows: Rows) -> tuple[RepairedRow, ...]:
         return outcomes(rows, RepairOutcome.WRITTEN)
@@ -105,6 +107,7 @@ def stores(monkeypatch: pytest.MonkeyPatch) -> Stores:
         yield made
 
     monkeypatch.setattr(repair, "repairer", opened)
+    monkeypatch.setattr(repair, "leader_of", lambda _migration: made.leads)
     return made
 
 
@@ -176,6 +179,15 @@ def test_an_approved_plan_is_written_and_what_became_of_it_recorded(found: Setti
         (RepairStep.REPAIR, {RepairOutcome.WRITTEN: 1}),
         (RepairStep.CHECK_AGAIN, {RepairOutcome.REPAIRED: 1}),
     ]
+
+
+def test_nothing_is_written_over_the_store_that_leads_by_now(found: Setting, stores: Stores) -> None:
+    plan()
+    answer(found, the_run().evidence())
+    stores.leads = Leader.TARGET
+    with pytest.raises(LeaderChangedError, match="looked while the source led, and the target leads now"):
+        write(found)
+    assert stores.written == []
 
 
 def test_rows_that_still_differ_make_the_last_task_red_and_are_reported(found: Setting, stores: Stores) -> None:

@@ -14,10 +14,13 @@ from keyspaces_migration.dual_write.flag_reader import FlagAddress
 from keyspaces_migration.dual_write.registry import list_writers, missing_writers
 from rehearsal.airflow_api import AirflowApiError
 from rehearsal.data import source as sample_source
+from rehearsal.processes import WorldError
 from rehearsal.servers.application import FLAG
 from rehearsal.servers.aws import REGION
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from keyspaces_migration.dual_write.flag import FlagState
     from rehearsal.airflow_api import AirflowApi
     from rehearsal.world import World
@@ -68,7 +71,7 @@ class CutoverRun:
         """Wait until a task is in one of `states`, and return which."""
         deadline = time.monotonic() + TIMEOUT_S
         while (state := self.task(task_id)["state"]) not in states:
-            assert time.monotonic() < deadline, f"{task_id} is {state} and not {states} after {TIMEOUT_S} s"
+            _within(deadline, f"{task_id} is {state} and not {states} after {TIMEOUT_S} s")
             time.sleep(POLL_S)
         return str(state)
 
@@ -76,7 +79,7 @@ class CutoverRun:
         """Wait until a task's log has `text`, and return the log."""
         deadline = time.monotonic() + TIMEOUT_S
         while text not in (log := self.log(task_id)):
-            assert time.monotonic() < deadline, f"{text!r} is not in the log of {task_id}: {log}"
+            _within(deadline, f"{text!r} is not in the log of {task_id}: {log}")
             time.sleep(POLL_S)
         return log
 
@@ -98,19 +101,19 @@ class CutoverRun:
         body = {"dry_run": False, "only_failed": False, "dag_run_id": self.run_id, "task_ids": list(task_ids)}
         self.api.call("POST", f"/dags/{DAG_ID}/clearTaskInstances", json=body)
 
-    def forge_xcom(self, task_id: str, value: Any) -> None:
+    def forge_xcom(self, task_id: str, value: Mapping[str, Any]) -> None:
         """Write what a task is said to have returned."""
         path = f"/dags/{DAG_ID}/dagRuns/{self.run_id}/taskInstances/{task_id}/xcomEntries"
         self.api.call("POST", path, json={"key": "return_value", "value": value})
 
-    def wait_at_gate(self) -> None:
+    def wait_at_gate(self, gate: str = GATE) -> None:
         """Wait until the gate waits for a person."""
-        self.wait_for(GATE, "awaiting_input")
+        self.wait_for(gate, "awaiting_input")
         time.sleep(SETTLE_S)
 
-    def answer(self, *, user: str = "admin", typed: dict[str, Any]) -> None:
-        """Approve at the gate as `user`."""
-        path = f"/dags/{DAG_ID}/dagRuns/{self.run_id}/taskInstances/{GATE}/-1/hitlDetails"
+    def answer(self, *, user: str = "admin", gate: str = GATE, typed: dict[str, Any]) -> None:
+        """Approve at a gate as `user`."""
+        path = f"/dags/{DAG_ID}/dagRuns/{self.run_id}/taskInstances/{gate}/-1/hitlDetails"
         with self.world.airflow.api(user) as api:
             api.call("PATCH", path, json={"chosen_options": ["Approve"], "params_input": typed})
 
@@ -124,24 +127,34 @@ class CutoverRun:
         return self.api.wait_for_run(DAG_ID, self.run_id, timeout_s=TIMEOUT_S)
 
 
+def _within(deadline: float, what: str) -> None:
+    if time.monotonic() > deadline:
+        raise WorldError(what)
+
+
 def newest_run(world: World, api: AirflowApi) -> CutoverRun:
     """The run that was triggered last."""
     return CutoverRun(world, api, api.run_ids(DAG_ID)[-1])
 
 
-def flag_in_force(world: World) -> FlagState:
-    """The flag, read from AppConfig itself."""
+def flag_store(world: World) -> FlagStore:
+    """The flag's place in AppConfig."""
     client = boto3.client(
         "appconfig",
         endpoint_url=world.aws.endpoint_url,
         region_name=REGION,
         aws_access_key_id="test",
-        aws_secret_access_key="test",
+        aws_secret_access_key="test",  # noqa: S106 -- it checks none
     )
     application, environment, profile = FLAG
-    address = FlagAddress(application=application, environment=environment, profile=profile)
-    state = FlagWriter(FlagStore(client, address)).current()
-    assert state is not None
+    return FlagStore(client, FlagAddress(application=application, environment=environment, profile=profile))
+
+
+def flag_in_force(world: World) -> FlagState:
+    """The flag, read from AppConfig itself."""
+    state = FlagWriter(flag_store(world)).current()
+    if state is None:
+        raise WorldError("no flag is deployed")
     return state
 
 
@@ -151,5 +164,5 @@ def wait_for_writers(world: World) -> None:
     flag = flag_in_force(world)
     with sample_source.opened(world.source.host, world.source.port) as session:
         while missing := missing_writers(list_writers(session, "flights"), flag):
-            assert time.monotonic() < deadline, "; ".join(map(str, missing))
+            _within(deadline, "; ".join(map(str, missing)))
             time.sleep(POLL_S)
