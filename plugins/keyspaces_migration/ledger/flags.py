@@ -1,6 +1,6 @@
 """Barriers and changes of the flag in the ledger."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +8,16 @@ from keyspaces_migration.dual_write.flag import FlagState
 from keyspaces_migration.ledger.chains import BARRIERS, FLAG_CHANGES
 from keyspaces_migration.ledger.repository import Ledger
 from keyspaces_migration.ledger.runs import recorded_run
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlagChange:
+    """A change of the flag as a run was about to make it."""
+
+    state: FlagState
+    dag_id: str
+    run_id: str
+    requested_at: datetime
 
 
 class FlagLedger:
@@ -49,3 +59,17 @@ class FlagLedger:
         with self._ledger.writing() as connection:
             run = recorded_run(connection, self._chains, dag_id=dag_id, run_id=run_id)
             self._chains.append(connection, FLAG_CHANGES, values, run=run)
+
+    def changes(self, migration: str) -> tuple[FlagChange, ...]:
+        """The changes of a migration's flag that runs were about to make, in the order of recording."""
+        with self._ledger.reading() as connection:
+            recorded = self._chains.read(connection, FLAG_CHANGES, migration)
+        return tuple(
+            FlagChange(
+                state=FlagState(**{field.name: row[field.name] for field in fields(FlagState)}),
+                dag_id=row["dag_id"],
+                run_id=row["run_id"],
+                requested_at=row["requested_at"],
+            )
+            for row in recorded
+        )

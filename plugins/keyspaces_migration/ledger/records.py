@@ -26,6 +26,7 @@ class ReportKind(StrEnum):
     REPAIR_PLAN = "repair_plan"
     REPAIR = "repair"
     LETTERS = "letters"
+    RETIREMENT = "retirement"
 
 
 @dataclass(frozen=True, kw_only=True)
