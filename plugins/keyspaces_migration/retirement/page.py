@@ -110,8 +110,8 @@ def _tables(proposal: CapacityProposal) -> list[str]:
     lines += [
         (
             f"All tables: {money(proposal.now_usd)} a month now, {money(proposal.proposed_usd)} as proposed; storage "
-            "is in neither. Units are capacity units; peaks are those of the busiest minute, and reads of the checks are "
-            f"among them. Auto scaling is reckoned at {UTILISATION_PERCENT} % of use, up to {HEADROOM:g} times the "
+            "is in neither. Units are capacity units; peaks are those of the busiest minute, and reads of the checks "
+            f"are among them. Auto scaling is reckoned at {UTILISATION_PERCENT} % of use, up to {HEADROOM:g} times the "
             f"peak. Prices of {text(prices.region)}, published {prices.published}: look them up before a decision "
             "hangs on them."
         ),
