@@ -31,8 +31,9 @@ def proposal_lines(migration: Migration, proposal: CapacityProposal | None, *, w
         "",
         *block(change, language="yaml"),
     ]
-    if migration.comparison_lambda is not None:
-        lines += ["Until `provision` has applied it, the comparison Lambda and its schedule stay, and it goes on.", ""]
+    if (function := migration.comparison_lambda) is not None:
+        schedule = f"its schedule, {text(function.schedule)}, goes on" if function.schedule else "it has no schedule"
+        lines += [f"Until `provision` has applied it, the comparison Lambda stays; {schedule}.", ""]
     return lines
 
 

@@ -81,7 +81,7 @@ def test_less_than_a_week_proposes_nothing_and_says_how_much_is_missing(ledger: 
 def test_the_function_goes_on_until_provision_has_applied_the_change(ledger: Ledger) -> None:
     page = report(ledger).markdown()
     assert "Remove the section comparison_lambda" in page
-    assert "Until `provision` has applied it, the comparison Lambda and its schedule stay" in page
+    assert "Until `provision` has applied it, the comparison Lambda stays; it has no schedule." in page
 
 
 def test_what_people_named_things_is_no_markup(ledger: Ledger) -> None:
