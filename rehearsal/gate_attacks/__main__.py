@@ -24,7 +24,7 @@ def main() -> int:
     """Bring a world up, attack it, and print what stopped each attack; 1 where one got through."""
     console = Console(stderr=True, highlight=False)
     with tempfile.TemporaryDirectory(prefix="gate-attacks-") as folder:
-        settings = WorldSettings(home=Path(folder), ports=WorldPorts.free(), days=DAYS, own_dags=True)
+        settings = WorldSettings(home=Path(folder) / "world", ports=WorldPorts.free(), days=DAYS, own_dags=True)
         with World(settings, reporter=ConsoleReporter(console)) as world, world.airflow.api() as api:
             rehearsal = Rehearsal(
                 world=world,

@@ -129,6 +129,8 @@ _AT_RISK_IN: Mapping[Stage, str] = {
     Stage.CUTOVER: "reads stay where the flag says; look at it before anything else",
     Stage.ROLLBACK: "READS MAY STILL BE ON THE TARGET. Read the log of lower_share now; the runbook has the AWS CLI "
     "command that lowers the share without Airflow",
+    Stage.RETIRE: "if task retire had switched the flag (its log says so), writers write to the target alone, and the "
+    "record and the last report are missing: clear the task that failed. If not, both stores get every write still",
     Stage.DRIFT: "a change that others made to the target's infrastructure goes unseen",
     Stage.DESTROY: "the disposable target may be half gone",
 }

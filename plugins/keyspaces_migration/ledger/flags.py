@@ -1,6 +1,6 @@
 """Barriers and changes of the flag in the ledger."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from keyspaces_migration.ledger.runs import recorded_run
 
 @dataclass(frozen=True, kw_only=True)
 class FlagChange:
-    """A change of the flag that was about to be made, and the run that made it."""
+    """A change of the flag as a run was about to make it."""
 
     state: FlagState
     dag_id: str
@@ -61,20 +61,15 @@ class FlagLedger:
             self._chains.append(connection, FLAG_CHANGES, values, run=run)
 
     def changes(self, migration: str) -> tuple[FlagChange, ...]:
-        """All changes of a migration's flag, in the order in which they were recorded."""
+        """The changes of a migration's flag that runs were about to make, in the order of recording."""
         with self._ledger.reading() as connection:
-            rows = self._chains.read(connection, FLAG_CHANGES, migration)
+            recorded = self._chains.read(connection, FLAG_CHANGES, migration)
         return tuple(
             FlagChange(
-                state=FlagState(
-                    mode=row["mode"],
-                    barrier_us=row["barrier_us"],
-                    target_read_percent=row["target_read_percent"],
-                    version=row["version"],
-                ),
+                state=FlagState(**{field.name: row[field.name] for field in fields(FlagState)}),
                 dag_id=row["dag_id"],
                 run_id=row["run_id"],
                 requested_at=row["requested_at"],
             )
-            for row in rows
+            for row in recorded
         )

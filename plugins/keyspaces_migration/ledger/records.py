@@ -26,7 +26,7 @@ class ReportKind(StrEnum):
     REPAIR_PLAN = "repair_plan"
     REPAIR = "repair"
     LETTERS = "letters"
-    FINAL = "final"
+    RETIREMENT = "retirement"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -103,6 +103,12 @@ class Ledger:
             runs = self.chains.read(connection, RUNS, migration)
         return str(runs[-1]["digest"]) if runs else None
 
+    def runs(self, migration: str) -> tuple[RunConfiguration, ...]:
+        """The runs of a migration, in the order of recording."""
+        with self.reading() as connection:
+            rows = self.chains.read(connection, RUNS, migration)
+        return tuple(RunConfiguration(**{column.name: row[column.name] for column in RUNS.fields}) for row in rows)
+
     def add_milestone(self, milestone: Milestone, *, dag_id: str, run_id: str, reached_at: datetime) -> None:
         """Record that a run reached a milestone; once per run, at the moment that was recorded first.
 

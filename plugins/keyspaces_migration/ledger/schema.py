@@ -20,7 +20,7 @@ from keyspaces_migration.lifecycle import Milestone, Stage
 
 # The ledger may share a database with others that Alembic looks after, Airflow's among them.
 VERSION_TABLE = "ledger_schema_version"
-HEAD = "r0013_canaries"
+HEAD = "r0014_retirement"
 
 metadata = sa.MetaData(
     naming_convention={

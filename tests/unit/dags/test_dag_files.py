@@ -26,6 +26,7 @@ STAGES = {
     "provision",
     "repair",
     "replay_dead_letters",
+    "retire",
     "rollback",
     "start_dual_writes",
     "watch",

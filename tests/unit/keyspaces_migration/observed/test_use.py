@@ -26,7 +26,7 @@ def test_peak_mean_and_span_are_told() -> None:
     assert list(writes.peak_by_hour) == [10, 20]
     # Idle for most of the time that the keyspace was seen, and known to be.
     assert found.tables["weather"].reads.mean_per_s == 30 / 7200
-    assert found.tables["weather"].reads.peak_by_hour == (0.5, 0)
+    assert found.tables["weather"].reads.peak_by_hour == (0.5, 0.0)
     assert not found.is_cut
 
 

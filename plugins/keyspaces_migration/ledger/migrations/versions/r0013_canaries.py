@@ -1,4 +1,4 @@
-"""What canaries have raised, watched and taken back, and the final report.
+"""What canaries have raised, watched and taken back.
 
 Values and types are written out: a revision must stay what it was when the code around it moves on.
 """
@@ -9,26 +9,11 @@ from alembic import op
 revision = "r0013_canaries"
 down_revision = "r0012_letters"
 
-_REPORTS_BEFORE = (
-    "assessment",
-    "tables_draft",
-    "consistency_check",
-    "backfill_plan",
-    "backfill",
-    "evidence",
-    "provision_plan",
-    "stack_outputs",
-    "drift",
-    "repair_plan",
-    "repair",
-    "letters",
-)
-_NEW_REPORTS = ("final",)
 _EVENTS = ("raised", "arrived", "baked", "reversed")
 
 
 def upgrade() -> None:
-    """Create the table, and allow the new report."""
+    """Create the table."""
     op.create_table(
         "canary_events",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -53,26 +38,15 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint(_one_of("event", _EVENTS), name=op.f("ck_canary_events_event")),
     )
-    _allow("reports", "kind", (*_REPORTS_BEFORE, *_NEW_REPORTS))
 
 
 def downgrade() -> None:
-    """Drop the table, and the records of the new report.
+    """Drop the table.
 
-    How many there were is signed elsewhere and stays: a migration that had some needs its records signed anew.
+    How many records there were is signed elsewhere and stays: a migration that had some needs its records signed anew.
     """
     op.drop_table("canary_events")
-    reports = sa.table("reports", sa.column("kind"))
-    op.execute(sa.delete(reports).where(reports.c.kind.in_(_NEW_REPORTS)))
-    _allow("reports", "kind", _REPORTS_BEFORE)
 
 
 def _one_of(column: str, values: tuple[str, ...]) -> str:
     return f"{column} IN ({', '.join(repr(value) for value in values)})"
-
-
-def _allow(table: str, column: str, values: tuple[str, ...]) -> None:
-    name = op.f(f"ck_{table}_{column}")
-    with op.batch_alter_table(table) as altered:
-        altered.drop_constraint(name, type_="check")
-        altered.create_check_constraint(name, sa.text(_one_of(column, values)))
