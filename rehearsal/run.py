@@ -91,6 +91,7 @@ class Rehearsal:
     breach: str = ""
     cutover: str = ""
     rollback: str = ""
+    retired: str = ""
     audit: dict[str, Any] = field(default_factory=dict)
     application_runs: bool = False
 
@@ -112,7 +113,9 @@ class Rehearsal:
             self.roll_back(api)
             self.check(api)
             self.cut_over(api)
-        self.audit_application()
+            self.audit_application()
+            self.retire(api)
+        self.end_application()
 
     def prepare(self, api: AirflowApi) -> None:
         """Everything up to the first check: both stores are complete and get every write."""
@@ -217,10 +220,26 @@ class Rehearsal:
         self.rollback = "lossless" if found["lossless"] else f"at risk: {'; '.join(found['at_risk'])}"
         self.reporter.done(f"rolled back: {found['statement']}")
 
+    def retire(self, api: AirflowApi) -> None:
+        """Let go of the source, once the cutover has stood for as long as the file asks, and a check has passed."""
+        began = time.monotonic()
+        self.check(api)
+        stood_s = load_migration(FILE).cutover.retire_after.total_seconds()
+        time.sleep(max(0.0, stood_s - (time.monotonic() - began)))  # the file asks for it, and the stage refuses before
+        run_id = self._stage(api, "retire")
+        self.retired = api.returned(_dag_id("retire"), run_id, "retire")["mode"]
+        report = api.returned(_dag_id("retire"), run_id, "report")
+        self.reporter.done(f"the source is let go; the last report is kept, as a page to send: {report['html']}")
+        # The source stands still from now on, so the target alone is compared.
+        self.audit["audit"]["target"] = self.world.application.ask("audit")["audit"]["target"]
+
     def audit_application(self) -> None:
-        """End the application, and have it compare both stores with what it wrote."""
+        """Have the application compare both stores with what it wrote."""
         self.audit = self.world.application.ask("audit")
-        self.world.application.ask("stop")
+
+    def end_application(self) -> None:
+        """End the application, and say what it found."""
+        self.audit |= {name: found for name, found in self.world.application.ask("stop").items() if name != "audit"}
         self.reporter.done(f"the application's audit: {self.audit}")
         messages = read_messages(self.world.airflow.notifications)
         told = ", ".join(f"{count} {kind}" for kind, count in counts(messages).items()) or "none"
@@ -246,6 +265,7 @@ class Rehearsal:
             "reversals": 1 if self.breach else 0,
             "cutover": self.cutover,
             "rollback": self.rollback,
+            "retired": self.retired,
             "notifications": counts(read_messages(self.world.airflow.notifications)),
         }
 

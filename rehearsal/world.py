@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import shutil
 import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
@@ -71,20 +70,12 @@ class World:
             ca_file=self.snowflake.ca_file,
             connections=self.connections(),
             environment=self.pulumi_provider.environment,
-            dags=self._dags(),
+            dags=self.home / "dags" if settings.own_dags else DAGS,
         )
         self.application = SampleApplication(home=self.home, source=self.source, target=self.target, aws=self.aws)
         self.metrics = MetricsBridge(home=self.home, node=self.target, aws=self.aws)
         self._services = self._chosen()
         self._loads: dict[Component, Load] = {}
-
-    def _dags(self) -> Path:
-        if not self.settings.own_dags:
-            return DAGS
-        copy = self.home / "dags"
-        if not copy.exists():
-            shutil.copytree(DAGS, copy, ignore=shutil.ignore_patterns("__pycache__"))
-        return copy
 
     @property
     def services(self) -> dict[Component, Service]:

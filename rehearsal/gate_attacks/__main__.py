@@ -45,6 +45,7 @@ def main() -> int:
             rehearsal.roll_back(api)
             attacks.after_a_rollback()
             rehearsal.audit_application()
+            rehearsal.end_application()
     found = attacks.siege.attacks
     Console(width=200).print(Markdown(table(found)))
     counts = counted(found)

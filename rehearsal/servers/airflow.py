@@ -7,6 +7,7 @@ import datetime as dt
 import json
 import os
 import secrets
+import shutil
 import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -130,6 +131,8 @@ class AirflowServer:
         """Write the configuration, and start the migration of the database if this Airflow has not done it yet."""
         self._children = {}
         self.home.mkdir(parents=True, exist_ok=True)
+        if not self.dags.exists():
+            shutil.copytree(DAGS, self.dags, ignore=shutil.ignore_patterns("__pycache__"))
         self._write_passwords()
         self._write_passphrase()
         self._write_configuration()

@@ -94,5 +94,7 @@ def rehearsed(world: World, api: AirflowApi) -> Rehearsed:
     rehearsal.check(api)
     rehearsal.cut_over(api)
     rehearsal.audit_application()
+    rehearsal.retire(api)
+    rehearsal.end_application()
     result = rehearsal.result(wall_s=time.monotonic() - began)
     return Rehearsed(result=result, api=api, unapproved=unapproved, spoilt=spoilt, attacks=tuple(attacks.siege.attacks))
