@@ -81,14 +81,19 @@ class FinalReport:
         """For a person."""
         return f"{self.migration.name}: before and after"
 
+    @property
+    def alone_since(self) -> datetime:
+        """When the flag was switched for the last time, as the ledger has it; the report's moment without that."""
+        return self.story.flag[-1].requested_at if self.story.flag else self.at
+
     def markdown(self) -> str:
         """The page."""
         lines = [
             f"# {text(self.title)}",
             "",
             (
-                f"The target alone is written to and read since {self.at:%Y-%m-%d %H:%M} UTC. There is no way back to "
-                "the source: what was written since is not in it."
+                f"The target alone is written to and read since {self.alone_since:%Y-%m-%d %H:%M} UTC. There is no "
+                "way back to the source: what was written since is not in it."
             ),
             "",
             *self._before_and_after(),
@@ -114,7 +119,8 @@ class FinalReport:
             "format": FORMAT,
             "migration": self.migration.name,
             "configuration": self.migration.digest,
-            "retired_at": self.at.isoformat(),
+            "retired_at": self.alone_since.isoformat(),
+            "reported_at": self.at.isoformat(),
             "source": None if self.source is None else _source_document(self.source),
             "target": {
                 "keyspace": self.migration.target.keyspace,
@@ -275,9 +281,9 @@ def _loads(loads: Sequence[LoadStory]) -> list[str]:
     for each in loads:
         planned = money(each.plan.cost_usd if each.plan else None)
         lines.append(
-            f"- {code(each.run_id)}: {each.rows_written:,} rows in {_spoken(each.took)}, "
-            f"{UNKNOWN if each.rows_per_s is None else f'{each.rows_per_s:,.0f}'} a second, {each.write_units:,} write "
-            f"units; planned {planned}, estimated by the units consumed {money(each.spent_usd)}."
+            f"- {code(each.run_id)}: {each.rows_written:,} rows in {_spoken(each.took)} (rows a second: "
+            f"{_rate(each.rows_written, each.took)}), {each.write_units:,} write units; planned {planned}, estimated "
+            f"by the units consumed {money(each.spent_usd)}."
         )
     return [*lines, ""] if loads else lines
 

@@ -30,7 +30,9 @@ UTILISATION_PERCENT = 70
 TABLE_UNITS_PER_S = 40_000
 """What an account's table serves, of reads and of writes, before the quota is raised."""
 
-_LEAST_SAVING_USD = 0.01
+_LEAST_SAVING_USD, _LEAST_SAVING_SHARE = 1.0, 0.1
+"""A month must get cheaper by so much, and by such a share of it, for a change to be worth a person's while."""
+
 _MILLION = 1_000_000
 
 
@@ -194,7 +196,7 @@ def _for_table(name: str, now: Throughput, use: TableUse, *, is_seen: bool, pric
     )
     # On demand where they cost the same: it needs no capacity planned.
     cheapest, usd = min(((on_demand, monthly.on_demand), (scaled, monthly.scaled)), key=lambda each: each[1])
-    is_change = monthly.now - usd >= _LEAST_SAVING_USD
+    is_change = monthly.now - usd >= max(_LEAST_SAVING_USD, monthly.now * _LEAST_SAVING_SHARE)
     proposed = cheapest if is_change else now
     return TableProposal(
         table=name,
