@@ -10,6 +10,7 @@ from keyspaces_migration.errors import MigrationError
 from keyspaces_provider.evidence import Evidence
 from keyspaces_provider.flag import flag_writer, require_flag, writers_of
 from keyspaces_provider.letters import client, look_at_queue
+from keyspaces_provider.observed import target_throttling, target_use
 
 if TYPE_CHECKING:
     from keyspaces_migration.config import Migration
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from keyspaces_migration.dual_write.flag import FlagState
     from keyspaces_migration.ledger import Ledger
     from keyspaces_migration.ledger.canary_records import CanaryRecord
-    from keyspaces_migration.observed.throttles import Throttling
     from keyspaces_provider.run import MigrationRun
 
 log = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ def look(run: "MigrationRun") -> Look:
         queue=_unless_blind("the dead letter queue", lambda: letter_queue(migration), blind),
         alarms=_unless_blind("the alarms", lambda: alarms_of(migration, writer), blind),
         throttling=_unless_blind(
-            "the throttles", lambda: throttling_of(migration, since=now - THROTTLES_OF, until=now), blind
+            "the throttles", lambda: target_throttling(migration, since=now - THROTTLES_OF, until=now), blind
         ),
     )
     facts = read_facts(run.ledger, migration, outside=outside)
@@ -112,7 +112,9 @@ def observe(migration: "Migration", ledger: "Ledger", writer: "FlagWriter", rais
         fate=_unless_blind("the deployment", lambda: writer.fate(raised.flag_version), blind),
         alarms=_unless_blind("the alarms", lambda: alarms_of(migration, writer), blind),
         writers=_unless_blind("the writers", lambda: writers_of(migration), blind),
-        throttling=_unless_blind("the throttles", lambda: throttling_of(migration, since=raised.at, until=now), blind),
+        throttling=_unless_blind(
+            "the throttles", lambda: target_throttling(migration, since=raised.at, until=now), blind
+        ),
         verdict=checks[-1].verdict if checks else None,
         blind=tuple(blind),
         at=datetime.now(UTC),
@@ -176,23 +178,6 @@ def alarms_of(migration: "Migration", writer: "FlagWriter") -> "tuple[AlarmState
     return read_alarms(client("cloudwatch", migration), writer.monitors())
 
 
-def throttling_of(migration: "Migration", *, since: datetime, until: datetime) -> "Throttling":
-    """What was throttled on the target's tables.
-
-    Raises:
-        MetricsUnavailableError: CloudWatch did not answer.
-    """
-    from keyspaces_migration.observed.throttles import read_throttling
-
-    return read_throttling(
-        client("cloudwatch", migration),
-        keyspace=migration.target.keyspace,
-        tables=list(migration.tables),
-        since=since,
-        until=until,
-    )
-
-
 def letter_queue(migration: "Migration") -> "LetterQueue | None":
     """The dead letter queue; None where there is none, and so nobody knows what would be in it.
 
@@ -207,17 +192,10 @@ def letter_queue(migration: "Migration") -> "LetterQueue | None":
 
 def _monthly_cost(migration: "Migration") -> str:
     from keyspaces_migration.cutover.cost import LOOK_BACK, requests_cost
-    from keyspaces_migration.observed.use import capacity_use
 
     now = datetime.now(UTC)
     try:
-        use = capacity_use(
-            client("cloudwatch", migration),
-            keyspace=migration.target.keyspace,
-            tables=list(migration.tables),
-            since=now - LOOK_BACK,
-            until=now,
-        )
+        use = target_use(migration, since=now - LOOK_BACK, until=now)
     except _could_not_look() as error:
         return f"not known: {error}"
     return requests_cost(use, migration)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from keyspaces_migration.approval import ApprovalRefusedError
-from keyspaces_migration.consistency.kinds import Leader
+from keyspaces_migration.consistency.kinds import Leader, Verdict
 from keyspaces_migration.cutover.attempt import AttemptRefusedError
 from keyspaces_migration.dual_write.flag import FlagState, WriteMode
 from keyspaces_migration.dual_write.shadow import ShadowSettings
@@ -334,10 +334,21 @@ def test_the_guard_watches_a_canary_that_no_task_watches(canary: Canary) -> None
     canary.ask()
     canary.raise_to(50)
     assert canary.guard()["went_back"] is False
-    canary.set_alarm("ALARM")
+    canary.start_runs((Stage.CONSISTENCY_CHECK, "check-3", ()), at=datetime.now(UTC))
+    canary.check("check-3", verdict=Verdict.FAIL)
     found = canary.guard()
-    assert found["went_back"] is True
+    assert (found["went_back"], found["found"]) == (True, "the newest consistency check failed")
     assert canary.percent == 0
+    assert canary.events()[-1] == (50, CanaryEvent.REVERSED)
+    assert canary.guard()["went_back"] is False
+
+
+def test_the_guard_ends_an_attempt_that_appconfig_took_back_while_no_task_looked(canary: Canary) -> None:
+    canary.ask()
+    canary.raise_to(50)
+    canary.set_alarm("ALARM")
+    assert canary.percent == 0
+    assert "AppConfig took the step back" in canary.guard()["found"]
     assert canary.events()[-1] == (50, CanaryEvent.REVERSED)
 
 

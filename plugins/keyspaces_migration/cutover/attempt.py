@@ -128,6 +128,24 @@ class Attempt:
         self.require_raisable(len(self.steps) + 1, in_force)
 
 
+def step_under_way(records: Sequence[CanaryRecord], in_force: FlagState) -> CanaryRecord | None:
+    """The record by which the step was raised that is to be watched now, of the newest attempt; None where none is.
+
+    One that has not baked is, even where it is no longer in force: somebody has to say that the attempt is over. One
+    that has baked is while it is in force, until the next is raised.
+    """
+    if not records or records[-1].event is CanaryEvent.REVERSED:
+        return None
+    newest = records[-1]
+    if newest.event is CanaryEvent.BAKED and newest.flag_version != in_force.version:
+        return None
+    return next(
+        each
+        for each in reversed(records)
+        if each.event is CanaryEvent.RAISED and each.flag_version == newest.flag_version
+    )
+
+
 def already_raised(attempt: Attempt, step: int, in_force: FlagState) -> bool:
     """Whether an earlier try of the same task has put the share of the step in force already."""
     raised = attempt.newest(step, CanaryEvent.RAISED)

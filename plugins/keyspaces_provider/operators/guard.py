@@ -89,15 +89,14 @@ class FlagGuardOperator(BaseOperator):
     def _look_at_canary(
         self, context: "Context", migration: Migration, ledger: "Ledger", writer: "FlagWriter", state: "FlagState"
     ) -> dict[str, Any]:
-        from keyspaces_migration.cutover.attempt import Attempt
+        from keyspaces_migration.cutover.attempt import Attempt, step_under_way
         from keyspaces_migration.cutover.reversal import Origin, take_back
         from keyspaces_migration.cutover.watching import judge_step
         from keyspaces_migration.ledger.canaries import CanaryLedger
-        from keyspaces_migration.ledger.canary_records import CanaryEvent
 
         records = CanaryLedger(ledger).records(migration.name)
-        raised = next((each for each in reversed(records) if each.event is CanaryEvent.RAISED), None)
-        if raised is None or raised.flag_version != state.version:
+        raised = step_under_way(records, state)
+        if raised is None:
             return {"found": f"the flag is as recorded, version {state.version}", "went_back": False}
         attempt = Attempt.of(
             steps=migration.cutover.canary_steps,

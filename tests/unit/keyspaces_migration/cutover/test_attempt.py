@@ -14,6 +14,7 @@ from keyspaces_migration.cutover.attempt import (
     exceeds,
     foreign,
     refuse_taken_back,
+    step_under_way,
 )
 from keyspaces_migration.dual_write.flag import WriteMode
 from keyspaces_migration.ledger.canary_records import CanaryEvent
@@ -83,6 +84,18 @@ def test_a_task_that_was_killed_after_it_acted_finds_that_it_has() -> None:
     assert already_leads(led, LEADS)
     assert not already_leads(led, ALL)
     assert not already_leads(attempt(changes=(BASE, LEADS)), LEADS)
+
+
+def test_a_step_is_watched_until_it_has_baked_and_the_next_is_raised_or_it_was_taken_back() -> None:
+    raised = FIVE_BAKED[0]
+    assert step_under_way((), BASE) is None
+    for records in ((raised,), FIVE_BAKED[:2]):
+        assert step_under_way(records, FIVE) == raised
+        assert step_under_way(records, BASE) == raised
+    assert step_under_way(FIVE_BAKED, FIVE) == raised
+    assert step_under_way(FIVE_BAKED, BASE) is None
+    assert step_under_way(ALL_BAKED, LEADS) is None
+    assert step_under_way((*FIVE_BAKED, event(1, REVERSED, version=4)), at(0, version=4)) is None
 
 
 def test_what_appconfig_took_back_is_not_raised_again() -> None:
