@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keyspaces_migration.config import load_migration
+from keyspaces_migration.config.sections import CanaryWatch
 from keyspaces_migration.consistency.kinds import Verdict
 from keyspaces_migration.cutover.alarms import AlarmState
 from keyspaces_migration.cutover.appconfig import Deployment
@@ -23,11 +24,10 @@ from keyspaces_migration.observed.throttles import Throttling
 from tests.unit.keyspaces_migration.cutover.attempts import NOW, at, event
 
 FLIGHTS = load_migration(Path(__file__).parents[4] / "dags/migrations/flights.yaml")
-MIGRATION = FLIGHTS.model_copy(
-    update={
-        "cutover": FLIGHTS.cutover.model_copy(update={"bake_time": timedelta(minutes=5), "min_compared_reads": 100})
-    }
+CUTOVER = FLIGHTS.cutover.model_copy(
+    update={"bake_time": timedelta(minutes=5), "min_compared_reads": 100, "watch": CanaryWatch()}
 )
+MIGRATION = FLIGHTS.model_copy(update={"cutover": CUTOVER})
 LIMITS = MIGRATION.cutover.watch
 FIVE = at(5, version=3)
 STARTED = NOW - timedelta(days=1)
