@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from keyspaces_migration.errors import MigrationError
+from keyspaces_migration.lifecycle import Milestone
 from keyspaces_provider.evidence import Evidence
 from keyspaces_provider.flag import flag_writer, require_flag, writers_of
 from keyspaces_provider.letters import client, look_at_queue
@@ -82,7 +83,7 @@ def look(run: "MigrationRun") -> Look:
         queue=_unless_blind("the dead letter queue", lambda: letter_queue(migration), blind),
         alarms=_unless_blind("the alarms", lambda: alarms_of(migration, writer), blind),
         throttling=_unless_blind(
-            "the throttles", lambda: target_throttling(migration, since=now - THROTTLES_OF, until=now), blind
+            "the throttles", lambda: target_throttling(migration, since=_throttles_since(run, now), until=now), blind
         ),
     )
     facts = read_facts(run.ledger, migration, outside=outside)
@@ -188,6 +189,13 @@ def letter_queue(migration: "Migration") -> "LetterQueue | None":
 
     found = look_at_queue(migration)
     return None if found is None else LetterQueue(letters=found.letters, oldest_age=found.oldest_age)
+
+
+def _throttles_since(run: "MigrationRun", now: datetime) -> datetime:
+    """An hour ago, or the end of the last load, which is throttled on purpose: it finds its rate by that."""
+    loads = {Milestone.SNAPSHOT_LOADED, Milestone.BACKFILL_COMPLETE}
+    ended = [each.reached_at for each in run.ledger.milestones(run.migration.name) if each.milestone in loads]
+    return max([now - THROTTLES_OF, *ended])
 
 
 def _monthly_cost(migration: "Migration") -> str:

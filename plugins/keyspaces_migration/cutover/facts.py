@@ -42,7 +42,7 @@ class Outside:
         flag: The state in force.
         queue: The dead letter queue.
         alarms: Those that a canary's deployment bakes under.
-        throttling: Of the target's tables, in the last hour.
+        throttling: Of the target's tables, in the last hour, or since the last load.
     """
 
     writers: Sequence[WriterRecord] | None

@@ -114,7 +114,9 @@ def _traffic(facts: Facts) -> str:
     throttles = (
         "not known"
         if throttled is None or share is None
-        else (f"{share:.3%} of {throttled.throttled + throttled.successful:,} requests in the last hour")
+        else (
+            f"{share:.3%} of {throttled.throttled + throttled.successful:,} requests in the last hour, or since the last load"
+        )
     )
     writers = outside.writers
     lag = (

@@ -216,7 +216,7 @@ def _alarms(facts: Facts) -> _Finding:
 
 def _throttles(facts: Facts, limit: float) -> _Finding:
     criterion = Criterion.THROTTLES
-    required = f"at most {limit:.2%} of the last hour's requests to the target"
+    required = f"at most {limit:.2%} of the requests to the target in the last hour, or since the last load"
     share = None if facts.outside.throttling is None else facts.outside.throttling.share
     if facts.outside.throttling is None or share is None:
         return criterion, CriterionState.UNKNOWN, _NOT_SEEN, required
