@@ -115,7 +115,7 @@ def _traffic(facts: Facts) -> str:
         "not known"
         if throttled is None or share is None
         else (
-            f"{share:.3%} of {throttled.throttled + throttled.successful:,} requests in the last hour, or since the last load"
+            f"{share:.3%} of {throttled.throttled + throttled.successful:,} requests, of an hour or since the last load"
         )
     )
     writers = outside.writers
