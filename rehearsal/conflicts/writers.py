@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cassandra.cluster import Session
+    from cassandra.query import BoundStatement
 
     from keyspaces_migration.dual_write.mutation import Mutation
     from keyspaces_migration.dual_write.shape import TableShape
@@ -66,14 +67,14 @@ class ForgetfulStore(Store):
         self._shape = shape
 
     @override
-    def apply(self, mutation: Mutation) -> None:
+    def apply(self, mutation: Mutation, *, bound: BoundStatement | None = None) -> None:
         if not mutation.deletes or not only_deleted(mutation.key["customer"]):
-            super().apply(mutation)
+            super().apply(mutation, bound=bound)
         elif mutation.kind.deletes_many:
             for smaller in [*deletes_by_row(self, self._shape, mutation)]:
                 self.apply(smaller)
         elif self.execute(select_range_keys(self.keyspace, self._shape, mutation.key, ())).one() is not None:
-            super().apply(mutation)
+            super().apply(mutation, bound=bound)
 
 
 class Writers:

@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cassandra import InvalidRequest
 from cassandra.query import UNSET_VALUE
 
 from keyspaces_migration.dual_write.clock import system_now_us
 from keyspaces_migration.dual_write.errors import PartlyWrittenError, WriteRefusedError
 from keyspaces_migration.dual_write.session import DualSession
 from keyspaces_migration.dual_write.shadow import ShadowOutcome, ShadowSettings
-from keyspaces_migration.dual_write.store import StoreName
+from keyspaces_migration.dual_write.store import Store, StoreName
 from tests.integration.test_dual_write import (
     DAY,
     SOURCE,
@@ -144,21 +145,78 @@ def test_statements_run_side_by_side_from_asyncio(dual_world: World) -> None:
     assert all(dual_world.agree(n) for n in range(50))
 
 
-def test_what_is_refused_writes_nothing_and_what_fails_half_way_says_how_far_it_came(dual_world: World) -> None:
-    both = "BEGIN BATCH INSERT INTO events (customer, day, n) VALUES (?, ?, 1); {} APPLY BATCH"
+@pytest.mark.parametrize(
+    "second",
+    [
+        "INSERT INTO events (customer, day, n) VALUES (?, ?, 2) IF NOT EXISTS",
+        "INSERT INTO events (customer, day, n, amount) VALUES (?, ?, 2, 'x')",
+        "INSERT INTO events (customer, day, n, kind) VALUES (?, ?, 2, 'a') USING TTL 999999999",
+        "INSERT INTO events (customer, day, n, kind) VALUES (?, ?, null, 'a')",
+        "DELETE FROM events WHERE customer = ? AND day = ? AND n > null",
+    ],
+)
+def test_what_is_refused_in_a_later_statement_is_refused_before_the_first_is_made(
+    dual_world: World, second: str
+) -> None:
+    with dual_world.writer() as writer, DualSession(writer) as application:
+        batch = f"BEGIN BATCH INSERT INTO events (customer, day, n, s) VALUES (?, ?, 1, 's'); {second}; APPLY BATCH"
+        with pytest.raises(WriteRefusedError):
+            application.execute(batch, ("c", DAY) * 2)
+        assert writer.accounts().unaccounted == 0
+        assert writer.accounts().pending == 0
+    assert dual_world.agree(1) is None
+
+
+def test_what_only_the_driver_can_not_bind_is_refused_before_the_first_is_made(dual_world: World) -> None:
+    dual_world.source.unbindable = "b"
+    both = "BEGIN BATCH INSERT INTO events (customer, day, n, kind) VALUES (?, ?, ?, ?); {} APPLY BATCH"
+    batch = both.format("INSERT INTO events (customer, day, n, kind) VALUES (?, ?, ?, ?);")
     with opened(dual_world) as application:
-        with pytest.raises(WriteRefusedError, match="LIGHTWEIGHT_TRANSACTION"):
-            application.execute(
-                both.format("INSERT INTO events (customer, day, n) VALUES (?, ?, 2) IF NOT EXISTS;"), ("c", DAY) * 2
-            )
+        with pytest.raises(WriteRefusedError, match="the driver can't bind the values"):
+            application.execute(batch, ("c", DAY, 1, "a", "c", DAY, 2, "b"))
         assert dual_world.agree(1) is None
-        wrong = both.format("INSERT INTO events (customer, day, n, amount) VALUES (?, ?, 2, 'x');")
-        with pytest.raises(
-            PartlyWrittenError, match="1 of 2 writes of one statement were made; then that of table events"
-        ):
-            application.execute(wrong, ("c", DAY) * 2)
-    assert dual_world.agree(1) == whole()
-    assert dual_world.agree(2) is None
+        application.execute(batch, ("c", DAY, 1, "a", "c", DAY, 2, "c"))
+    assert dual_world.agree(2) == whole(kind="c")
+
+
+def test_a_statement_that_a_store_fails_half_way_says_how_far_it_came(dual_world: World) -> None:
+    dual_world.source.error = InvalidRequest("too large")
+    dual_world.source.fail = iter([False, True]).__next__
+    insert = "INSERT INTO events (customer, day, n, kind, s) VALUES (?, ?, 1, 'a', 's')"
+    with (
+        opened(dual_world) as application,
+        pytest.raises(PartlyWrittenError, match="1 of 2 writes of one statement were made; then that of table events"),
+    ):
+        application.execute(insert, ("c", DAY))
+    assert dual_world.agree(1) is None
+
+
+def test_statements_with_values_in_their_text_take_no_memory_for_ever_and_are_warned_of_once(
+    dual_world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("keyspaces_migration.dual_write.session.STATEMENTS_MOST", 4)
+    with opened(dual_world) as application:
+        insert = application.prepare("INSERT INTO events (customer, day, n, kind) VALUES (?, ?, ?, 'a')")
+        for n in range(10):
+            application.execute(f"INSERT INTO events (customer, day, n, amount) VALUES (?, ?, {n}, {n})", ("c", DAY))
+            assert application.prepare(insert.cql) is insert, "what is used stays"
+            application.execute(insert, ("c", DAY, n))
+    assert all(dual_world.agree(n) == whole(kind="a", amount=n) for n in range(10))
+    (warning,) = [record for record in caplog.records if "Bind values to markers" in record.getMessage()]
+    assert "more than 4 statements with different texts were executed" in warning.getMessage()
+
+
+def test_a_store_keeps_the_prepared_statements_that_were_used_last_and_warns_once(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("keyspaces_migration.dual_write.store.PREPARED_MOST", 3)
+    store = Store(name=StoreName.SOURCE, session=world.session, keyspace=SOURCE)
+    kept = store.prepare(f"SELECT n FROM {SOURCE}.events")
+    for n in range(6):
+        store.prepare(f"SELECT n FROM {SOURCE}.events WHERE customer = 'c{n}' AND day = ?")
+        assert store.prepare(f"SELECT n FROM {SOURCE}.events") is kept
+    (warning,) = [record for record in caplog.records if "Bind values to markers" in record.getMessage()]
+    assert f"keyspace {SOURCE} of the source: more than 3 different statements" in warning.getMessage()
 
 
 def test_the_store_of_a_partition_is_the_same_for_both_ways_to_read(dual_world: World) -> None:

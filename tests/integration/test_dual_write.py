@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cassandra.cluster import Session
+    from cassandra.query import BoundStatement
 
     from keyspaces_migration.dual_write.mutation import Mutation
     from keyspaces_migration.dual_write.shadow import ShadowSettings
@@ -111,13 +112,19 @@ class FaultyStore(Store):
         self.error: Exception = OperationTimedOut("no answer")
         self.takes_place = False
         self.unreadable = False
+        self.unbindable: str | None = None
 
-    def apply(self, mutation: Mutation) -> None:
+    def bind(self, mutation: Mutation) -> BoundStatement:
+        if self.unbindable is not None and self.unbindable in mutation.columns.values():
+            raise TypeError("the store's column is of another type")
+        return super().bind(mutation)
+
+    def apply(self, mutation: Mutation, *, bound: BoundStatement | None = None) -> None:
         if not self.fail():
-            super().apply(mutation)
+            super().apply(mutation, bound=bound)
             return
         if self.takes_place:
-            super().apply(mutation)
+            super().apply(mutation, bound=bound)
         raise self.error
 
     def read_row(self, shape: TableShape, key: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -649,9 +656,9 @@ class Flag:
     def current(self): return FlagState.from_json(json.loads(state))
     def refresh(self): pass
 class Dying(Store):
-    def apply(self, mutation):
+    def apply(self, mutation, *, bound=None):
         if self.name == dies_at and after == "before": os.kill(os.getpid(), signal.SIGKILL)
-        super().apply(mutation)
+        super().apply(mutation, bound=bound)
         if self.name == dies_at: os.kill(os.getpid(), signal.SIGKILL)
 session = Cluster(["127.0.0.1"], port=int(port), protocol_version=4).connect()
 stores = Stores(source=Dying(name=StoreName.SOURCE, session=session, keyspace="dual_source"),

@@ -40,6 +40,8 @@ from tests.integration.test_dual_write import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cassandra.query import BoundStatement
+
     from keyspaces_migration.dual_write.mutation import Mutation
     from rehearsal.cassandra.node import CassandraNode
 
@@ -57,14 +59,14 @@ class WatchedStore(FaultyStore):
         self.lock = threading.Lock()
         self.there = self.most = self.attempts = 0
 
-    def apply(self, mutation: Mutation) -> None:
+    def apply(self, mutation: Mutation, *, bound: BoundStatement | None = None) -> None:
         with self.lock:
             self.attempts += 1
             self.there += 1
             self.most = max(self.most, self.there)
         try:
             assert self.open.wait(30)
-            super().apply(mutation)
+            super().apply(mutation, bound=bound)
         finally:
             with self.lock:
                 self.there -= 1
@@ -204,7 +206,7 @@ class Flag:
     def current(self): return FlagState.from_json(json.loads(state))
     def refresh(self): pass
 class Held(Store):
-    def apply(self, mutation): time.sleep(600)
+    def apply(self, mutation, *, bound=None): time.sleep(600)
 session = Cluster(["127.0.0.1"], port=int(port), protocol_version=4).connect()
 stores = Stores(source=Store(name=StoreName.SOURCE, session=session, keyspace="dual_source"),
                 target=Held(name=StoreName.TARGET, session=session, keyspace="dual_target"))

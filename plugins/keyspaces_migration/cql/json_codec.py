@@ -85,9 +85,12 @@ def decode_columns(values: Mapping[str, Json], types: Mapping[str, CqlType]) -> 
     return {name: _named(decode_value, name, values[name], types[name]) for name in types if name in values}
 
 
+_CANONICAL = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
 def canonical_text(value: Json) -> str:
     """Return the one text that stands for a JSON form: no blanks, no escapes beyond JSON's own, order kept."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return _CANONICAL.encode(value)
 
 
 def _named(function: Callable[[Any, CqlType], Any], name: str, value: object, cql_type: CqlType) -> Json:

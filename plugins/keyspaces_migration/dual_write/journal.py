@@ -11,7 +11,7 @@ import threading
 import zlib
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
@@ -37,7 +37,7 @@ class SyncPolicy(StrEnum):
     """The death of the operating system too: it is synced to the disk."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class JournalEntry:
     """One write that was begun.
 
@@ -54,8 +54,9 @@ class JournalEntry:
 class LocalJournal:
     """The journal of one writer, in a folder of its own. Methods may be called from several threads.
 
-    A mark that was not synced before a crash only makes a write be repeated, which changes nothing; so marks are
-    never synced.
+    A mark that is lost in a crash only makes a write be repeated, which changes nothing; so marks are never synced, and
+    that the leader has a write is written with the next record, or by `flush`: mostly the write is done by then, and
+    nobody needs to know.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class LocalJournal:
         self._pending: dict[int, JournalEntry] = {}
         self._sizes: dict[int, int] = {}
         self._pending_bytes = 0
+        self._unwritten: dict[int, None] = {}  # entries whose leader is done, in memory only
 
     def open(self) -> None:
         """Take the folder for this process, and read what an earlier one left.
@@ -116,6 +118,8 @@ class LocalJournal:
 
     def close(self) -> None:
         """Give the folder free. What is pending stays in the file."""
+        if self._descriptor >= 0:
+            self.flush()
         for descriptor in (self._descriptor, self._lock_descriptor):
             if descriptor >= 0:
                 os.close(descriptor)
@@ -128,6 +132,7 @@ class LocalJournal:
             JournalFullError: `max_entries` are pending, or they have `max_bytes`.
             JournalUnwritableError: The file can't be written or synced.
         """
+        body = _json(payload)
         with self._lock:
             if len(self._pending) >= self._max_entries or self._pending_bytes >= self._max_bytes:
                 raise JournalFullError(
@@ -138,21 +143,29 @@ class LocalJournal:
             entry_id = self._next_id
             self._next_id += 1
             self._last_timestamp_us = max(self._last_timestamp_us, timestamp_us)
-            written = self._write({"entry": entry_id, "payload": dict(payload)}, sync=self._sync is SyncPolicy.DISK)
-            self._add(JournalEntry(entry_id=entry_id, payload=payload), written)
+            line = _line_of(b'{"entry":%d,"payload":%b}' % (entry_id, body))
+            self._write(line, sync=self._sync is SyncPolicy.DISK)
+            self._add(JournalEntry(entry_id=entry_id, payload=payload), len(line))
             return entry_id
 
     def mark_leader_done(self, entry_id: int) -> None:
-        """Note that only the follower remains."""
+        """Note that only the follower remains. It is in the file with the next record, or after `flush`."""
         with self._lock:
-            self._pending[entry_id] = replace(self._pending[entry_id], leader_done=True)
-            self._mark({"leader_done": entry_id})
+            self._note_leader_done(entry_id)
+            self._unwritten[entry_id] = None
+
+    def flush(self) -> None:
+        """Write the marks that are in memory only."""
+        with self._lock:
+            if self._unwritten:
+                self._mark(b"")
 
     def mark_done(self, entry_id: int) -> None:
         """Note that nothing remains of an entry."""
         with self._lock:
             self._remove(entry_id)
-            self._mark({"done": entry_id})
+            self._unwritten.pop(entry_id, None)
+            self._mark(_line_of(b'{"done":%d}' % entry_id))
             # What is pending is written once more for each time that as much became done: work stays in proportion.
             if self._size > max(self._compact_at_bytes, 2 * self._pending_bytes):
                 self._compact()
@@ -204,6 +217,10 @@ class LocalJournal:
         del self._pending[entry_id]
         self._pending_bytes -= self._sizes.pop(entry_id)
 
+    def _note_leader_done(self, entry_id: int) -> None:
+        payload = self._pending[entry_id].payload
+        self._pending[entry_id] = JournalEntry(entry_id=entry_id, payload=payload, leader_done=True)
+
     def _apply(self, record: Mapping[str, Any], *, size: int) -> None:
         match record:
             case {"entry": entry_id, "payload": payload}:
@@ -211,7 +228,7 @@ class LocalJournal:
                 self._next_id = max(self._next_id, entry_id + 1)
                 self._last_timestamp_us = max(self._last_timestamp_us, int(payload.get("timestamp_us", 0)))
             case {"leader_done": entry_id}:
-                self._pending[entry_id] = replace(self._pending[entry_id], leader_done=True)
+                self._note_leader_done(entry_id)
             case {"done": entry_id}:
                 self._remove(entry_id)
             case {"next_id": next_id, "last_timestamp_us": last_us}:
@@ -241,20 +258,23 @@ class LocalJournal:
         if self._descriptor >= 0:
             os.close(self._descriptor)
         self._descriptor, self._size = descriptor, len(content)
+        self._unwritten.clear()
         folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         os.fsync(folder)
         os.close(folder)
 
-    def _mark(self, record: Mapping[str, Any]) -> None:
+    def _mark(self, line: bytes) -> None:
         # The write that is marked has taken place: its caller is not told that the file failed, the next one is.
         with suppress(JournalUnwritableError):
-            self._write(record)
+            self._write(line)
 
-    def _write(self, record: Mapping[str, Any], *, sync: bool = False) -> int:
-        """Write a record; return its bytes in the file."""
+    def _write(self, line: bytes, *, sync: bool = False) -> None:
+        """Write a record, and before it the marks that are in memory only."""
         if self._broken is not None or self._descriptor < 0:
             raise JournalUnwritableError(f"{self.path}: {self._broken or 'not open'}")
-        line = _line(record)
+        marks = (_line_of(b'{"leader_done":%d}' % entry_id) for entry_id in self._unwritten)
+        line = b"".join((*marks, line))
+        self._unwritten.clear()
         try:
             written = os.write(self._descriptor, line)
             if sync:
@@ -264,7 +284,6 @@ class LocalJournal:
         if written < len(line):
             raise self._break(f"only {written} of {len(line)} bytes were taken: the disk is full")
         self._size += len(line)
-        return len(line)
 
     def _break(self, reason: str) -> JournalUnwritableError:
         # After a failed write or sync nobody knows what is on the disk: only a new start, which reads it, does.
@@ -283,9 +302,19 @@ class LocalJournal:
         self.close()
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"))
+
+
+def _json(record: Mapping[str, Any]) -> bytes:
+    return _ENCODER.encode(dict(record)).encode()
+
+
 def _line(record: Mapping[str, Any]) -> bytes:
-    body = json.dumps(record, ensure_ascii=True, separators=(",", ":")).encode()
-    return b"%08x %s\n" % (zlib.crc32(body), body)
+    return _line_of(_json(record))
+
+
+def _line_of(body: bytes) -> bytes:
+    return b"%08x %b\n" % (zlib.crc32(body), body)
 
 
 def _parse(line: bytes, *, path: Path, position: int) -> Mapping[str, Any]:

@@ -10,7 +10,6 @@ keeps its timestamp. See ADR 0027.
 from collections.abc import Mapping
 from typing import Any
 
-from keyspaces_migration.cql.types import ListOf
 from keyspaces_migration.dual_write.shape import TableShape
 
 STEPS: tuple[tuple[int, int], ...] = ((1_000_000, 10_000), (10_000_000, 100_000), (2**63, 1_000_000))
@@ -22,11 +21,9 @@ RESERVED_US = 190
 
 def lists_in(shape: TableShape, columns: Mapping[str, Any]) -> dict[str, Any]:
     """Return the columns that are lists of several cells and are given elements, with their values."""
-    return {
-        name: value
-        for name, value in columns.items()
-        if value and isinstance(shape.columns[name], ListOf) and shape.multi_cell(name)
-    }
+    if not shape.list_columns:
+        return {}
+    return {name: value for name, value in columns.items() if value and name in shape.list_columns}
 
 
 def list_step_us(age_us: int) -> int:

@@ -159,7 +159,7 @@ def recopy_key(stores: Stores, shape: TableShape, history: KeyHistory, *, barrie
     deletes = _deletes(shape, history, barrier_us)
     for mutation in deletes:
         stores.target.apply(mutation)
-    counts = RecopyCounts(deletes=len(deletes))
+    counts = RecopyCounts(deletes=sum(len(mutation.columns) or 1 for mutation in deletes))
     if not history.copy:
         return counts
     row = stores.source.execute(select_cells(stores.source.keyspace, shape, history.key)).one()
@@ -233,10 +233,11 @@ def _deletes(shape: TableShape, history: KeyHistory, barrier_us: int) -> list[Mu
     if history.deleted_us is not None:
         at_us = delete_timestamp_us(history.deleted_us, barrier_us=barrier_us)
         found.append(_mutation(shape, history, MutationKind.DELETE_ROW, {}, at_us))
-    by_column = sorted(history.column_deletes_us.items())
-    for column, original_us in by_column:
-        at_us = delete_timestamp_us(original_us, barrier_us=barrier_us)
-        found.append(_mutation(shape, history, MutationKind.UPDATE, {column: None}, at_us))
+    by_time: defaultdict[int, dict[str, None]] = defaultdict(dict)
+    for column, original_us in sorted(history.column_deletes_us.items()):
+        by_time[delete_timestamp_us(original_us, barrier_us=barrier_us)][column] = None
+    # Mostly one statement: all that is older than the barrier is raised to one and the same timestamp.
+    found += [_mutation(shape, history, MutationKind.UPDATE, nulls, at_us) for at_us, nulls in by_time.items()]
     return found
 
 

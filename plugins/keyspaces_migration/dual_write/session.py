@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import threading
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -14,14 +14,20 @@ from keyspaces_migration.dual_write.cql_reads import CompiledRead, compile_read
 from keyspaces_migration.dual_write.cql_values import GivenValues, in_order
 from keyspaces_migration.dual_write.cql_writes import BoundWrite, CompiledWrites, compile_writes
 from keyspaces_migration.dual_write.errors import DualWriteError, PartlyWrittenError
-from keyspaces_migration.dual_write.mutation import MutationKind
+from keyspaces_migration.dual_write.newest import Newest
 from keyspaces_migration.dual_write.store import driver_failures
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from types import TracebackType
 
+    from keyspaces_migration.dual_write.asked import Asked
     from keyspaces_migration.dual_write.writer import DualWriter, WriteResult
+
+_log = logging.getLogger(__name__)
+
+STATEMENTS_MOST = 1_000
+"""Statements that a session keeps understood."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,13 +57,12 @@ class DualSession:
         stores = writer.stores
         self._writer = writer
         self._keyspaces = {*keyspaces, stores.source.keyspace, stores.target.keyspace}
-        self._statements: dict[str, DualStatement] = {}
-        self._lock = threading.Lock()
+        self._statements: Newest[DualStatement] = Newest(STATEMENTS_MOST, on_first_loss=_warn)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="dual-session")
         self._unset = _unset()
 
     def prepare(self, cql: str) -> DualStatement:
-        """Understand a statement; each text once.
+        """Understand a statement; each text once while it is among the 1,000 used last.
 
         Raises:
             WriteRefusedError: It can't be dual-written, or names none of the migration's tables. See the message.
@@ -65,9 +70,7 @@ class DualSession:
         if (found := self._statements.get(cql)) is None:
             compiler = compile_read if Cursor(cql).at_word("SELECT") else compile_writes
             what = compiler(cql, tables=self._writer.tables, keyspaces=self._keyspaces)
-            found = DualStatement(cql=cql, what=what)
-            with self._lock:
-                found = self._statements.setdefault(cql, found)
+            found = self._statements.keep(cql, DualStatement(cql=cql, what=what))
         return found
 
     def execute(self, statement: DualStatement | str, values: GivenValues = None) -> Any:  # noqa: ANN401 -- the driver's result set has no type
@@ -77,8 +80,8 @@ class DualSession:
             Of a SELECT the driver's result set; of a write one `WriteResult` for each write that it became.
 
         Raises:
-            PartlyWrittenError: Some of the writes of a statement were made and then one failed.
             WriteRefusedError: The statement, or its values, can't be dual-written; nothing was written.
+            PartlyWrittenError: Some of the writes of a statement were made and then a store, or the journal, failed.
             Others: As `DualWriter.insert`; of a SELECT the driver's.
         """
         asked = self.prepare(statement) if isinstance(statement, str) else statement
@@ -111,35 +114,30 @@ class DualSession:
 
     def _write_all(self, compiled: CompiledWrites, values: tuple[object, ...]) -> tuple[WriteResult, ...]:
         bound = [template.bind(values, unset=self._unset) for template in compiled.writes]
-        writes = [write for write in bound if write is not None]
+        writes = [self._ask(write) for write in bound if write is not None]
+        if len(writes) > 1:
+            # What the driver can't bind shows before the first of them is made, too.
+            for write in writes:
+                self._writer.check(write)
         done: list[WriteResult] = []
         failures: tuple[type[Exception], ...] = (DualWriteError, *driver_failures())
         for write in writes:
             try:
-                done.append(self._write(write))
+                done.append(self._writer.make(write))
             except failures as error:
                 if not done:
                     raise
                 raise PartlyWrittenError(
                     f"{len(done)} of {len(writes)} writes of one statement were made; then that of table "
-                    f"{write.table}, key {write.key!r}, failed ({type(error).__name__}: {error}). Execute the "
+                    f"{write.shape.name}, key {write.key!r}, failed ({type(error).__name__}: {error}). Execute the "
                     "statement again: what is written again is the same."
                 ) from error
         return tuple(done)
 
-    def _write(self, write: BoundWrite) -> WriteResult:
-        writer, table, key = self._writer, write.table, write.key
-        match write.kind:
-            case MutationKind.INSERT:
-                return writer.insert(table, {**key, **write.columns}, ttl_s=write.ttl_s)
-            case MutationKind.UPDATE:
-                return writer.update(table, key, write.columns, ttl_s=write.ttl_s)
-            case MutationKind.DELETE_ROW:
-                return writer.delete_row(table, key)
-            case MutationKind.DELETE_PARTITION:
-                return writer.delete_partition(table, key)
-            case MutationKind.DELETE_RANGE:
-                return writer.delete_range(table, key, write.bounds)
+    def _ask(self, write: BoundWrite) -> Asked:
+        return self._writer.ask(
+            write.table, write.kind, write.key, write.columns, bounds=write.bounds, ttl_s=write.ttl_s
+        )
 
     def __enter__(self) -> Self:
         """Return it: it is open from the start."""
@@ -156,3 +154,11 @@ def _unset() -> object:
     from cassandra.query import UNSET_VALUE  # noqa: PLC0415 -- the driver is loaded only where it is needed
 
     return UNSET_VALUE
+
+
+def _warn() -> None:
+    _log.warning(
+        "more than %d statements with different texts were executed; those that are not used are let go, and "
+        "understood anew when they come again. Bind values to markers (?) rather than write them into the text.",
+        STATEMENTS_MOST,
+    )

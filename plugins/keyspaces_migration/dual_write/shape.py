@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from keyspaces_migration.cql.types import CqlType
+from keyspaces_migration.cql.types import CqlType, ListOf
 from keyspaces_migration.dual_write.errors import WriteRefusedError
 
 if TYPE_CHECKING:
@@ -54,6 +54,16 @@ class TableShape:
         """Columns of a row of its own: neither key nor static."""
         others = {*self.primary_key, *self.static_columns}
         return tuple(name for name in self.columns if name not in others)
+
+    @cached_property
+    def multi_cell_columns(self) -> frozenset[str]:
+        """Columns that are `multi_cell`."""
+        return frozenset(name for name in self.columns if self.multi_cell(name))
+
+    @cached_property
+    def list_columns(self) -> frozenset[str]:
+        """Those of them that are lists."""
+        return frozenset(name for name in self.multi_cell_columns if isinstance(self.columns[name], ListOf))
 
     def multi_cell(self, column: str) -> bool:
         """Whether a column is many cells (a collection that is not frozen), each with a timestamp of its own."""

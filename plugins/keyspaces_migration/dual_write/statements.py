@@ -2,15 +2,19 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from keyspaces_migration.cql.identifiers import quote
-from keyspaces_migration.dual_write.bounds import Bound
+from keyspaces_migration.dual_write.bounds import Bound, Comparison
 from keyspaces_migration.dual_write.mutation import Mutation, MutationKind
 from keyspaces_migration.dual_write.shape import TableShape
 
+TEXTS = 1_000
+"""Texts that are kept: of each write one for each set of columns that it names."""
 
-@dataclass(frozen=True, kw_only=True)
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Statement:
     """A statement to prepare, and the values to bind to its markers, in order."""
 
@@ -32,23 +36,46 @@ def mutation_statement(keyspace: str, mutation: Mutation, *, now_us: int | None 
         now_us: When it is sent, in microseconds since 1970: what has a time to live then lives what is left of it.
             None: at its timestamp.
     """
-    table = table_name(keyspace, mutation.table)
     keys, columns, timestamp = mutation.key, mutation.columns, mutation.timestamp_us
     ttl_s = mutation.ttl_s if now_us is None else mutation.left_s(now_us)
-    using = "TIMESTAMP ?" if ttl_s is None else "TIMESTAMP ? AND TTL ?"
     life = () if ttl_s is None else (ttl_s,)
+    comparisons = tuple((bound.column, bound.comparison) for bound in mutation.bounds)
+    cql = _mutation_text(
+        (keyspace, mutation.table),
+        mutation.kind,
+        tuple(keys),
+        columns=tuple(columns),
+        comparisons=comparisons,
+        expires=ttl_s is not None,
+    )
     match mutation.kind:
         case MutationKind.INSERT:
-            names = [*keys, *columns]
-            cql = f"{insert_text(table, names)} USING {using}"
             return Statement(cql=cql, values=(*keys.values(), *columns.values(), timestamp, *life))
         case MutationKind.UPDATE:
-            cql = _update_text(table, using, columns, keys)
             return Statement(cql=cql, values=(timestamp, *life, *columns.values(), *keys.values()))
         case MutationKind.DELETE_ROW | MutationKind.DELETE_PARTITION | MutationKind.DELETE_RANGE:
-            cql = delete_text(table, keys, using="USING TIMESTAMP ?") + bounds_text(mutation.bounds)
-            ends = (bound.value for bound in mutation.bounds)
-            return Statement(cql=cql, values=(timestamp, *keys.values(), *ends))
+            return Statement(cql=cql, values=(timestamp, *keys.values(), *(bound.value for bound in mutation.bounds)))
+
+
+@lru_cache(maxsize=TEXTS)
+def _mutation_text(  # noqa: PLR0913 -- what the text depends on
+    place: tuple[str, str],
+    kind: MutationKind,
+    keys: tuple[str, ...],
+    *,
+    columns: tuple[str, ...],
+    comparisons: tuple[tuple[str, Comparison], ...],
+    expires: bool,
+) -> str:
+    table = table_name(*place)
+    using = "TIMESTAMP ? AND TTL ?" if expires else "TIMESTAMP ?"
+    match kind:
+        case MutationKind.INSERT:
+            return f"{insert_text(table, (*keys, *columns))} USING {using}"
+        case MutationKind.UPDATE:
+            return _update_text(table, using, columns, keys)
+        case MutationKind.DELETE_ROW | MutationKind.DELETE_PARTITION | MutationKind.DELETE_RANGE:
+            return delete_text(table, keys, using="USING TIMESTAMP ?") + _comparisons_text(comparisons)
 
 
 def select_row(keyspace: str, shape: TableShape, key: Mapping[str, Any]) -> Statement:
@@ -86,7 +113,11 @@ def select_range_keys(keyspace: str, shape: TableShape, key: Mapping[str, Any], 
 
 def bounds_text(bounds: Iterable[Bound]) -> str:
     """Return the bounds of a range, to follow the equalities of a WHERE clause."""
-    return "".join(f" AND {quote(bound.column)} {bound.comparison.value} ?" for bound in bounds)
+    return _comparisons_text((bound.column, bound.comparison) for bound in bounds)
+
+
+def _comparisons_text(comparisons: Iterable[tuple[str, Comparison]]) -> str:
+    return "".join(f" AND {quote(column)} {comparison.value} ?" for column, comparison in comparisons)
 
 
 def _cell_parts(shape: TableShape, columns: Iterable[str]) -> list[str]:

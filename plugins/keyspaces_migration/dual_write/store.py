@@ -1,11 +1,12 @@
 """One of the two stores, as a writer uses it."""
 
+import logging
 import struct
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from keyspaces_migration.dual_write.clock import system_now_us
@@ -13,12 +14,18 @@ from keyspaces_migration.dual_write.errors import StoreAwayError
 from keyspaces_migration.dual_write.late_session import LateSession
 from keyspaces_migration.dual_write.lists import list_step_us, lists_in
 from keyspaces_migration.dual_write.mutation import Mutation, MutationKind
+from keyspaces_migration.dual_write.newest import Newest
 from keyspaces_migration.dual_write.shape import TableShape
 from keyspaces_migration.dual_write.statements import Statement, mutation_statement, select_range_keys, select_row
 
 if TYPE_CHECKING:
     from cassandra.cluster import Session
-    from cassandra.query import PreparedStatement
+    from cassandra.query import BoundStatement, PreparedStatement
+
+_log = logging.getLogger(__name__)
+
+PREPARED_MOST = 1_000
+"""Prepared statements that a store keeps."""
 
 
 class StoreName(StrEnum):
@@ -54,8 +61,7 @@ class Store:
         self.name = name
         self._session = session
         self.keyspace = keyspace
-        self._prepared: dict[str, PreparedStatement] = {}
-        self._lock = threading.Lock()
+        self._prepared: Newest[PreparedStatement] = Newest(PREPARED_MOST, on_first_loss=self._warn)
 
     @property
     def session(self) -> "Session":
@@ -67,28 +73,38 @@ class Store:
         return self._session.get() if isinstance(self._session, LateSession) else self._session
 
     def prepare(self, cql: str) -> "PreparedStatement":
-        """Return the prepared statement of a text; each text is prepared once."""
+        """Return the prepared statement of a text, which is prepared once while it is among the 1,000 used last."""
         if (found := self._prepared.get(cql)) is not None:
             return found
         statement = self.session.prepare(cql)
         # All statements of this room bind their timestamps: sent twice, they do what they do sent once.
         statement.is_idempotent = True
-        with self._lock:
-            return self._prepared.setdefault(cql, statement)
+        return self._prepared.keep(cql, statement)
 
     def execute(self, statement: Statement) -> Any:  # noqa: ANN401 -- the driver's result set has no type
         """Prepare, bind and run a statement."""
         return self.session.execute(self.prepare(statement.cql).bind(statement.values))
 
-    def apply(self, mutation: Mutation) -> None:
-        """Carry a write out and wait for the acknowledgement. Of a table with lists use `apply_to`."""
-        statement = self._statement(mutation)
+    def bind(self, mutation: Mutation) -> "BoundStatement":
+        """Prepare and bind a write without sending it: an unknown table or a bad value shows here."""
+        statement = mutation_statement(self.keyspace, mutation, now_us=self._now_us())
         bound = self.prepare(statement.cql).bind(statement.values)
         # Sent again by the driver, at the same timestamp, a list would double.
         bound.is_idempotent = not any(isinstance(value, list) for value in mutation.columns.values())
-        self.session.execute(bound)
+        return bound
 
-    def apply_to(self, shape: TableShape, mutation: Mutation, *, older_us: int = 0) -> None:
+    def apply(self, mutation: Mutation, *, bound: "BoundStatement | None" = None) -> None:
+        """Carry a write out and wait for the acknowledgement. Of a table with lists use `apply_to`.
+
+        Args:
+            mutation: The write.
+            bound: What `bind` gave for it just now.
+        """
+        self.session.execute(self.bind(mutation) if bound is None else bound)
+
+    def apply_to(
+        self, shape: TableShape, mutation: Mutation, *, older_us: int = 0, bound: "BoundStatement | None" = None
+    ) -> None:
         """Carry a write out as `apply`; lists for themselves where it may have been sent before.
 
         A delete of many rows is made row by row where the store refuses it as a whole. Amazon Keyspaces deletes at most
@@ -98,22 +114,21 @@ class Store:
             shape: Of the table.
             mutation: The write.
             older_us: By how much its age is to be taken for more, where it was sent before by another clock.
+            bound: What `bind` gave for it just now.
         """
-        from cassandra import InvalidRequest  # noqa: PLC0415 -- the driver is loaded only where it is needed
-
         lists = lists_in(shape, mutation.columns)
         if lists and (step_us := list_step_us(self._now_us() - mutation.timestamp_us + older_us)):
             self._apply_again(mutation, lists, step_us=step_us)
             return
         try:
-            self.apply(mutation)
-        except InvalidRequest:
+            self.apply(mutation, bound=bound)
+        except invalid_request():
             if not mutation.kind.deletes_many:
                 raise
             for smaller in deletes_by_row(self, shape, mutation):
                 self.apply(smaller)
             # What is left is newer. Where few enough are, a row that comes late with an older timestamp still loses.
-            with suppress(InvalidRequest):
+            with suppress(invalid_request()):
                 self.apply(mutation)
 
     def _apply_again(self, mutation: Mutation, lists: Mapping[str, Any], *, step_us: int) -> None:
@@ -123,18 +138,20 @@ class Store:
         later = mutation.timestamp_us + step_us
         self.apply(replace(mutation, kind=MutationKind.UPDATE, columns=lists, timestamp_us=later))
 
-    def check(self, mutation: Mutation) -> None:
-        """Prepare and bind a write without sending it: an unknown table or a bad value shows here."""
-        statement = self._statement(mutation)
-        self.prepare(statement.cql).bind(statement.values)
-
-    def _statement(self, mutation: Mutation) -> Statement:
-        return mutation_statement(self.keyspace, mutation, now_us=self._now_us())
-
     def read_row(self, shape: TableShape, key: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return a row as a map of all its columns, or None where there is none."""
         found = self.execute(select_row(self.keyspace, shape, key)).one()
         return None if found is None else dict(zip(shape.columns, found, strict=True))
+
+    def _warn(self) -> None:
+        _log.warning(
+            "keyspace %s of the %s: more than %d different statements were prepared; those that are not used are let "
+            "go, and prepared anew when they come again. Bind values to markers (?) rather than write them into the "
+            "text.",
+            self.keyspace,
+            self.name.value.lower(),
+            PREPARED_MOST,
+        )
 
 
 def deletes_by_row(store: Store, shape: TableShape, mutation: Mutation) -> Iterator[Mutation]:
@@ -162,6 +179,16 @@ class Stores:
         return self.source if name is StoreName.SOURCE else self.target
 
 
+@cache
+def invalid_request() -> type[Exception]:
+    """Return the class of the driver's errors for what a store refuses."""
+    from cassandra import InvalidRequest  # noqa: PLC0415 -- the driver is loaded only where it is needed
+
+    refused: type[Exception] = InvalidRequest
+    return refused
+
+
+@cache
 def driver_failures() -> tuple[type[Exception], ...]:
     """Return every class of errors for what a store did or did not do: the driver's, and that it is not open."""
     from cassandra import DriverException  # noqa: PLC0415 -- the driver is loaded only where it is needed
@@ -176,6 +203,7 @@ BINDING_FAILURES: tuple[type[Exception], ...] = (TypeError, ValueError, KeyError
 """What the driver raises for values that a column's type can't hold: the two stores may disagree on a type."""
 
 
+@cache
 def delivery_failures() -> tuple[type[Exception], ...]:
     """Return every class by which sending a write, bound or not, can fail. Loads the driver."""
     return (*driver_failures(), *BINDING_FAILURES)

@@ -278,9 +278,8 @@ class UnsentWrites:
         return write
 
     def _push(self, write: Unsent, not_before: float) -> None:
+        # Who pushes looks for work next, or calls for hands: one waiter is woken, not one for each write and step.
         heapq.heappush(self._due, (not_before, next(self._order), write.entry_id))
-        if self._idle:
-            self._work.notify()
 
     def _is_letter(self, write: Unsent) -> bool:
         return self._rule is not None and self._rule.is_due(write, now_us=self._now_us())

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from keyspaces_migration.cql.json_codec import JsonCodecError
 from keyspaces_migration.dual_write.accounts import Accounts, Fate, Tally
+from keyspaces_migration.dual_write.asked import Asked, ask, asked_partition
 from keyspaces_migration.dual_write.bounds import Bound
 from keyspaces_migration.dual_write.clock import TARGET_WINDOW_US, TimestampClock, system_now_us
 from keyspaces_migration.dual_write.control_tables import CONTROL_KEYSPACE
@@ -30,13 +30,13 @@ from keyspaces_migration.dual_write.flag import PERCENT_MAX, FlagState
 from keyspaces_migration.dual_write.gate import FlagSource, ModeGate
 from keyspaces_migration.dual_write.journal import LocalJournal, SyncPolicy
 from keyspaces_migration.dual_write.letters import Outbox
-from keyspaces_migration.dual_write.lists import RESERVED_US, lists_in
-from keyspaces_migration.dual_write.mutation import Mutation, MutationKind, check_ttl, check_write, split_row
+from keyspaces_migration.dual_write.lists import RESERVED_US
+from keyspaces_migration.dual_write.mutation import Mutation, MutationKind, split_row
 from keyspaces_migration.dual_write.posting import Postman
 from keyspaces_migration.dual_write.read_accounts import ReadAccounts, StoreReads
 from keyspaces_migration.dual_write.recorded import RecordPlace
 from keyspaces_migration.dual_write.registry import HEARTBEAT_INTERVAL_S, LEASE_S, Registration, WriterReport
-from keyspaces_migration.dual_write.routing import partition_slot, partition_text, read_store
+from keyspaces_migration.dual_write.routing import partition_slot, read_store
 from keyspaces_migration.dual_write.shadow import ShadowReads, ShadowReport, ShadowSettings
 from keyspaces_migration.dual_write.shape import TableShape
 from keyspaces_migration.dual_write.store import (
@@ -48,6 +48,9 @@ from keyspaces_migration.dual_write.store import (
     refused_for_good,
 )
 from keyspaces_migration.dual_write.unsent import LetterRule, Unsent, UnsentWrites, apart_s
+
+if TYPE_CHECKING:
+    from cassandra.query import BoundStatement
 
 _log = logging.getLogger(__name__)
 
@@ -282,29 +285,30 @@ class DualWriter:
             cassandra.DriverException: The leader refuses it; nothing was written.
         """
         key, columns = split_row(self._shape(table), row)
-        return self._write(table, MutationKind.INSERT, key, columns, ttl_s=ttl_s)
+        return self.make(self.ask(table, MutationKind.INSERT, key, columns, ttl_s=ttl_s))
 
     def update(
         self, table: str, key: Mapping[str, Any], columns: Mapping[str, Any], *, ttl_s: int | None = None
     ) -> WriteResult:
         """Set columns of a row, or static columns of a partition by its partition key; the rest as `insert`."""
-        return self._write(table, MutationKind.UPDATE, key, columns, ttl_s=ttl_s)
+        return self.make(self.ask(table, MutationKind.UPDATE, key, columns, ttl_s=ttl_s))
 
     def delete_row(self, table: str, key: Mapping[str, Any]) -> WriteResult:
         """Delete a row. Raises as `insert`."""
-        return self._write(table, MutationKind.DELETE_ROW, key, {})
+        return self.make(self.ask(table, MutationKind.DELETE_ROW, key, {}))
 
     def delete_partition(self, table: str, key: Mapping[str, Any]) -> WriteResult:
         """Delete all rows of a partition and its static columns, by its partition key. Raises as `insert`."""
         has_rows = bool(self._shape(table).clustering_keys)
-        return self._write(table, MutationKind.DELETE_PARTITION if has_rows else MutationKind.DELETE_ROW, key, {})
+        kind = MutationKind.DELETE_PARTITION if has_rows else MutationKind.DELETE_ROW
+        return self.make(self.ask(table, kind, key, {}))
 
     def delete_range(self, table: str, key: Mapping[str, Any], bounds: Sequence[Bound] = ()) -> WriteResult:
         """Delete rows of a partition: those whose clustering key begins as `key` does, and goes on within `bounds`.
 
         Raises as `insert`.
         """
-        return self._write(table, MutationKind.DELETE_RANGE, key, {}, bounds=tuple(bounds))
+        return self.make(self.ask(table, MutationKind.DELETE_RANGE, key, {}, bounds=tuple(bounds)))
 
     @property
     def tables(self) -> Mapping[str, TableShape]:
@@ -320,7 +324,7 @@ class DualWriter:
         state = self._flag.current()
         if key is None:
             return read_store(state, PERCENT_MAX - 1, unsent=self._unsent.count > 0)
-        text = self._partition_text(self._shape(table), key)
+        text = asked_partition(self._shape(table), key)
         return read_store(state, partition_slot(text), unsent=self._unsent.touches(text))
 
     def read(self, table: str, key: Mapping[str, Any]) -> ReadResult:
@@ -393,13 +397,7 @@ class DualWriter:
             raise WriteRefusedError(f"table {table} is not one of the migration's: {', '.join(sorted(self._tables))}")
         return self._tables[table]
 
-    def _partition_text(self, shape: TableShape, key: Mapping[str, Any]) -> str:
-        try:
-            return partition_text(shape, key)
-        except (JsonCodecError, KeyError) as error:
-            raise WriteRefusedError(f"table {shape.name}: the key {dict(key)!r} is not whole: {error}") from error
-
-    def _write(  # noqa: PLR0913 # the parts of a write
+    def ask(  # noqa: PLR0913 # the parts of a write
         self,
         table: str,
         kind: MutationKind,
@@ -408,75 +406,86 @@ class DualWriter:
         *,
         bounds: tuple[Bound, ...] = (),
         ttl_s: int | None = None,
-    ) -> WriteResult:
+    ) -> Asked:
+        """Check a write without making it, as far as no store is needed. Raises WriteRefusedError."""
+        try:
+            return ask(self._shape(table), kind, key, columns, bounds=bounds, ttl_s=ttl_s)
+        except BaseException:
+            self._tally.begin()
+            self._tally.end(Fate.REFUSED)
+            raise
+
+    def check(self, asked: Asked) -> None:
+        """Check a write that was asked for by the store that leads, without making it.
+
+        Raises:
+            WriteRefusedError: The driver can't bind its values.
+            cassandra.DriverException: The store does not know the table, or can't be asked.
+        """
+        try:
+            self._bind(self._leader(), asked.at(0))
+        except BaseException:
+            self._tally.begin()
+            self._tally.end(Fate.REFUSED)
+            raise
+
+    def make(self, asked: Asked) -> WriteResult:
+        """Make a write that was asked for. Raises as `insert`."""
         self._tally.begin()
         try:
-            shape = self._shape(table)
-            check_ttl(shape, ttl_s)
-            if ttl_s is None and kind in {MutationKind.INSERT, MutationKind.UPDATE}:
-                # Written out, so that what is sent late to a store dies when it would have died.
-                ttl_s = shape.default_ttl_s
-            elif ttl_s == 0 and shape.default_ttl_s is None:
-                ttl_s = None
-            columns = {name: _null_if_empty(shape, name, value) for name, value in columns.items()}
-            check_write(shape, key, columns, kind, bounds)
-            partition = self._partition_text(shape, key)
             # Before entering: a writer that was not listed reads the flag anew, and only then takes its state.
             self._require_registration()
-            mutation = Mutation(
-                table=table, kind=kind, key=dict(key), columns=columns, timestamp_us=0, bounds=bounds, ttl_s=ttl_s
-            )
-            write = self._enter(shape, mutation, partition)
+            write, bound = self._enter(asked)
         except BaseException:
             self._tally.end(Fate.REFUSED)
             raise
-        self._lead_or_keep(write)
+        self._lead_or_keep(write, bound)
         self._gate.leave(write.gate_pass)
         fate = self._follow(write)
         return WriteResult(timestamp_us=write.mutation.timestamp_us, state=write.state, follower=fate)
 
-    def _enter(self, shape: TableShape, mutation: Mutation, partition: str) -> Unsent:
-        """Take the state of the flag and a timestamp, and journal the write with it."""
+    def _enter(self, asked: Asked) -> "tuple[Unsent, BoundStatement]":
+        """Take the state of the flag and a timestamp, and journal the write with it; bound for its leader."""
         gate_pass, state = self._gate.enter()
         try:
             barrier_us = state.barrier_us if state.mode.needs_barrier else None
-            reserved_us = RESERVED_US if lists_in(shape, mutation.columns) else 0
-            timestamp_us = self._clock.next_us(barrier_us=barrier_us, reserved_us=reserved_us)
-            mutation = replace(mutation, timestamp_us=timestamp_us)
-            return self._begin(shape, mutation, state, gate_pass, partition)
+            reserved_us = RESERVED_US if asked.has_lists else 0
+            mutation = asked.at(self._clock.next_us(barrier_us=barrier_us, reserved_us=reserved_us))
+            plan = plan_of(state.mode)
+            # An unknown table and a bad value show before anything is kept.
+            bound = self._bind(plan.leader, mutation)
+            entry_id = self._append(asked, mutation, state) if plan.journalled else 0
         except BaseException:
             self._gate.leave(gate_pass)
             raise
-
-    def _begin(self, shape: TableShape, mutation: Mutation, state: FlagState, gate_pass: int, partition: str) -> Unsent:
-        body = mutation.to_json(shape)
-        plan = plan_of(state.mode)
-        # An unknown table and a bad value show before anything is kept.
-        self._check(plan.leader, mutation)
-        entry_id = 0
-        if plan.journalled:
-            entry_id = self._journal.append({**body, "state": state.to_json()}, timestamp_us=mutation.timestamp_us)
-        return Unsent(
+        lane = lane_of(asked.shape, asked.partition)
+        write = Unsent(
             entry_id=entry_id,
             mutation=mutation,
             state=state,
             gate_pass=gate_pass,
-            partition=partition,
-            lane=lane_of(shape, partition),
+            partition=asked.partition,
+            lane=lane,
         )
+        return write, bound
 
-    def _apply(self, store: StoreName, mutation: Mutation) -> None:
-        self.stores[store].apply_to(self._tables[mutation.table], mutation)
+    def _append(self, asked: Asked, mutation: Mutation, state: FlagState) -> int:
+        at_us = mutation.timestamp_us
+        payload = {**asked.body, "timestamp_us": str(at_us), "state": state.to_json()}
+        return self._journal.append(payload, timestamp_us=at_us)
 
-    def _check(self, leader: StoreName, mutation: Mutation) -> None:
+    def _apply(self, store: StoreName, mutation: Mutation, bound: "BoundStatement | None" = None) -> None:
+        self.stores[store].apply_to(self._tables[mutation.table], mutation, bound=bound)
+
+    def _bind(self, leader: StoreName, mutation: Mutation) -> "BoundStatement":
         try:
-            self.stores[leader].check(mutation)
+            return self.stores[leader].bind(mutation)
         except BINDING_FAILURES as error:
             raise WriteRefusedError(f"table {mutation.table}: the driver can't bind the values: {error}") from error
 
-    def _lead_or_keep(self, write: Unsent) -> None:
+    def _lead_or_keep(self, write: Unsent, bound: "BoundStatement") -> None:
         try:
-            self._lead(write)
+            self._lead(write, bound)
         except BaseException as error:
             # What is still in the journal may have taken place: it keeps its pass until that is known, so that no
             # stage goes on before.
@@ -487,7 +496,7 @@ class DualWriter:
                 self._tally.end(Fate.REFUSED if isinstance(error, RecordFailedError) else Fate.FAILED_AT_LEADER)
             raise
 
-    def _lead(self, write: Unsent) -> None:
+    def _lead(self, write: Unsent, bound: "BoundStatement") -> None:
         """Record if the mode asks for it, and write to the leader until its answer is known."""
         plan = plan_of(write.state.mode)
         try:
@@ -499,7 +508,7 @@ class DualWriter:
                 f"({type(error).__name__}: {error})"
             ) from error
         try:
-            self._apply(plan.leader, write.mutation)
+            self._apply(plan.leader, write.mutation, bound)
         except driver_failures() as error:
             if not plan.journalled:
                 raise  # as without this library: its caller knows what an answer that does not come means
@@ -613,6 +622,7 @@ class DualWriter:
 
     def _beat(self) -> None:
         while not self._stop.wait(self.settings.heartbeat_interval_s):
+            self._journal.flush()
             try:
                 self._registration.beat()
             except heartbeat_failures() as error:
@@ -638,10 +648,3 @@ def default_writer_id(application: str, number: int = 0) -> str:
 def heartbeat_failures() -> tuple[type[Exception], ...]:
     """Return every class by which a heartbeat can fail: the source, or the flag that it reads anew."""
     return (*driver_failures(), DualWriteError)
-
-
-def _null_if_empty(shape: TableShape, name: str, value: object) -> object:
-    # Cassandra keeps no empty collection that is not frozen: writing one deletes what was there.
-    if name in shape.columns and shape.multi_cell(name) and value is not None and not len(value):  # type: ignore[arg-type]
-        return None
-    return value

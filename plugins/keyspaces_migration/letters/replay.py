@@ -7,7 +7,9 @@ where nobody knows whether the leader has the write.
 """
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
@@ -16,13 +18,18 @@ from keyspaces_migration.consistency.copying import Copied, Row, RowCopier
 from keyspaces_migration.consistency.kinds import Leader
 from keyspaces_migration.dual_write.barrier import ALLOWED_SKEW
 from keyspaces_migration.dual_write.clock import TARGET_WINDOW_US
+from keyspaces_migration.dual_write.delivery import lane_of
 from keyspaces_migration.dual_write.failures import Failure, ReasonClass, failure_of
 from keyspaces_migration.dual_write.letters import Letter
 from keyspaces_migration.dual_write.mutation import MutationKind
+from keyspaces_migration.dual_write.routing import partition_text
 from keyspaces_migration.dual_write.shape import TableShape
 from keyspaces_migration.dual_write.store import StoreName, Stores, delivery_failures
 from keyspaces_migration.ledger.letter_records import LetterOutcome
 from keyspaces_migration.ledger.repair_records import RepairOutcome
+
+IN_FLIGHT = 8
+"""Letters that are sent at once: an outage of an hour leaves millions, and one after the other they take a day."""
 
 MAX_RANGE_ROWS = 1_000
 """Rows of an old delete of a range or partition that are looked at one by one; more are for a repair or a person."""
@@ -31,6 +38,7 @@ _PAUSES_S = (1.0, 1.5, 2.0)
 """A second at least: a list that is sent again is sent at a timestamp of its own, by the second."""
 MICROSECOND = timedelta(microseconds=1)
 _HOUR_US = 3_600_000_000
+_AWAY = "the store took nothing just before"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +61,7 @@ class Decision:
 
 
 class Replayer:
-    """Replays letters one after the other; old ones of a batch have their settle time together."""
+    """Replays the letters of a batch, several at once; old ones of it have their settle time together."""
 
     def __init__(  # noqa: PLR0913 -- all by keyword
         self,
@@ -84,22 +92,43 @@ class Replayer:
 
     def replay(self, letters: Sequence[Letter]) -> tuple[Decision, ...]:
         """Replay letters; what became of each, in their order."""
-        decisions: dict[int, Decision] = {}
-        old: dict[int, list[Row]] = {}
         away: set[StoreName] = set()
+        young = [number for number, letter in enumerate(letters) if self._is_young(letter)]
+        decisions = self._send_all({number: letters[number] for number in young}, away)
+        old: dict[int, list[Row]] = {}
         for number, letter in enumerate(letters):
+            if number in decisions:
+                continue
             if letter.store in away:
-                decisions[number] = _left(letter, "the store took nothing just before", away=True)
-            elif self._is_young(letter):
-                decisions[number] = decision = self._send(letter)
-                if decision.store_is_away:
-                    away.add(letter.store)
-            elif (rows := self._rows(letter)) is not None and isinstance(rows, list):
+                decisions[number] = _left(letter, _AWAY, away=True)
+            elif isinstance(rows := self._rows(letter), list):
                 old[number] = rows
             else:
                 decisions[number] = rows
         decisions |= self._copy({number: letters[number] for number in old}, old)
         return tuple(decisions[number] for number in range(len(letters)))
+
+    def _send_all(self, letters: Mapping[int, Letter], away: set[StoreName]) -> dict[int, Decision]:
+        """Send letters, several at once: their own timestamps decide which wins. A store that takes none is noted."""
+        lanes: defaultdict[object, list[int]] = defaultdict(list)
+        for number, letter in letters.items():
+            shape = self.shapes[letter.mutation.table]
+            lanes[lane_of(shape, partition_text(shape, letter.mutation.key)) or number].append(number)
+
+        def send(lane: Sequence[int]) -> dict[int, Decision]:
+            found: dict[int, Decision] = {}
+            for number in lane:
+                letter = letters[number]
+                if letter.store in away:
+                    found[number] = _left(letter, _AWAY, away=True)
+                    continue
+                found[number] = decision = self._send(letter)
+                if decision.store_is_away:
+                    away.add(letter.store)
+            return found
+
+        with ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="replay") as pool:
+            return {number: decision for found in pool.map(send, lanes.values()) for number, decision in found.items()}
 
     def _is_young(self, letter: Letter) -> bool:
         age_us = self._now_us() - letter.mutation.timestamp_us

@@ -45,6 +45,31 @@ def test_what_is_not_done_is_there_for_the_next_process(tmp_path: Path) -> None:
         assert [entry.entry_id for entry in third.pending()] == [3, 4]
 
 
+def left_by_a_kill(journal: LocalJournal, folder: Path) -> list[tuple[int, bool]]:
+    """What another process reads of the journal if this one is killed now."""
+    folder.mkdir()
+    (folder / journal.path.name).write_bytes(journal.path.read_bytes())
+    with LocalJournal(folder) as read:
+        return [(entry.entry_id, entry.leader_done) for entry in read.pending()]
+
+
+def test_that_the_leader_has_a_write_is_in_the_file_with_the_next_record_or_when_asked_for(tmp_path: Path) -> None:
+    journal = fill(tmp_path / "a", 2)
+    journal.mark_leader_done(1)
+    assert [(entry.entry_id, entry.leader_done) for entry in journal.pending()] == [(1, True), (2, False)]
+    assert left_by_a_kill(journal, tmp_path / "b") == [(1, False), (2, False)], "it is repeated then, which is the same"
+    journal.append(payload(3), timestamp_us=3)
+    assert left_by_a_kill(journal, tmp_path / "c") == [(1, True), (2, False), (3, False)]
+    journal.mark_leader_done(2)
+    journal.flush()
+    assert left_by_a_kill(journal, tmp_path / "d") == [(1, True), (2, True), (3, False)]
+    journal.mark_leader_done(3)
+    journal.mark_done(3)
+    journal.mark_done(1)
+    assert left_by_a_kill(journal, tmp_path / "e") == [(2, True)]
+    journal.close()
+
+
 def test_the_greatest_timestamp_outlives_what_is_done_and_compacted(tmp_path: Path) -> None:
     first = fill(tmp_path, 3)
     for number in (1, 2, 3):
