@@ -48,9 +48,11 @@ def main() -> int:
             rehearsal.end_application()
     found = attacks.siege.attacks
     Console(width=200).print(Markdown(table(found)))
+    for surprise in attacks.siege.surprises:
+        console.print(surprise)
     counts = counted(found)
     print(json.dumps(counts))  # noqa: T201 -- the last line is for programs
-    return 1 if counts["through"] else 0
+    return 1 if counts["through"] or attacks.siege.surprises else 0
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from rehearsal.gate_attacks.cutover_run import flag_in_force
-from rehearsal.processes import WorldError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -22,10 +21,6 @@ class Outcome(StrEnum):
     PREVENTED = "prevented"
     DETECTED_AND_REVERSED = "detected_and_reversed"
     THROUGH = "through"
-
-
-class NotStoppedAsExpectedError(WorldError):
-    """No read moved, and what stood against the attack did not say so: perhaps the attack never took place."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,11 +39,18 @@ class Attack:
 
 
 class Siege:
-    """A world under attack, and what was tried so far."""
+    """A world under attack, and what was tried so far.
+
+    Attributes:
+        attacks: What was tried.
+        surprises: Attacks that moved no read, and that something else stood against than was expected: perhaps they
+            never took place.
+    """
 
     def __init__(self, world: World) -> None:
         self.world = world
         self.attacks: list[Attack] = []
+        self.surprises: list[str] = []
 
     def try_(self, name: str, act: Callable[[], str], *, says: str) -> None:
         """Carry one out, and compare the flag before and after.
@@ -57,9 +59,6 @@ class Siege:
             name: What a person does.
             act: Does it, waits until something has stood against it, and returns what that said.
             says: What it must say.
-
-        Raises:
-            NotStoppedAsExpectedError: It says something else.
         """
         before = flag_in_force(self.world)
         said = act()
@@ -79,8 +78,8 @@ class Siege:
             after.mode.target_leads and not before.mode.target_leads
         )
         if not through and says not in said:
-            raise NotStoppedAsExpectedError(f"attack {name!r}: expected {says!r} to be said, and found: {said[-3000:]}")
-        line = next((each for each in reversed(said.splitlines()) if says in each), says)
+            self.surprises.append(f"attack {name!r}: expected {says!r} to be said, and found: {said[-3000:]}")
+        line = next((each for each in reversed(said.splitlines()) if says in each), said[-200:])
         start = max(0, line.find(says) - 60)
         stopped_by = "nothing" if through else line[start : start + 200].strip()
         self.attacks.append(Attack(name=name, outcome=Outcome.THROUGH if through else held, stopped_by=stopped_by))

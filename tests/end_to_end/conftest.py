@@ -31,6 +31,7 @@ class Rehearsed:
         unapproved: Runs of the backfill that nobody approved, before the one that was, by name.
         spoilt: What happened while the target was damaged, before it was repaired and the checks passed.
         attacks: What was tried to get reads onto the target without a valid approval.
+        surprises: Attacks that something else stopped than was expected.
     """
 
     result: dict[str, Any]
@@ -38,6 +39,7 @@ class Rehearsed:
     unapproved: dict[str, LoadAttempt]
     spoilt: SpoiltTarget
     attacks: tuple[Attack, ...]
+    surprises: tuple[str, ...]
 
     def run_id(self, stage: str) -> str:
         """The first run of a stage."""
@@ -97,4 +99,11 @@ def rehearsed(world: World, api: AirflowApi) -> Rehearsed:
     rehearsal.retire(api)
     rehearsal.end_application()
     result = rehearsal.result(wall_s=time.monotonic() - began)
-    return Rehearsed(result=result, api=api, unapproved=unapproved, spoilt=spoilt, attacks=tuple(attacks.siege.attacks))
+    return Rehearsed(
+        result=result,
+        api=api,
+        unapproved=unapproved,
+        spoilt=spoilt,
+        attacks=tuple(attacks.siege.attacks),
+        surprises=tuple(attacks.siege.surprises),
+    )

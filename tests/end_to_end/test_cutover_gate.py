@@ -67,6 +67,10 @@ def test_what_can_not_be_prevented_is_detected_and_taken_back(rehearsed: Rehears
     }
 
 
+def test_each_attack_was_stopped_by_what_is_there_to_stop_it(rehearsed: Rehearsed) -> None:
+    assert rehearsed.surprises == ()
+
+
 def test_every_attack_was_tried(rehearsed: Rehearsed) -> None:
     assert len({attack.name for attack in rehearsed.attacks}) == len(rehearsed.attacks)
     assert counted(rehearsed.attacks)["attacks"] >= LEAST_ATTACKS

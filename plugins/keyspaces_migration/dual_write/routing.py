@@ -1,7 +1,7 @@
 """Which store a read goes to: sticky by partition, and the same in every language."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from keyspaces_migration.cql.json_codec import canonical_text, encode_columns
@@ -26,7 +26,7 @@ def partition_slot(text: str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") % PERCENT_MAX
 
 
-def read_store(state: FlagState, slot: int, *, unsent: bool) -> StoreName:
+def read_store(state: FlagState, slot: int, *, holders: Collection[StoreName] = ()) -> StoreName:
     """Return the store that a read goes to.
 
     A partition in the slots below `target_read_percent` is read on the target, so a greater percentage moves more
@@ -35,10 +35,11 @@ def read_store(state: FlagState, slot: int, *, unsent: bool) -> StoreName:
     Args:
         state: The flag.
         slot: The partition's.
-        unsent: Whether this process has a write of the partition that the follower has not taken: then the leader
-            is read, as the other would not show the process its own write.
+        holders: The stores that have writes of the partition by this process which the other lacks: one of them is
+            read, as the other would not show the process its own write. Where each has some, after the leader has
+            changed, the leader is read.
     """
     leader = StoreName.TARGET if state.mode.target_leads else StoreName.SOURCE
-    if unsent:
-        return leader
+    if holders:
+        return leader if len(holders) > 1 else next(iter(holders))
     return StoreName.TARGET if slot < state.target_read_percent else StoreName.SOURCE

@@ -18,6 +18,7 @@ from keyspaces_migration.dual_write.clock import TARGET_WINDOW_US
 from keyspaces_migration.dual_write.failures import Failure, ReasonClass
 from keyspaces_migration.dual_write.flag import FlagState
 from keyspaces_migration.dual_write.mutation import Mutation
+from keyspaces_migration.dual_write.store import StoreName
 
 _log = logging.getLogger(__name__)
 
@@ -132,7 +133,8 @@ class UnsentWrites:
         self._rule = rule
         self._send_letters = send_letters
         self._writes: dict[int, Unsent] = {}
-        self._partitions: Counter[str] = Counter()
+        # By partition and by the store that has it: the leader that it was begun under.
+        self._held: Counter[tuple[str, StoreName]] = Counter()
         self._due: list[tuple[float, int, int]] = []  # a heap: from when on, in which order, the entry
         self._order = itertools.count()
         self._busy: set[int] = set()  # under way, or on their way to the queue
@@ -175,7 +177,7 @@ class UnsentWrites:
         """Take a write over."""
         with self._lock:
             self._writes[write.entry_id] = write
-            self._partitions[write.partition] += 1
+            self._held[_place(write)] += 1
             if self._is_letter(write):
                 self._to_post(write)
             elif write.failure is None and self._started:
@@ -187,10 +189,15 @@ class UnsentWrites:
                 self._trouble(began=time.monotonic())
             self._call_hands()
 
-    def touches(self, partition: str) -> bool:
-        """Whether a write of the partition is unsent."""
+    def holders(self, partition: str | None) -> frozenset[StoreName]:
+        """The stores that have unsent writes of a partition which the other lacks; None is any partition.
+
+        It is the leader that a write was begun under, which may no longer lead.
+        """
         with self._lock:
-            return self._partitions[partition] > 0
+            if partition is None:
+                return frozenset(store for _, store in self._held)
+            return frozenset(store for store in StoreName if (partition, store) in self._held)
 
     @property
     def count(self) -> int:
@@ -400,8 +407,12 @@ class UnsentWrites:
     def _remove(self, entries: Iterable[int]) -> None:
         for entry_id in entries:
             write = self._writes.pop(entry_id)
-            self._partitions[write.partition] -= 1
-            if not self._partitions[write.partition]:
-                del self._partitions[write.partition]
+            self._held[_place(write)] -= 1
+            if not self._held[_place(write)]:
+                del self._held[_place(write)]
         if not self._writes:
             self._emptied.notify_all()
+
+
+def _place(write: Unsent) -> tuple[str, StoreName]:
+    return write.partition, StoreName.TARGET if write.state.mode.target_leads else StoreName.SOURCE

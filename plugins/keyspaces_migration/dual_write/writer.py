@@ -318,14 +318,14 @@ class DualWriter:
     def route(self, table: str, key: Mapping[str, Any] | None) -> StoreName:
         """Return the store that a read of a partition goes to; `key` has its partition key.
 
-        None is a read of no single partition: it goes to the target when all reads do, and to the leader while this
-        process has a write that the follower has not taken.
+        None is a read of no single partition: it goes to the target when all reads do. While this process has a write
+        that one store lacks, the other is read.
         """
         state = self._flag.current()
         if key is None:
-            return read_store(state, PERCENT_MAX - 1, unsent=self._unsent.count > 0)
+            return read_store(state, PERCENT_MAX - 1, holders=self._unsent.holders(None))
         text = asked_partition(self._shape(table), key)
-        return read_store(state, partition_slot(text), unsent=self._unsent.touches(text))
+        return read_store(state, partition_slot(text), holders=self._unsent.holders(text))
 
     def read(self, table: str, key: Mapping[str, Any]) -> ReadResult:
         """Read a row by its whole key, from the store that the flag gives its partition. Errors are the driver's."""

@@ -74,7 +74,7 @@ def test_a_partition_s_slot_is_the_contract_s(carrier: str, day: str, text: str,
 def test_raising_the_percentage_moves_partitions_to_the_target_and_none_back() -> None:
     def stores(percent: int) -> list[StoreName]:
         state = FlagState(mode=WriteMode.DUAL_SOURCE_LEADS, barrier_us=1, target_read_percent=percent)
-        return [read_store(state, slot, unsent=False) for slot in range(100)]
+        return [read_store(state, slot) for slot in range(100)]
 
     assert stores(0).count(StoreName.TARGET) == 0
     assert stores(100).count(StoreName.TARGET) == 100
@@ -96,4 +96,11 @@ def test_slots_are_spread_evenly() -> None:
 def test_a_process_sees_its_own_writes_while_the_follower_lacks_them(mode: str, leader: str) -> None:
     for percent in (0, 100):
         state = FlagState(mode=WriteMode(mode), barrier_us=1, target_read_percent=percent)
-        assert read_store(state, 50, unsent=True) is StoreName(leader)
+        assert read_store(state, 50, holders={StoreName(leader)}) is StoreName(leader)
+
+
+@pytest.mark.parametrize("percent", [0, 100])
+def test_after_the_leader_has_changed_a_process_sees_its_own_write_where_it_is(percent: int) -> None:
+    state = FlagState(mode=WriteMode.DUAL_SOURCE_LEADS, barrier_us=1, target_read_percent=percent)
+    assert read_store(state, 50, holders={StoreName.TARGET}) is StoreName.TARGET
+    assert read_store(state, 50, holders=set(StoreName)) is StoreName.SOURCE
