@@ -32,6 +32,8 @@ DEATHS_S = 12.0
 """How long to wait before the audit, so that a row whose time has come is gone in both stores."""
 LEAST_FAULT_S = 3.0
 LONG_S = 36_000.0
+SHARE_OF_A_FAULT = 0.05
+"""Of the whole time; a fault takes about twice as long."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +52,16 @@ class SoakPlan:
     writes_per_s: float = 500.0
     clocks_apart_s: float = 30.0
     follower_down: bool = False
+
+    @property
+    def letters_after_s(self) -> float:
+        """How old a write gets that the target does not take, before it is a letter.
+
+        The longer the faults, the later, so that what they keep back comes partly as letters, partly from journals. If
+        nearly all of it were letters, the stand-in's queue would take most of the time: what it takes for one letter
+        grows with their number.
+        """
+        return LONG_S if self.follower_down else max(LETTERS_AFTER_S, SHARE_OF_A_FAULT * 60 * self.minutes)
 
 
 class DualWriteSoak:
@@ -87,7 +99,7 @@ class DualWriteSoak:
             number=number,
             rate_per_s=rate,
             clock_ahead_s=ahead_s,
-            letters_after_s=LONG_S if self._plan.follower_down else LETTERS_AFTER_S,
+            letters_after_s=self._plan.letters_after_s,
         )
 
     def _begin_dual_writes(self, pair: Pair) -> RecopyCounts:

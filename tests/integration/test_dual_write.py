@@ -836,7 +836,9 @@ def test_what_dies_before_it_reaches_a_store_still_takes_the_place_of_what_was_t
         world.target.late_us = 60_000_000
         world.target.fail = lambda: False
         assert writer.drain(timeout_s=20) == 0
-    wait_for(lambda: world.agree(1) == {"kind": None, "amount": 1, "tags": None, "fixed": None, "s": None})
+    stores = (world.source, world.target)
+    wait_for(lambda: all((world.row(store, 1) or {})["kind"] is None for store in stores))
+    assert world.agree(1) == {"kind": None, "amount": 1, "tags": None, "fixed": None, "s": None}
 
 
 def test_a_table_s_own_time_to_live_runs_from_the_write_on(world: World) -> None:
@@ -887,6 +889,45 @@ def test_a_row_without_cells_does_not_live_as_long_as_an_insert_that_was_deleted
     wait_for(lambda: world.row(world.target, 2) is None)
     assert world.row(world.target, 1) is not None
     assert world.agree(1) is not None
+
+
+def test_what_was_recorded_by_a_clock_behind_lives_as_long_on_the_target(world: World) -> None:
+    world.flag.state = RECORD
+    world.source.late_us = world.target.late_us = ahead_us = -15_000_000
+    with DualWriter(
+        world.settings,
+        stores=world.stores,
+        tables=[EVENTS],
+        flag=world.flag,
+        now_us=lambda: system_now_us() + ahead_us,
+    ) as writer:
+        writer.insert("events", {**key(1), "kind": "a", "tags": {"x", "y"}, "steps": [1]}, ttl_s=600)
+    world.source.late_us = world.target.late_us = 0
+    barrier_us = system_now_us() - 60_000_000
+    world.flag.state = dual(barrier_us)
+    world.recopy(barrier_us)
+    lives = {
+        keyspace: world.session.execute(
+            f"SELECT TTL(kind) AS kind, TTL(tags) AS tags, TTL(steps) AS steps FROM {keyspace}.events"
+        ).one()
+        for keyspace in (SOURCE, TARGET)
+    }
+    source, target = lives[SOURCE], lives[TARGET]
+    for lived in (target.kind, *target.tags, *target.steps):
+        assert abs(lived - source.kind) <= 2
+
+
+def test_a_list_of_a_dual_write_is_there_once_although_the_recopy_finds_it_by_a_clock_behind(world: World) -> None:
+    world.flag.state = RECORD
+    with world.writer() as writer:
+        writer.insert("events", {**key(1), "kind": "a", "steps": [0]})
+        barrier_us = system_now_us() - 60_000_000
+        world.flag.state = dual(barrier_us)
+        writer.update("events", key(1), {"steps": [1, 2], "kind": None})
+        world.target.late_us = -15_000_000
+        world.recopy(barrier_us)
+        world.target.late_us = 0
+        assert (world.agree(1) or {})["steps"] == [1, 2]
 
 
 def test_a_list_that_is_sent_many_times_is_there_once(world: World) -> None:

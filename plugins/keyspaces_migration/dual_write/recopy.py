@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from keyspaces_migration.dual_write.clock import (
 from keyspaces_migration.dual_write.control_tables import CONTROL_KEYSPACE
 from keyspaces_migration.dual_write.errors import RecopyRefusedError
 from keyspaces_migration.dual_write.flag import WriteMode
-from keyspaces_migration.dual_write.mutation import Mutation, MutationKind, life_left_s
+from keyspaces_migration.dual_write.mutation import MICROSECONDS, Mutation, MutationKind, life_left_s
 from keyspaces_migration.dual_write.recorded import (
     RecordedKey,
     RecordKind,
@@ -31,6 +31,9 @@ from keyspaces_migration.dual_write.store import Store, Stores
 
 if TYPE_CHECKING:
     from cassandra.cluster import Session
+
+_OTHER_CLOCK_US = 2 * 60 * MICROSECONDS
+"""By how much the age of a list counts for more that this clock sends and not the writer's; as for the replay."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +72,8 @@ class KeyHistory:
         touched_us: Timestamp of the newest write that went to the source alone; it stands in for the times that can't
             be read from the source.
         insert_ttl_s: How long the newest insert lives, in seconds; None for ever.
-        collections: When each column of several cells was last given a value, and how long that lives.
+        collections: When each column of several cells was last given a value that went to the source alone, and how
+            long that lives.
         copy: Whether there is such a write.
         covered_us: Timestamp of the newest delete of a range or the partition that the row may lie in.
     """
@@ -98,7 +102,8 @@ class KeyHistory:
             self.deleted_us = max(self.deleted_us or 0, record.timestamp_us)
         if record.kind is RecordKind.INSERT and record.timestamp_us >= (self.inserted_us or 0):
             self.inserted_us, self.insert_ttl_s = record.timestamp_us, record.ttl_s
-        for column in record.collections:
+        # What a dual write gave a collection, its writer brings to the target, at that time: here it would come twice.
+        for column in record.collections if record.mode is WriteMode.RECORD else ():
             if record.timestamp_us >= self.collections.get(column, (0, None))[0]:
                 self.collections[column] = record.timestamp_us, record.ttl_s
         for column in record.deleted_columns:
@@ -243,31 +248,54 @@ def _deletes(shape: TableShape, history: KeyHistory, barrier_us: int) -> list[Mu
 
 def _copy(target: Store, shape: TableShape, history: KeyHistory, row: Any, barrier_us: int) -> RecopyCounts:  # noqa: ANN401
     groups: defaultdict[tuple[int, int | None], dict[str, Any]] = defaultdict(dict)
-    collections = 0
+    many: dict[str, Any] = {}
+    left: dict[int, int | None] = {}
     for number, name in enumerate(shape.written_columns(history.key)):
         value = getattr(row, f"v{number}")
         if value is None:
             continue
         if shape.multi_cell(name):
-            # A collection's cells have times of their own that CQL does not tell before Cassandra 5: the newest
-            # recorded write stands in for them. What is there is newer than what deleted the row.
-            touched_us, life_s = history.collections.get(name, (history.touched_us, None))
-            at_us = cell_timestamp_us(max(touched_us, history.gone_us + 1), barrier_us=barrier_us)
-            life = life_left_s(life_s, age_us=at_us - touched_us)
-            target.apply_to(shape, _mutation(shape, history, MutationKind.UPDATE, {name: value}, at_us, ttl_s=life))
-            collections += 1
+            many[name] = value
             continue
         when_us, ttl_s = getattr(row, f"w{number}"), getattr(row, f"t{number}")
+        left[when_us] = ttl_s
         groups[cell_timestamp_us(when_us, barrier_us=barrier_us), ttl_s][name] = value
+    for name, value in many.items():
+        # A collection's cells have times of their own that CQL does not tell before Cassandra 5: the newest recorded
+        # write stands in for them. What is there is newer than what deleted the row.
+        touched_us, life_s = history.collections.get(name, (history.touched_us, None))
+        at_us = cell_timestamp_us(max(touched_us, history.gone_us + 1), barrier_us=barrier_us)
+        life = _life_s(life_s, touched_us, left=left, at_us=at_us, target=target)
+        update = _mutation(shape, history, MutationKind.UPDATE, {name: value}, at_us, ttl_s=life)
+        target.apply_to(shape, update, older_us=_OTHER_CLOCK_US)
     for (timestamp_us, ttl_s), columns in sorted(groups.items(), key=lambda group: group[0][0]):
         # The time to live was read just now: it is what is left, and not from the timestamp on.
         update = _mutation(shape, history, MutationKind.UPDATE, columns, timestamp_us, ttl_s=ttl_s)
         target.execute(mutation_statement(target.keyspace, update))
-    marker = _marker(shape, history, barrier_us, has_cells=bool(groups) or bool(collections))
+    marker = _marker(shape, history, barrier_us, has_cells=bool(groups) or bool(many))
     if marker is not None:
+        if history.inserted_us is not None and marker.ttl_s:
+            at_us = marker.timestamp_us
+            life = _life_s(history.insert_ttl_s, history.inserted_us, left=left, at_us=at_us, target=target)
+            marker = replace(marker, ttl_s=life)
         target.apply(marker)
-    cells = sum(map(len, groups.values())) + collections
+    cells = sum(map(len, groups.values())) + len(many)
     return RecopyCounts(rows_copied=1, cells=max(cells, 1))
+
+
+def _life_s(
+    ttl_s: int | None, written_us: int, *, left: Mapping[int, int | None], at_us: int, target: Store
+) -> int | None:
+    """The time to live, from `at_us` on, of what a recorded write gave, where CQL does not tell it.
+
+    Of another cell of that write CQL tells what is left of it. Where the write has no such cell any more, it is
+    reckoned from the write's timestamp, which its writer's clock gave: it is out by as much as that clock and this one
+    are apart.
+    """
+    if written_us not in left:
+        return life_left_s(ttl_s, age_us=at_us - written_us)
+    life_s = left[written_us]
+    return None if life_s is None else life_s + max(0, target.age_us(at_us)) // MICROSECONDS
 
 
 def _marker(shape: TableShape, history: KeyHistory, barrier_us: int, *, has_cells: bool) -> Mutation | None:

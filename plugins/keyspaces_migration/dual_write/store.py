@@ -72,6 +72,10 @@ class Store:
         """
         return self._session.get() if isinstance(self._session, LateSession) else self._session
 
+    def age_us(self, timestamp_us: int) -> int:
+        """Return how long ago a timestamp was by this store's clock, in microseconds."""
+        return self._now_us() - timestamp_us
+
     def prepare(self, cql: str) -> "PreparedStatement":
         """Return the prepared statement of a text, which is prepared once while it is among the 1,000 used last."""
         if (found := self._prepared.get(cql)) is not None:
