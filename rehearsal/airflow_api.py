@@ -19,6 +19,9 @@ POLL_S = 1.0
 PAGE = 100
 FINISHED = frozenset({"success", "failed"})
 
+DATABASE_ERROR = "Database error"
+DATABASE_TIMEOUT_S = 120.0
+
 
 class AirflowApiError(WorldError):
     """Airflow refused a request, or did not do in time what was waited for. The message has its answer."""
@@ -184,9 +187,22 @@ class AirflowApi:
         """
         entities = [dict(body) for body in bodies]
         action = {"action": "create", "entities": entities, "action_on_existence": "overwrite"}
-        answer = self.call("PATCH", "/connections", json={"actions": [action]})
+        answer = self._write_over("/connections", action)
         if errors := (answer.get("create") or {}).get("errors"):
             raise AirflowApiError(f"Airflow refused connections: {errors}")
+
+    def _write_over(self, path: str, action: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any JSON
+        """One bulk action that comes to the same however often it is asked for.
+
+        Just started, Airflow's processes all write to SQLite, and who waits for its lock for too long is refused.
+        """
+        deadline = time.monotonic() + DATABASE_TIMEOUT_S
+        while True:
+            try:
+                return self.call("PATCH", path, json={"actions": [dict(action)]})
+            except AirflowApiError as error:
+                if DATABASE_ERROR not in str(error) or time.monotonic() > deadline:
+                    raise
 
     def save_variable(self, key: str, value: str, *, description: str) -> None:
         """Store a variable; one that exists is written over.
@@ -196,7 +212,7 @@ class AirflowApi:
         """
         entity = {"key": key, "value": value, "description": description}
         action = {"action": "create", "entities": [entity], "action_on_existence": "overwrite"}
-        answer = self.call("PATCH", "/variables", json={"actions": [action]})
+        answer = self._write_over("/variables", action)
         if (answer.get("create") or {}).get("errors"):
             raise AirflowApiError(f"Airflow refused the variable {key}")
 
