@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from keyspaces_migration.errors import MigrationError
 from keyspaces_migration.lifecycle import Milestone
 from keyspaces_provider.evidence import Evidence
-from keyspaces_provider.flag import flag_writer, require_flag, writers_of
+from keyspaces_provider.flag import could_not_look, flag_writer, require_flag, writers_of
 from keyspaces_provider.letters import client, look_at_queue
 from keyspaces_provider.observed import target_throttling, target_use
 
@@ -204,7 +204,7 @@ def _monthly_cost(migration: "Migration") -> str:
     now = datetime.now(UTC)
     try:
         use = target_use(migration, since=now - LOOK_BACK, until=now)
-    except _could_not_look() as error:
+    except could_not_look() as error:
         return f"not known: {error}"
     return requests_cost(use, migration)
 
@@ -217,15 +217,7 @@ def _unless_blind(what: str, ask: Callable[[], Seen], blind: list[str]) -> Seen 
         return ask()
     except FlagFormatError:
         raise  # it was looked at, and is wrong
-    except _could_not_look() as error:
+    except could_not_look() as error:
         log.warning("Could not look at %s: %s: %s", what, type(error).__name__, error)
         blind.append(f"{what} could not be looked at: {error}")
         return None
-
-
-def _could_not_look() -> tuple[type[Exception], ...]:
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    from keyspaces_migration.dual_write.store import driver_failures
-
-    return (MigrationError, BotoCoreError, ClientError, *driver_failures())

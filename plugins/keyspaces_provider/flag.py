@@ -1,5 +1,6 @@
 """The flag of a migration, through its AWS connection."""
 
+import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from keyspaces_migration.dual_write.flag import FlagState
     from keyspaces_migration.dual_write.registry import WriterRecord
     from keyspaces_provider.run import MigrationRun
+
+
+log = logging.getLogger(__name__)
 
 
 class FlagNotReadyError(MigrationError):
@@ -56,6 +60,42 @@ def leader_of(migration: "Migration") -> "Leader":
 
     state = flag_writer(migration).current()
     return Leader.TARGET if state is not None and state.mode.target_leads else Leader.SOURCE
+
+
+def leader_for_check(run: "MigrationRun") -> "Leader":
+    """As `leader_of`; where the flag can't be looked at, by the newest change of it in the ledger, which is logged.
+
+    A check only looks. What it may lead to, a repair, asks `leader_of` itself.
+
+    Raises:
+        LedgerError: the ledger can't be read either.
+    """
+    from keyspaces_migration.consistency.kinds import Leader
+    from keyspaces_migration.ledger.flags import FlagLedger
+    from keyspaces_provider.aws import require_aws_connection
+
+    try:
+        require_aws_connection(run.migration.connections.aws)
+        return leader_of(run.migration)
+    except could_not_look() as error:
+        changes = FlagLedger(run.ledger).changes(run.migration.name)
+        leads = Leader.TARGET if changes and changes[-1].state.mode.target_leads else Leader.SOURCE
+        log.warning(
+            "The flag could not be looked at (%s: %s). By the newest change in the ledger, the %s leads",
+            type(error).__name__,
+            error,
+            leads.value,
+        )
+        return leads
+
+
+def could_not_look() -> tuple[type[Exception], ...]:
+    """Return every class of errors by which a look at AWS, a store or the flag can fail. Loads boto3 and the driver."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from keyspaces_migration.dual_write.store import driver_failures
+
+    return (MigrationError, BotoCoreError, ClientError, *driver_failures())
 
 
 def change_flag(run: "MigrationRun", writer: "FlagWriter", state: "FlagState", *, expected_version: int | None) -> None:

@@ -12,7 +12,7 @@ from keyspaces_migration.errors import MigrationError
 from keyspaces_provider.check_by_lambda import CheckByLambda, Note
 from keyspaces_provider.cloudwatch import put_check
 from keyspaces_provider.comparison_function import LOOK_EVERY
-from keyspaces_provider.flag import leader_of
+from keyspaces_provider.flag import leader_for_check
 from keyspaces_provider.hooks.cassandra import CassandraHook
 from keyspaces_provider.hooks.keyspaces import KeyspacesHook
 from keyspaces_provider.links import ReportLink
@@ -110,7 +110,7 @@ class ConsistencyCheckOperator(BaseOperator):
         from keyspaces_migration.consistency.assembly import check_plan
 
         run = recorded_run(context, ledger_conn_id=self.ledger_conn_id)
-        plan = check_plan(run.migration, seed=seed_of(self.seed), now=_now(), leader=leader_of(run.migration))
+        plan = check_plan(run.migration, seed=seed_of(self.seed), now=_now(), leader=leader_for_check(run))
         self.log.info(
             "The %s leads; seed %s, %s rows of each table, or all where it has fewer; differences have %s s to settle",
             plan.leader.value,
