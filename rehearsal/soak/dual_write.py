@@ -32,8 +32,8 @@ DEATHS_S = 12.0
 """How long to wait before the audit, so that a row whose time has come is gone in both stores."""
 LEAST_FAULT_S = 3.0
 LONG_S = 36_000.0
-SHARE_OF_A_FAULT = 0.05
-"""Of the whole time; a fault takes about twice as long."""
+LATER_S_A_MINUTE = 12.0
+"""By so much later a write becomes a letter for each minute beyond the first, in seconds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +61,9 @@ class SoakPlan:
         nearly all of it were letters, the stand-in's queue would take most of the time: what it takes for one letter
         grows with their number.
         """
-        return LONG_S if self.follower_down else max(LETTERS_AFTER_S, SHARE_OF_A_FAULT * 60 * self.minutes)
+        if self.follower_down:
+            return LONG_S
+        return LETTERS_AFTER_S + LATER_S_A_MINUTE * max(0.0, self.minutes - 1)
 
 
 class DualWriteSoak:
