@@ -32,7 +32,7 @@ def main() -> int:
                 console=Console(quiet=True),
                 reporter=ConsoleReporter(console),
             )
-            attacks = Attacks(world, api)
+            attacks = Attacks(world, api, reporter=ConsoleReporter(console))
             rehearsal.prepare(api)
             rehearsal.damage(api)
             attacks.after_a_failed_check()

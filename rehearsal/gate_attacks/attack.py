@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from keyspaces_migration.dual_write.flag import FlagState
+    from rehearsal.reporter import Reporter
     from rehearsal.world import World
 
 
@@ -47,8 +48,9 @@ class Siege:
             never took place.
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, reporter: Reporter) -> None:
         self.world = world
+        self._reporter = reporter
         self.attacks: list[Attack] = []
         self.surprises: list[str] = []
 
@@ -78,11 +80,15 @@ class Siege:
             after.mode.target_leads and not before.mode.target_leads
         )
         if not through and says not in said:
-            self.surprises.append(f"attack {name!r}: expected {says!r} to be said, and found: {said[-3000:]}")
+            surprise = f"attack {name!r}: expected {says!r} to be said, and found: {said[-3000:]}"
+            self.surprises.append(surprise)
+            self._reporter.done(surprise)
         line = next((each for each in reversed(said.splitlines()) if says in each), said[-200:])
         start = max(0, line.find(says) - 60)
         stopped_by = "nothing" if through else line[start : start + 200].strip()
-        self.attacks.append(Attack(name=name, outcome=Outcome.THROUGH if through else held, stopped_by=stopped_by))
+        attack = Attack(name=name, outcome=Outcome.THROUGH if through else held, stopped_by=stopped_by)
+        self.attacks.append(attack)
+        self._reporter.done(f"attack: {attack.name}: {attack.outcome}: {attack.stopped_by}")
 
 
 def counted(attacks: Iterable[Attack]) -> dict[str, int]:

@@ -5,26 +5,35 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from keyspaces_migration.cutover.alarms import read_alarms
 from rehearsal.gate_attacks.attack import Siege
 from rehearsal.gate_attacks.by_airflow import at_the_gate, while_not_ready
-from rehearsal.gate_attacks.by_approval import changes_after_approval, damaged_evidence, one_as_two, wrong_approvals
+from rehearsal.gate_attacks.by_approval import (
+    aws_client,
+    changes_after_approval,
+    damaged_evidence,
+    one_as_two,
+    wrong_approvals,
+)
 from rehearsal.gate_attacks.by_flag import after_rollback, by_hand
 from rehearsal.gate_attacks.cutover_run import DAG_ID, POLL_S, CutoverRun, flag_store, wait_for_writers
 from rehearsal.processes import WorldError
 
 if TYPE_CHECKING:
     from rehearsal.airflow_api import AirflowApi
+    from rehearsal.reporter import Reporter
     from rehearsal.world import World
 
 GATE_TIMEOUT_S = 180
+ALARM_TIMEOUT_S = 300
 
 
 class Attacks:
     """The attacks on one world, which has DAG files of its own. The caller takes the migration on between them."""
 
-    def __init__(self, world: World, api: AirflowApi) -> None:
+    def __init__(self, world: World, api: AirflowApi, *, reporter: Reporter) -> None:
         self._world, self._api = world, api
-        self.siege = Siege(world)
+        self.siege = Siege(world, reporter)
 
     def after_a_failed_check(self) -> None:
         """The newest check has failed."""
@@ -46,6 +55,7 @@ class Attacks:
 
     def on_the_flag(self) -> None:
         """A canary was raised and taken back before."""
+        self._wait_for_alarms()  # while one fires, AppConfig itself takes every deployment back
         by_hand(self.siege, self._api)
         wait_for_writers(self._world)
 
@@ -54,6 +64,15 @@ class Attacks:
         wait_for_writers(self._world)
         run = CutoverRun(self._world, self._api, self._api.run_ids(DAG_ID)[-1])
         after_rollback(self.siege, self._api, run)
+
+    def _wait_for_alarms(self) -> None:
+        store = flag_store(self._world)
+        arns = [each["AlarmArn"] for each in store.monitors(store.ids())]
+        deadline = time.monotonic() + ALARM_TIMEOUT_S
+        while not all(each.is_ok for each in (found := read_alarms(aws_client(self._world, "cloudwatch"), arns))):
+            if time.monotonic() > deadline:
+                raise WorldError(f"not OK after {ALARM_TIMEOUT_S} s: {', '.join(map(str, found))}")
+            time.sleep(POLL_S)
 
     def _trigger_with_two_gates(self) -> CutoverRun:
         self._wait_for_gates(2)

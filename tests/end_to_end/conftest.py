@@ -80,7 +80,7 @@ def rehearsed(world: World, api: AirflowApi) -> Rehearsed:
     rehearsal.make_target(api)
     unapproved = {"dry": dry_run(world, api), "marked": attack_load_gate(world, api), "rejected": reject(world, api)}
     rehearsal.load_and_dual_write(api)
-    attacks = Attacks(world, api)
+    attacks = Attacks(world, api, reporter=ConsoleReporter(console))
     spoilt = check_spoilt_target(world, api)
     attacks.after_a_failed_check()
     rehearsal.repair(api)
