@@ -68,10 +68,10 @@ class Attacks:
     def _wait_for_alarms(self) -> None:
         store = flag_store(self._world)
         arns = [each["AlarmArn"] for each in store.monitors(store.ids())]
-        deadline = time.monotonic() + ALARM_TIMEOUT_S
-        while not all(each.is_ok for each in (found := read_alarms(aws_client(self._world, "cloudwatch"), arns))):
+        cloudwatch, deadline = aws_client(self._world, "cloudwatch"), time.monotonic() + ALARM_TIMEOUT_S
+        while against := [str(each) for each in read_alarms(cloudwatch, arns) if not each.is_ok]:
             if time.monotonic() > deadline:
-                raise WorldError(f"not OK after {ALARM_TIMEOUT_S} s: {', '.join(map(str, found))}")
+                raise WorldError(f"not OK after {ALARM_TIMEOUT_S} s: {', '.join(against)}")
             time.sleep(POLL_S)
 
     def _trigger_with_two_gates(self) -> CutoverRun:
