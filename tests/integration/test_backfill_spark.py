@@ -226,6 +226,7 @@ def assert_all_is_there(run: Run, session: Session) -> None:
     assert verified.summary()["rows_backfilled"] == ROWS
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("run", [{"units_per_s": 800}], indirect=True, ids=["slowly"])
 def test_two_workers_share_a_run_and_a_second_submission_repeats_nothing(run: Run, target: Session) -> None:
     splits, secrets_file = run.plan(rows_a_split=60), run.secrets_file()
@@ -275,6 +276,7 @@ def test_spark_killed_with_all_its_workers_is_resumed_without_a_loss(run: Run, t
     assert_all_is_there(run, target)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("run", [{"units_per_s": 4_000, "secrets": True}], indirect=True, ids=["quickly"])
 def test_executors_read_secrets_manager_themselves_and_nothing_shows_what_is_in_it(run: Run, target: Session) -> None:
     splits = run.plan(rows_a_split=400)
@@ -329,6 +331,7 @@ def test_the_task_hands_its_connections_to_spark_and_leaves_nothing_of_them(
     assert password not in caplog.text
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("run", [{"units_per_s": 4_000}], indirect=True, ids=["quickly"])
 def test_a_job_whose_workers_fail_fails_the_task_and_the_ledger_says_why(
     run: Run, target: Session, monkeypatch: pytest.MonkeyPatch
