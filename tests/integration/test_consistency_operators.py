@@ -24,11 +24,12 @@ from cassandra.concurrent import execute_concurrent_with_args
 from keyspaces_migration.approval import ApprovalRefusedError
 from keyspaces_migration.clients import StoreUnreachableError
 from keyspaces_migration.config import load_migration
-from keyspaces_migration.consistency.kinds import MismatchKind, Store, Verdict
+from keyspaces_migration.consistency.kinds import Leader, MismatchKind, Store, Verdict
 from keyspaces_migration.ledger import RunConfiguration, open_ledger
 from keyspaces_migration.ledger.checks import CheckLedger
 from keyspaces_migration.lifecycle import Milestone, Stage
 from keyspaces_provider.history import HistoryUnreachableError
+from keyspaces_provider.operators import repair
 from keyspaces_provider.operators.consistency import (
     CheckNotPassedError,
     CheckNotRecordedError,
@@ -279,6 +280,8 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
         thread.start()
         api = {"conn_type": "http", "host": "127.0.0.1", "port": http.server_address[1], "login": "r", "password": "r"}
         monkeypatch.setenv("AIRFLOW_CONN_FLIGHTS_AIRFLOW", json.dumps(api))
+        # No AppConfig runs here; tests/integration/test_canary.py has one.
+        monkeypatch.setattr(repair, "leader_of", lambda _migration: Leader.SOURCE)
         yield said
         http.shutdown()
         thread.join()

@@ -19,7 +19,7 @@ LASTING = Migration.model_validate_json(
     .replace('"path":"reports"', '"path":"s3://bucket/reports"')
     .replace('"waiting_period":"PT2M"', '"waiting_period":"P7D"')
     .replace('"settle_time":"PT5S"', '"settle_time":"PT30S"')
-    .replace('"bake_time":"PT1M"', '"bake_time":"PT1H"')
+    .replace('"bake_time":"PT30S"', '"bake_time":"PT1H"')
     .replace('"retire_after":"PT1M"', '"retire_after":"P14D"')
 )
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)

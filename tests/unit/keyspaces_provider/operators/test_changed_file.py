@@ -21,6 +21,7 @@ from keyspaces_provider.operators.destroy import DestroyOperator
 from keyspaces_provider.operators.dual_writes import DualModeOperator, RecopyOperator, RecordModeOperator
 from keyspaces_provider.operators.provision import ApplyOperator
 from keyspaces_provider.operators.repair import RepairOperator
+from keyspaces_provider.operators.retire import RetireOperator
 from keyspaces_provider.run import acting_run
 from tests.unit.keyspaces_provider.recorded import a_recorded_run
 
@@ -41,6 +42,7 @@ ACTING: dict[str, tuple[Stage, Callable[..., BaseOperator]]] = {
     ),
     "raise_to_percent": (Stage.CUTOVER, lambda **given: RaiseShareOperator(percent=10, **given)),
     "target_leads": (Stage.CUTOVER, TargetLeadsOperator),
+    "retire": (Stage.RETIRE, RetireOperator),
 }
 # They write reports and records, and neither to a store nor to the flag.
 LOOKS_OR_RECORDS = {
@@ -53,6 +55,7 @@ LOOKS_OR_RECORDS = {
     "evidence",
     "approve_1",
     "writers",
+    "report",
     "cutover_finished",
     "preview",
     "drift",

@@ -16,9 +16,9 @@ from airflow.sdk import ObjectStoragePath
 from keyspaces_migration.approval import ApprovalRefusedError
 from keyspaces_migration.config import load_migration
 from keyspaces_migration.consistency.kinds import Verdict
+from keyspaces_migration.cutover.facts import LetterQueue
 from keyspaces_migration.dual_write.flag import FlagState, WriteMode
 from keyspaces_migration.dual_write.registry import WriterRecord
-from keyspaces_migration.events.watch import Queue
 from keyspaces_migration.ledger import ConfigurationChangedError, ReportKind, RunConfiguration
 from keyspaces_migration.ledger.checks import CheckLedger
 from keyspaces_migration.ledger.flags import FlagLedger
@@ -80,6 +80,9 @@ class World:
     def current(self) -> FlagState:
         return self.state
 
+    def next_version(self) -> int:
+        return self.state.version + 1
+
     def deploy(self, state: FlagState, *, expected_version: int) -> None:
         assert expected_version == self.state.version
         self.state = state
@@ -116,9 +119,7 @@ def world(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> World:
     check(setting)
     monkeypatch.setattr(retire, "flag_writer", lambda _migration: made)
     monkeypatch.setattr(retire, "writers_of", lambda _migration: made.writers)
-    monkeypatch.setattr(
-        retire, "look_at_queue", lambda _migration: Queue(name="q", letters=made.letters, oldest_age=None)
-    )
+    monkeypatch.setattr(retire, "letter_queue", lambda _migration: LetterQueue(letters=made.letters, oldest_age=None))
     monkeypatch.setattr(retire, "target_use", made.use)
     return made
 
