@@ -45,7 +45,11 @@ def changes_after_approval(siege: Siege, run: CutoverRun, *, file: Path, store: 
         store: The flag's place in AppConfig.
     """
     with _edited(file, "max_check_age: P1D", "max_check_age: P2D"):
-        siege.try_("migration file edited after the approval", _approve(run, NAME), says="has changed since")
+        siege.try_(
+            "migration file edited after the approval",
+            _approve(run, NAME),
+            says="Start a new run to use the file as it is now",
+        )
     world = siege.world
     for name, undo, says in (
         ("ledger unreachable", _connection(world, "flights_ledger", host="/nowhere/ledger.db"), "ledger"),
