@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from keyspaces_migration.consistency.kinds import MismatchKind, Store
 from keyspaces_migration.ledger import open_ledger
 from keyspaces_migration.ledger.checks import CheckLedger
@@ -84,3 +86,9 @@ def test_a_planted_breach_took_the_canary_back_by_itself(rehearsed: Rehearsed) -
 def test_the_target_led_and_the_way_back_was_lossless(rehearsed: Rehearsed) -> None:
     assert rehearsed.result["cutover"] == "DUAL_TARGET_LEADS"
     assert rehearsed.result["rollback"] == "lossless"
+
+
+@pytest.mark.full
+def test_after_a_second_cutover_the_source_is_let_go(rehearsed: Rehearsed) -> None:
+    assert rehearsed.result["retired"] == "TARGET_ONLY"
+    assert rehearsed.result["lost_writes"] == 0
