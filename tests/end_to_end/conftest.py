@@ -52,7 +52,7 @@ class Rehearsed:
 
 def with_long_ones(request: pytest.FixtureRequest) -> bool:
     """Whether tests marked `full` run too."""
-    return request.config.getoption("markexpr") != "not full"
+    return str(request.config.getoption("markexpr")) != "not full"
 
 
 @pytest.fixture(scope="session")
