@@ -5,8 +5,11 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING
 
+import pytest
+
 from keyspaces_migration.ledger.__main__ import main as ledger_command
 from rehearsal.data import source as sample_source
+from rehearsal.run import CHECKS
 
 if TYPE_CHECKING:
     from cassandra.cluster import Session
@@ -53,8 +56,10 @@ def test_what_the_target_did_not_take_came_back_from_the_queue(rehearsed: Rehear
     assert rehearsed.returned("replay_dead_letters", "drained") == {"parked": 0, "in_queue": 0}
 
 
-def test_both_checks_passed_on_rows_that_were_compared(rehearsed: Rehearsed) -> None:
-    assert rehearsed.result["verdicts"] == ["pass", "pass"]
+def test_the_checks_passed_on_rows_that_were_compared(rehearsed: Rehearsed) -> None:
+    verdicts = rehearsed.result["verdicts"]
+    assert verdicts == ["pass"] * len(verdicts)
+    assert len(verdicts) >= CHECKS
     assert rehearsed.result["sampled_rows"] > 0
 
 
@@ -64,6 +69,8 @@ def test_all_reads_went_to_the_target_and_came_back(rehearsed: Rehearsed) -> Non
 
 
 def test_at_the_end_the_target_holds_the_source_row_by_row(world: World, rehearsed: Rehearsed) -> None:
+    if rehearsed.result["retired"]:
+        pytest.skip("the source stands still since the retirement; the application's audit compares the target")
     assert sorted(rehearsed.result["rows_by_table"]) == sorted(TABLES)
     assert all(rehearsed.result["rows_by_table"].values())
     with sample_source.opened(world.source.host, world.source.port) as source, world.target.session() as target:
