@@ -50,7 +50,7 @@ def by_hand(siege: Siege, api: AirflowApi) -> None:
 def after_rollback(siege: Siege, api: AirflowApi, run: CutoverRun) -> None:
     """`run` was approved, went to the end, and was rolled back: its approval counts no more."""
     for task_id, says in (
-        ("raise_to_10", "in force with 0 %"),
+        ("raise_to_10", "for which its approval was given"),
         ("raise_to_50", "version"),
         ("target_leads", "version"),
     ):

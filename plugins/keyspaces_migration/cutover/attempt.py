@@ -106,6 +106,11 @@ class Attempt:
                     f"{in_force.target_read_percent} %: another attempt is under way, or ended there. Nothing was "
                     "done. To begin anew, run rollback first."
                 )
+            if self.records and self.records[0].base_version != in_force.version:
+                raise AttemptRefusedError(
+                    f"This attempt began on flag version {self.records[0].base_version}, for which its approval was "
+                    f"given, and version {in_force.version} is in force since. Nothing was done. Trigger a new run."
+                )
             return
         before = self.newest(step - 1, CanaryEvent.BAKED)
         if before is None:

@@ -41,6 +41,16 @@ def test_the_first_step_begins_with_no_read_on_the_target_and_the_source_leading
         attempt(changes=(BASE, LEADS)).require_raisable(1, LEADS)
 
 
+def test_an_attempt_that_has_begun_does_not_begin_again_on_another_state_after_a_rollback() -> None:
+    """Its approval was given for the state before: it counts for that one alone."""
+    back = at(0, version=7)
+    done = attempt(*ALL_BAKED, changes=(BASE, FIVE, HALF, ALL, LEADS, back))
+    with pytest.raises(AttemptRefusedError, match="began on flag version 2, for which its approval was given"):
+        done.require_raisable(1, back)
+    # Killed after it was recorded and before it was deployed, it goes on.
+    attempt(event(1, RAISED, version=3), changes=(BASE, FIVE)).require_raisable(1, BASE)
+
+
 def test_a_step_needs_the_finished_bake_of_the_one_before_in_the_same_run() -> None:
     changes = (BASE, FIVE)
     attempt(*FIVE_BAKED, changes=changes).require_raisable(2, FIVE)
