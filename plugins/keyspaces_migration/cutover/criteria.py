@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Generic, TypeVar
+
+NOT_SEEN = "could not be looked at"
+"""What is observed of what is UNKNOWN."""
 
 
 class Criterion(StrEnum):
@@ -32,24 +36,33 @@ class CriterionState(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CriterionResult:
-    """One criterion, what was observed of it, what is required, and when it was looked at."""
+class Finding:
+    """One criterion, what was observed of it, and what is required."""
 
-    criterion: Criterion
+    criterion: StrEnum
     state: CriterionState
     observed: str
     required: str
-    at: datetime
 
     def __str__(self) -> str:
         return f"{self.criterion}: {self.state}; observed: {self.observed}; required: {self.required}"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Readiness:
-    """All criteria."""
+class CriterionResult(Finding):
+    """A finding, and when it was looked at."""
 
-    results: tuple[CriterionResult, ...]
+    at: datetime
+
+
+Found = TypeVar("Found", bound=Finding)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged(Generic[Found]):
+    """All criteria of an act."""
+
+    results: tuple[Found, ...]
 
     @property
     def is_ready(self) -> bool:
@@ -57,9 +70,14 @@ class Readiness:
         return not self.missing
 
     @property
-    def missing(self) -> tuple[CriterionResult, ...]:
+    def missing(self) -> tuple[Found, ...]:
         """Those that are not met, or not known to be."""
         return tuple(result for result in self.results if result.state is not CriterionState.MET)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Readiness(Judged[CriterionResult]):
+    """All criteria of raising the share."""
 
     def markdown(self) -> str:
         """A table for people."""
@@ -69,6 +87,11 @@ class Readiness:
             for each in self.results
         ]
         return "\n".join(("| Criterion | State | Observed | Required | At (UTC) |", "|---|---|---|---|---|", *rows))
+
+
+def state_of(met: bool) -> CriterionState:  # noqa: FBT001 -- a plain conversion
+    """Of a criterion that was looked at."""
+    return CriterionState.MET if met else CriterionState.UNMET
 
 
 def cell(text: str) -> str:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from keyspaces_migration.config import Migration
 from keyspaces_migration.config.durations import format_duration
 from keyspaces_migration.consistency.kinds import Verdict
-from keyspaces_migration.cutover.criteria import CriterionState, cell
+from keyspaces_migration.cutover.criteria import NOT_SEEN, CriterionState, Finding, Judged, cell, state_of
 from keyspaces_migration.cutover.facts import LetterQueue
 from keyspaces_migration.dual_write.flag import FlagState, WriteMode
 from keyspaces_migration.dual_write.registry import WriterRecord, missing_writers
@@ -32,19 +32,6 @@ class Criterion(StrEnum):
     WRITERS = "writers"
     LETTERS = "dead letters"
     CHECK = "newest check"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One criterion, what was observed of it, and what is required."""
-
-    criterion: Criterion
-    state: CriterionState
-    observed: str
-    required: str
-
-    def __str__(self) -> str:
-        return f"{self.criterion}: {self.state}; observed: {self.observed}; required: {self.required}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,27 +65,16 @@ class RetirementFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Retirement:
+class Retirement(Judged[Finding]):
     """All criteria, as they were found at a moment."""
 
-    findings: tuple[Finding, ...]
     at: datetime
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether every criterion is met."""
-        return not self.missing
-
-    @property
-    def missing(self) -> tuple[Finding, ...]:
-        """Those that are not met, or not known to be."""
-        return tuple(each for each in self.findings if each.state is not CriterionState.MET)
 
     def markdown(self) -> str:
         """A table for people."""
         rows = [
             f"| {each.criterion} | {each.state} | {cell(each.observed)} | {cell(each.required)} |"
-            for each in self.findings
+            for each in self.results
         ]
         return "\n".join(("| Criterion | State | Observed | Required |", "|---|---|---|---|", *rows))
 
@@ -140,7 +116,7 @@ def judge_retirement(facts: RetirementFacts, migration: Migration, *, now: datet
         _check(facts, migration.cutover.max_check_age, now),
     )
     return Retirement(
-        findings=tuple(
+        results=tuple(
             Finding(criterion=criterion, state=state, observed=observed, required=required)
             for criterion, state, observed, required in found
         ),
@@ -149,49 +125,44 @@ def judge_retirement(facts: RetirementFacts, migration: Migration, *, now: datet
 
 
 _Found = tuple[Criterion, CriterionState, str, str]
-_NOT_SEEN = "could not be looked at"
-
-
-def _state(met: bool) -> CriterionState:  # noqa: FBT001 -- a plain conversion
-    return CriterionState.MET if met else CriterionState.UNMET
 
 
 def _cut_over(facts: RetirementFacts) -> _Found:
     criterion, required = Criterion.CUTOVER, f"milestone {Milestone.CUTOVER_FINISHED}, and no rollback since"
     if facts.milestones is None:
-        return criterion, CriterionState.UNKNOWN, _NOT_SEEN, required
+        return criterion, CriterionState.UNKNOWN, NOT_SEEN, required
     at = facts.cut_over_at
-    return criterion, _state(at is not None), f"finished {at:%Y-%m-%d %H:%M:%S}" if at else "not finished", required
+    return criterion, state_of(at is not None), f"finished {at:%Y-%m-%d %H:%M:%S}" if at else "not finished", required
 
 
 def _baked(facts: RetirementFacts, period: timedelta, now: datetime) -> _Found:
     criterion, required = Criterion.BAKE, f"at least {_spoken(period)} (cutover.retire_after)"
     if facts.milestones is None:
-        return criterion, CriterionState.UNKNOWN, _NOT_SEEN, required
+        return criterion, CriterionState.UNKNOWN, NOT_SEEN, required
     if facts.cut_over_at is None:
         return criterion, CriterionState.UNMET, "the cutover is not finished", required
     passed = now - facts.cut_over_at
-    return criterion, _state(passed >= period), _spoken(passed), required
+    return criterion, state_of(passed >= period), _spoken(passed), required
 
 
 def _flag(facts: RetirementFacts) -> _Found:
     criterion, required = Criterion.FLAG, f"{WriteMode.DUAL_TARGET_LEADS}, {ALL_READS} % of reads on the target"
     if facts.flag is None:
-        return criterion, CriterionState.UNKNOWN, _NOT_SEEN, required
+        return criterion, CriterionState.UNKNOWN, NOT_SEEN, required
     mode, percent = facts.flag.mode, facts.flag.target_read_percent
     met = mode is WriteMode.DUAL_TARGET_LEADS and percent == ALL_READS
-    return criterion, _state(met), f"{mode}, {percent} %, version {facts.flag.version}", required
+    return criterion, state_of(met), f"{mode}, {percent} %, version {facts.flag.version}", required
 
 
 def _writers(facts: RetirementFacts) -> _Found:
     criterion = Criterion.WRITERS
     required = "every writer heard of just now and at the flag's state, without unsent or parked writes"
     if facts.writers is None or facts.flag is None:
-        return criterion, CriterionState.UNKNOWN, _NOT_SEEN, required
+        return criterion, CriterionState.UNKNOWN, NOT_SEEN, required
     against = list(_against_writers(facts.writers, facts.flag))
     count = len(facts.writers)
     settled = f"{count} writer{'' if count == 1 else 's'}, nothing unsent"
-    return criterion, _state(not against), "; ".join(against) or settled, required
+    return criterion, state_of(not against), "; ".join(against) or settled, required
 
 
 def _against_writers(writers: Sequence[WriterRecord], flag: FlagState) -> Iterator[str]:
@@ -210,16 +181,16 @@ def _against_writers(writers: Sequence[WriterRecord], flag: FlagState) -> Iterat
 def _letters(facts: RetirementFacts) -> _Found:
     criterion, required = Criterion.LETTERS, "none in the queue, none parked"
     if facts.letters is None or facts.queue is None:
-        return criterion, CriterionState.UNKNOWN, _NOT_SEEN, required
+        return criterion, CriterionState.UNKNOWN, NOT_SEEN, required
     parked, waiting = facts.letters.parked, facts.queue.letters
-    return criterion, _state(not parked and not waiting), f"{parked} parked; {waiting} in the queue", required
+    return criterion, state_of(not parked and not waiting), f"{parked} parked; {waiting} in the queue", required
 
 
 def _check(facts: RetirementFacts, limit: timedelta, now: datetime) -> _Found:
     criterion = Criterion.CHECK
     required = f"{Verdict.PASS}, begun after the cutover, at most {_spoken(limit)} old"
     if facts.checks is None or facts.milestones is None:
-        return criterion, CriterionState.UNKNOWN, _NOT_SEEN, required
+        return criterion, CriterionState.UNKNOWN, NOT_SEEN, required
     if not facts.checks:
         return criterion, CriterionState.UNMET, "no check", required
     newest, since = facts.checks[-1], facts.cut_over_at
@@ -227,7 +198,7 @@ def _check(facts: RetirementFacts, limit: timedelta, now: datetime) -> _Found:
     early = since is None or newest.started_at < since
     observed = f"{newest.verdict}, {_spoken(age)} old" + (", begun before the cutover was finished" if early else "")
     met = newest.verdict is Verdict.PASS and not early and timedelta() <= age <= limit
-    return criterion, _state(met), observed, required
+    return criterion, state_of(met), observed, required
 
 
 def _spoken(duration: timedelta) -> str:

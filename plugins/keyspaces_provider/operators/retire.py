@@ -197,7 +197,7 @@ def _evidence(run: MigrationRun, retirement: "Retirement", state: "FlagState", *
         "configuration": run.migration.digest,
         "from": state.to_json(),
         "to_mode": "TARGET_ONLY",
-        "criteria": [{"criterion": each.criterion.value, "required": each.required} for each in retirement.findings],
+        "criteria": [{"criterion": each.criterion.value, "required": each.required} for each in retirement.results],
     }
     title = retire_subject(run.migration)
     page = (

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +105,7 @@ def outside(**changed: Any) -> Facts:
     return replace(READY, outside=replace(READY.outside, **changed))
 
 
-def unmet(facts: Facts, state: CriterionState = CriterionState.UNMET) -> set[Criterion]:
+def unmet(facts: Facts, state: CriterionState = CriterionState.UNMET) -> set[StrEnum]:
     readiness = judge(facts, MIGRATION, now=NOW)
     assert readiness.is_ready is not bool(readiness.missing)
     return {each.criterion for each in readiness.missing if each.state is state}

@@ -21,6 +21,8 @@ from tests.checks import a_check
 from tests.unit.keyspaces_migration.retirement.uses import LASTING
 
 if TYPE_CHECKING:
+    from enum import StrEnum
+
     from keyspaces_migration.ledger.check_records import CheckRun
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -65,7 +67,7 @@ READY = RetirementFacts(
 )
 
 
-def missing(facts: RetirementFacts, state: CriterionState = CriterionState.UNMET) -> set[Criterion]:
+def missing(facts: RetirementFacts, state: CriterionState = CriterionState.UNMET) -> set[StrEnum]:
     found = judge_retirement(facts, LASTING, now=NOW)
     assert found.is_ready is not bool(found.missing)
     assert all(each.state is state for each in found.missing)
