@@ -4,22 +4,26 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from keyspaces_migration.config import EventKind
 from keyspaces_migration.errors import MigrationError
 from keyspaces_migration.lifecycle import Milestone
 from keyspaces_provider.evidence import Evidence
 from keyspaces_provider.flag import could_not_look, flag_writer, require_flag, writers_of
 from keyspaces_provider.letters import client, look_at_queue
+from keyspaces_provider.notifications import tell
 from keyspaces_provider.observed import target_throttling, target_use
 
 if TYPE_CHECKING:
+    from airflow.sdk import Context
+
     from keyspaces_migration.config import Migration
     from keyspaces_migration.cutover.alarms import AlarmState
     from keyspaces_migration.cutover.attempt import Attempt
     from keyspaces_migration.cutover.criteria import Readiness
     from keyspaces_migration.cutover.facts import Facts, LetterQueue
-    from keyspaces_migration.cutover.flag_writer import FlagWriter
+    from keyspaces_migration.cutover.flag_writer import FlagWriter, Lowered
     from keyspaces_migration.cutover.watching import Observation
     from keyspaces_migration.dual_write.flag import FlagState
     from keyspaces_migration.ledger import Ledger
@@ -139,20 +143,17 @@ def attempt_of(run: "MigrationRun") -> "Attempt":
         )
 
 
-def evidence_of(run: "MigrationRun", seen: Look, *, base: "FlagState") -> Evidence:
-    """What is approved: the facts have the digest; ages, times and counts, which move on, are on the page alone.
+def evidence_facts(migration: "Migration", seen: Look, *, base: "FlagState") -> dict[str, Any]:
+    """What is approved, and has the digest; ages, times and counts, which move on, are on the page alone.
 
     Args:
-        run: The attempt.
+        migration: As the attempt recorded it.
         seen: A look of just now.
         base: The state that was in force before the first step.
     """
-    from keyspaces_migration.cutover.page import cutover_page, read_behind
     from keyspaces_migration.dual_write.flag import WriteMode
 
-    migration = run.migration
-    title = f"Move all reads of {migration.name} to the target"
-    facts = {
+    return {
         "act": "cutover",
         "migration": migration.name,
         "configuration": migration.digest,
@@ -161,9 +162,47 @@ def evidence_of(run: "MigrationRun", seen: Look, *, base: "FlagState") -> Eviden
         "then": WriteMode.DUAL_TARGET_LEADS.value,
         "criteria": [{"criterion": each.criterion.value, "required": each.required} for each in seen.readiness.results],
     }
+
+
+def evidence_of(run: "MigrationRun", seen: Look) -> Evidence:
+    """What the approvers of an attempt that begins on the state in force are shown."""
+    from keyspaces_migration.cutover.page import cutover_page, read_behind
+
+    migration, base = run.migration, seen.state
+    title = f"Move all reads of {migration.name} to the target"
     behind = read_behind(run.ledger, migration, facts=seen.facts, monthly_cost=_monthly_cost(migration))
     page = cutover_page(title=title, migration=migration, base=base, readiness=seen.readiness, behind=behind)
-    return Evidence(title=title, facts=facts, page=page)
+    return Evidence(title=title, facts=evidence_facts(migration, seen, base=base), page=page)
+
+
+def reverse(  # noqa: PLR0913 -- all by keyword
+    migration: "Migration",
+    ledger: "Ledger",
+    writer: "FlagWriter",
+    *,
+    raised: "CanaryRecord",
+    reason: str,
+    context: "Context",
+) -> None:
+    """Take all reads back from a step, record it, and tell people.
+
+    Raises:
+        FlagWriteError: the share was not lowered.
+        LedgerError: it is lowered, and the ledger does not know.
+    """
+    from keyspaces_migration.cutover.reversal import take_back
+
+    done = take_back(writer, ledger, migration=migration.name, raised=raised, reason=reason, now=datetime.now(UTC))
+    tell_lowered(done, why=f"from {raised.target_read_percent} %: {reason}", migration=migration, context=context)
+
+
+def tell_lowered(done: "Lowered", *, why: str, migration: "Migration", context: "Context") -> None:
+    """Tell people that all reads went back, and why."""
+    happened = f"All reads of {migration.name} went back to the source, flag version {done.state.version}: {why}"
+    if done.problem:
+        happened += f". And {done.problem}."
+    log.error("%s", happened)
+    tell(EventKind.REVERSAL, happened, migration=migration, context=context)
 
 
 def alarms_of(migration: "Migration", writer: "FlagWriter") -> "tuple[AlarmState, ...]":

@@ -105,13 +105,19 @@ class FlagStore:
         self.address = address
         self._sleep = sleep
         self._clock = clock
+        self._ids: FlagIds | None = None
 
     def ids(self) -> FlagIds:
-        """Find the flag's parts by their names.
+        """Find the flag's parts by their names; once.
 
         Raises:
             FlagMissingError: One is not there.
         """
+        if self._ids is None:
+            self._ids = self._found()
+        return self._ids
+
+    def _found(self) -> FlagIds:
         address = self.address
         application = self._find("list_applications", address.application)
         return FlagIds(

@@ -21,15 +21,15 @@ class Origin:
 
 
 def take_back(  # noqa: PLR0913 -- all by keyword
-    writer: FlagWriter, ledger: Ledger, *, raised: CanaryRecord, origin: Origin, reason: str, now: datetime
+    writer: FlagWriter, ledger: Ledger, *, migration: str, raised: CanaryRecord, reason: str, now: datetime
 ) -> Lowered:
     """Put all reads on the source, then record it, and that the attempt is over.
 
     Args:
         writer: Of the flag.
         ledger: Where it is recorded.
+        migration: Its name.
         raised: The step that is taken back.
-        origin: The attempt's run.
         reason: Why, in words.
         now: The time, with a time zone.
 
@@ -39,7 +39,8 @@ def take_back(  # noqa: PLR0913 -- all by keyword
     """
     done = writer.lower()
     if done is None:
-        raise RuntimeError(f"a step of {origin.migration} was raised, and there is no flag")
+        raise RuntimeError(f"a step of {migration} was raised, and there is no flag")
+    origin = Origin(migration=migration, dag_id=raised.dag_id, run_id=raised.run_id)
     record_lowered(ledger, done.state, origin=origin, now=now)
     CanaryLedger(ledger).record(
         replace(raised, event=CanaryEvent.REVERSED, flag_version=done.state.version, seen="{}", reason=reason, at=now)

@@ -5,17 +5,27 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator, BaseSensorOperator
+from airflow.sdk import BaseSensorOperator
 from airflow.sdk.exceptions import AirflowFailException
 
+from keyspaces_migration.approval import facts_digest
 from keyspaces_migration.config import EventKind, load_migration
 from keyspaces_migration.errors import MigrationError
 from keyspaces_migration.lifecycle import Milestone
 from keyspaces_provider.approvals import require_approval
-from keyspaces_provider.cutover import Look, NotReadyError, attempt_of, evidence_of, look, observe
-from keyspaces_provider.flag import flag_writer, require_flag
+from keyspaces_provider.cutover import (
+    Look,
+    NotReadyError,
+    attempt_of,
+    evidence_facts,
+    evidence_of,
+    look,
+    observe,
+    reverse,
+)
+from keyspaces_provider.flag import change_flag, flag_writer, require_flag
 from keyspaces_provider.notifications import tell
-from keyspaces_provider.operators.run import ActsInRun
+from keyspaces_provider.operators.run import ActsInRun, OfRun
 from keyspaces_provider.run import MigrationRun, recorded_run
 
 if TYPE_CHECKING:
@@ -26,7 +36,6 @@ if TYPE_CHECKING:
     from keyspaces_migration.dual_write.flag import FlagState
     from keyspaces_migration.ledger.canary_records import CanaryEvent, CanaryRecord
 
-FULL_SHARE = 100
 APPROVAL_VALID_FOR = timedelta(hours=24)
 """How old an answer may be when the first step is raised; the later steps stand on the first."""
 
@@ -58,16 +67,8 @@ class ReadinessSensor(BaseSensorOperator):
         return readiness.is_ready
 
 
-class CutoverEvidenceOperator(BaseOperator):
-    """Keeps what the approvers are shown: the act, and every criterion as it stands.
-
-    Args:
-        ledger_conn_id: Airflow connection of the ledger.
-    """
-
-    def __init__(self, *, ledger_conn_id: str, **kwargs: Any) -> None:  # noqa: ANN401 - BaseOperator's own
-        super().__init__(**kwargs)
-        self.ledger_conn_id = ledger_conn_id
+class CutoverEvidenceOperator(OfRun):
+    """Keeps what the approvers are shown: the act, and every criterion as it stands."""
 
     def execute(self, context: "Context") -> dict[str, str]:
         """Keep the evidence.
@@ -83,7 +84,7 @@ class CutoverEvidenceOperator(BaseOperator):
         seen = look(run)
         seen.require_ready()
         attempt_of(run).require_raisable(1, seen.state)
-        evidence = evidence_of(run, seen, base=seen.state)
+        evidence = evidence_of(run, seen)
         self.log.info("%s", evidence.page)
         return {"digest": run.keep_evidence(evidence)}
 
@@ -105,7 +106,7 @@ class _RaisesReads(ActsInRun):
         require_approval(
             run,
             task_id=self.task_id,
-            evidence_digest=evidence_of(run, seen, base=attempt.base(seen.state)).digest,
+            evidence_digest=facts_digest(evidence_facts(run.migration, seen, base=attempt.base(seen.state))),
             valid_for=APPROVAL_VALID_FOR + (datetime.now(UTC) - began),
         )
 
@@ -236,7 +237,9 @@ class CanarySensor(BaseSensorOperator):
         watched = judge_step(raised, attempt.arrival(raised), seen, run.migration)
         self.log.info("%d %%: %s", self.percent, watched.summary)
         if watched.breaches:
-            self._take_back(context, run, raised, watched)
+            reason = "; ".join(watched.breaches)
+            reverse(run.migration, run.ledger, writer, raised=raised, reason=reason, context=context)
+            raise CanaryReversedError(f"All reads went back to the source, from {self.percent} %: {reason}")
         if watched.arrived and attempt.arrival(raised) is None:
             _note(run, raised, CanaryEvent.ARRIVED, watched, writers=seen.writers or ())
         for line in watched.waits:
@@ -244,11 +247,6 @@ class CanarySensor(BaseSensorOperator):
         if watched.has_baked:
             _note(run, raised, CanaryEvent.BAKED, watched, writers=seen.writers or ())
         return watched.has_baked
-
-    def _take_back(self, context: "Context", run: MigrationRun, raised: "CanaryRecord", watched: "Watched") -> None:
-        reason = "; ".join(watched.breaches)
-        reverse(run, raised, reason=reason, context=context)
-        raise CanaryReversedError(f"All reads went back to the source, from {self.percent} %: {reason}")
 
     def _give_up(self, context: "Context", error: Exception) -> None:
         """Nobody would watch after this: what is not watched is not left on the target."""
@@ -275,7 +273,6 @@ class TargetLeadsOperator(_RaisesReads):
         """Put DUAL_TARGET_LEADS in force. Raises as `RaiseShareOperator`."""
         from keyspaces_migration.cutover.attempt import already_leads
         from keyspaces_migration.dual_write.flag import WriteMode
-        from keyspaces_migration.ledger.flags import FlagLedger
 
         run = self.unchanged_run(context)
         seen, attempt = look(run), attempt_of(run)
@@ -285,22 +282,13 @@ class TargetLeadsOperator(_RaisesReads):
         attempt.require_leadable(seen.state)
         self.verified(run, seen, attempt)
         leads = replace(seen.state, mode=WriteMode.DUAL_TARGET_LEADS, version=seen.writer.next_version())
-        FlagLedger(run.ledger).record_change(leads, dag_id=run.dag_id, run_id=run.run_id, now=datetime.now(UTC))
-        seen.writer.deploy(leads, expected_version=seen.state.version)
+        change_flag(run, seen.writer, leads, expected_version=seen.state.version)
         self.log.info("The target leads, flag version %d; the source gets every write", leads.version)
         return {"mode": leads.mode.value, "version": leads.version}
 
 
-class CutoverFinishedOperator(BaseOperator):
-    """Records that the target leads and every writer reads there.
-
-    Args:
-        ledger_conn_id: Airflow connection of the ledger.
-    """
-
-    def __init__(self, *, ledger_conn_id: str, **kwargs: Any) -> None:  # noqa: ANN401 - BaseOperator's own
-        super().__init__(**kwargs)
-        self.ledger_conn_id = ledger_conn_id
+class CutoverFinishedOperator(OfRun):
+    """Records that the target leads and every writer reads there."""
 
     def execute(self, context: "Context") -> None:
         """Reach the milestone, if this attempt has made the target lead, and it still does.
@@ -335,33 +323,6 @@ def step_of(run: MigrationRun, percent: int) -> int:
             f"{percent}: it was changed. Nothing was done. Trigger a new run."
         )
     return steps.index(percent) + 1
-
-
-def reverse(run: MigrationRun, raised: "CanaryRecord", *, reason: str, context: "Context") -> None:
-    """Take all reads back, record it, and tell people.
-
-    Raises:
-        FlagWriteError: the share was not lowered.
-        LedgerError: it is lowered, and the ledger does not know.
-    """
-    from keyspaces_migration.cutover.reversal import Origin, take_back
-
-    migration = run.migration
-    done = take_back(
-        flag_writer(migration),
-        run.ledger,
-        raised=raised,
-        origin=Origin(migration=migration.name, dag_id=run.dag_id, run_id=run.run_id),
-        reason=reason,
-        now=datetime.now(UTC),
-    )
-    happened = (
-        f"All reads of {migration.name} went back to the source, from {raised.target_read_percent} %, flag version "
-        f"{done.state.version}: {reason}."
-    )
-    if done.problem:
-        happened += f" And {done.problem}."
-    tell(EventKind.REVERSAL, happened, migration=migration, context=context)
 
 
 def _note(run: MigrationRun, raised: "CanaryRecord", event: "CanaryEvent", watched: "Watched", *, writers: Any) -> None:  # noqa: ANN401 - a sequence of writers' records

@@ -4,14 +4,14 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator, BaseSensorOperator
+from airflow.sdk import BaseSensorOperator
 
 from keyspaces_migration.lifecycle import Milestone
 from keyspaces_provider.dual_write_tables import require_ready_tables
 from keyspaces_provider.flag import FlagNotReadyError, change_flag, flag_writer, require_flag, writers_of
 from keyspaces_provider.hooks.cassandra import CassandraHook
 from keyspaces_provider.hooks.keyspaces import KeyspacesHook
-from keyspaces_provider.operators.run import ActsInRun
+from keyspaces_provider.operators.run import ActsInRun, OfRun
 from keyspaces_provider.run import MigrationRun, recorded_run
 
 if TYPE_CHECKING:
@@ -19,18 +19,6 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
     from cassandra.cluster import Session
-
-
-class _OfARun(BaseOperator):
-    """A task of a recorded run.
-
-    Args:
-        ledger_conn_id: Airflow connection of the ledger, where the run's migration file is.
-    """
-
-    def __init__(self, *, ledger_conn_id: str, **kwargs: Any) -> None:  # noqa: ANN401 - BaseOperator's own
-        super().__init__(**kwargs)
-        self.ledger_conn_id = ledger_conn_id
 
 
 class RecordModeOperator(ActsInRun):
@@ -196,7 +184,7 @@ class RecopyOperator(ActsInRun):
         return asdict(counts)
 
 
-class DualWritesStartedOperator(_OfARun):
+class DualWritesStartedOperator(OfRun):
     """Records that dual writes are on, once every recorded key is on the target."""
 
     def execute(self, context: "Context") -> dict[str, Any]:

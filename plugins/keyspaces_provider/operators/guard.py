@@ -6,19 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from keyspaces_migration.config import EventKind, Migration, load_migration
+from keyspaces_migration.config import Migration, load_migration
 from keyspaces_migration.errors import MigrationError
 from keyspaces_migration.lifecycle import Milestone, standing
-from keyspaces_provider.cutover import observe
+from keyspaces_provider.cutover import observe, reverse, tell_lowered
 from keyspaces_provider.flag import flag_writer
-from keyspaces_provider.notifications import tell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow.sdk import Context
 
-    from keyspaces_migration.cutover.flag_writer import FlagWriter, Lowered
+    from keyspaces_migration.cutover.flag_writer import FlagWriter
     from keyspaces_migration.dual_write.flag import FlagState
     from keyspaces_migration.ledger import Ledger
     from keyspaces_migration.ledger.flags import FlagChange
@@ -90,7 +89,6 @@ class FlagGuardOperator(BaseOperator):
         self, context: "Context", migration: Migration, ledger: "Ledger", writer: "FlagWriter", state: "FlagState"
     ) -> dict[str, Any]:
         from keyspaces_migration.cutover.attempt import Attempt, step_under_way
-        from keyspaces_migration.cutover.reversal import Origin, take_back
         from keyspaces_migration.cutover.watching import judge_step
         from keyspaces_migration.ledger.canaries import CanaryLedger
 
@@ -111,9 +109,8 @@ class FlagGuardOperator(BaseOperator):
         if not watched.breaches:
             return {"found": f"the canary at {raised.target_read_percent} % goes well", "went_back": False}
         reason = "; ".join(watched.breaches)
-        origin = Origin(migration=migration.name, dag_id=raised.dag_id, run_id=raised.run_id)
-        done = take_back(writer, ledger, raised=raised, origin=origin, reason=reason, now=datetime.now(UTC))
-        return self._told(context, migration, done, why=reason)
+        reverse(migration, ledger, writer, raised=raised, reason=reason, context=context)
+        return {"found": reason, "went_back": True}
 
     def _take_back(  # noqa: PLR0913 -- of one call
         self,
@@ -133,12 +130,5 @@ class FlagGuardOperator(BaseOperator):
         if changes:  # otherwise no run has ever changed the flag, in whose name it could be recorded
             origin = Origin(migration=migration.name, dag_id=changes[-1].dag_id, run_id=changes[-1].run_id)
             record_lowered(ledger, done.state, origin=origin, now=datetime.now(UTC))
-        return self._told(context, migration, done, why=why)
-
-    def _told(self, context: "Context", migration: Migration, done: "Lowered", *, why: str) -> dict[str, Any]:
-        happened = f"All reads of {migration.name} went back to the source, flag version {done.state.version}: {why}"
-        if done.problem:
-            happened += f" And {done.problem}."
-        self.log.error("%s", happened)
-        tell(EventKind.REVERSAL, happened, migration=migration, context=context)
+        tell_lowered(done, why=why, migration=migration, context=context)
         return {"found": why, "went_back": True}

@@ -6,8 +6,6 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
-
 from keyspaces_migration.errors import MigrationError
 from keyspaces_migration.lifecycle import Milestone
 from keyspaces_provider.approvals import require_approval
@@ -15,7 +13,7 @@ from keyspaces_provider.cutover import letter_queue
 from keyspaces_provider.evidence import Evidence
 from keyspaces_provider.flag import FlagNotReadyError, change_flag, flag_writer, require_flag, writers_of
 from keyspaces_provider.observed import target_use
-from keyspaces_provider.operators.run import ActsInRun
+from keyspaces_provider.operators.run import ActsInRun, OfRun
 from keyspaces_provider.run import MigrationRun, recorded_run
 
 if TYPE_CHECKING:
@@ -48,16 +46,8 @@ def retire_subject(migration: "Migration") -> str:
     return f"Let go of the source of {migration.name}: write to the target alone"
 
 
-class RetireEvidenceOperator(BaseOperator):
-    """Keeps what the approvers are shown: every criterion, the proposed capacity, and what can't be undone.
-
-    Args:
-        ledger_conn_id: Airflow connection of the ledger.
-    """
-
-    def __init__(self, *, ledger_conn_id: str, **kwargs: Any) -> None:  # noqa: ANN401 - BaseOperator's own
-        super().__init__(**kwargs)
-        self.ledger_conn_id = ledger_conn_id
+class RetireEvidenceOperator(OfRun):
+    """Keeps what the approvers are shown: every criterion, the proposed capacity, and what can't be undone."""
 
     def execute(self, context: "Context") -> dict[str, str]:
         """Keep the evidence.
@@ -119,16 +109,8 @@ class RetireOperator(ActsInRun):
         return {"mode": alone.mode.value, "version": alone.version}
 
 
-class FinalReportOperator(BaseOperator):
-    """Reaches the last milestone, once every writer has arrived, and keeps the report of before and after.
-
-    Args:
-        ledger_conn_id: Airflow connection of the ledger.
-    """
-
-    def __init__(self, *, ledger_conn_id: str, **kwargs: Any) -> None:  # noqa: ANN401 - BaseOperator's own
-        super().__init__(**kwargs)
-        self.ledger_conn_id = ledger_conn_id
+class FinalReportOperator(OfRun):
+    """Reaches the last milestone, once every writer has arrived, and keeps the report of before and after."""
 
     def execute(self, context: "Context") -> dict[str, str]:
         """Keep the report.

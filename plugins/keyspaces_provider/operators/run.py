@@ -83,6 +83,18 @@ class RecordRunOperator(BaseOperator):
         return {"migration": recorded.migration, "digest": recorded.digest}
 
 
+class OfRun(BaseOperator):
+    """A task of a recorded run.
+
+    Args:
+        ledger_conn_id: Airflow connection of the ledger, where the run's migration file is.
+    """
+
+    def __init__(self, *, ledger_conn_id: str, **kwargs: Any) -> None:  # noqa: ANN401 - BaseOperator's own
+        super().__init__(**kwargs)
+        self.ledger_conn_id = ledger_conn_id
+
+
 class ActsInRun(BaseOperator):
     """What every operator shares that writes to a store or changes the flag.
 
