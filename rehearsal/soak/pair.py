@@ -10,13 +10,13 @@ import boto3
 from botocore.config import Config
 
 from keyspaces_migration.clients import Consistency, SessionSettings, open_session
-from keyspaces_migration.cutover.appconfig import FlagStore, Strategy
 from keyspaces_migration.cutover.flag_writer import FlagWriter, flag_address
 from keyspaces_migration.dual_write.control_tables import create_control_tables
 from keyspaces_migration.dual_write.shape import TableShape
 from keyspaces_migration.dual_write.store import Store, StoreName, Stores
 from rehearsal.cassandra.node import CassandraNode, NodeSettings
 from rehearsal.doubts.relay import Relay
+from rehearsal.flag_parts import flag_parts
 from rehearsal.local_keyspaces.node import LocalKeyspacesNode, LocalKeyspacesSettings
 from rehearsal.ports import free_ports
 from rehearsal.processes import wait_until
@@ -88,7 +88,7 @@ def pair_of(migration: Migration, *, home: Path) -> Iterator[Pair]:
             for port in (ports[0], ports[2])
         ]
         _create(sessions[0], sessions[1], migration)
-        _make_flag(migration, aws_client("appconfig", aws.endpoint_url))
+        flag = stack.enter_context(flag_parts(aws_client("appconfig", aws.endpoint_url), flag_address(migration)))
         queue_url = aws_client("sqs", aws.endpoint_url).create_queue(QueueName="soak-dead-letters")["QueueUrl"]
         bucket = "soak-dead-letters"
         aws_client("s3", aws.endpoint_url).create_bucket(Bucket=bucket)
@@ -104,7 +104,7 @@ def pair_of(migration: Migration, *, home: Path) -> Iterator[Pair]:
                 source=Store(name=StoreName.SOURCE, session=sessions[0], keyspace=migration.source.keyspace),
                 target=Store(name=StoreName.TARGET, session=sessions[1], keyspace=migration.target.keyspace),
             ),
-            flag=FlagWriter(FlagStore(aws_client("appconfig", aws.endpoint_url), flag_address(migration))),
+            flag=FlagWriter(flag),
             queue_url=queue_url,
             bucket=bucket,
         )
@@ -143,20 +143,3 @@ def table_statement(keyspace: str, name: str, table: Table, *options: str) -> st
     given = [*([f"CLUSTERING ORDER BY ({order})"] if order else []), *options]
     with_options = f" WITH {' AND '.join(given)}" if given else ""
     return f"CREATE TABLE {keyspace}.{name} ({columns}, PRIMARY KEY ({key})){with_options}"
-
-
-def _make_flag(migration: Migration, client: Any) -> None:  # noqa: ANN401 -- boto3's clients have no types
-    """What `provision` makes of the flag: application, environment, profile, strategy."""
-    address = flag_address(migration)
-    application = client.create_application(Name=address.application)["Id"]
-    client.create_environment(ApplicationId=application, Name=address.environment)
-    client.create_configuration_profile(
-        ApplicationId=application, Name=address.profile, LocationUri="hosted", Type="AWS.AppConfig.FeatureFlags"
-    )
-    client.create_deployment_strategy(
-        Name=address.application + Strategy.AT_ONCE,
-        DeploymentDurationInMinutes=0,
-        GrowthFactor=100,
-        FinalBakeTimeInMinutes=0,
-        ReplicateTo="NONE",
-    )

@@ -9,7 +9,7 @@ import json
 import threading
 import time
 import uuid
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,7 +20,6 @@ import boto3
 from keyspaces_migration.clients import Consistency, SessionSettings, open_session
 from keyspaces_migration.config import Migration, load_migration
 from keyspaces_migration.cql.types import parse_type
-from keyspaces_migration.cutover.appconfig import FlagStore, Strategy
 from keyspaces_migration.cutover.flag_writer import FlagWriter, flag_address
 from keyspaces_migration.dual_write.clock import system_now_us
 from keyspaces_migration.dual_write.control_tables import create_control_tables
@@ -31,6 +30,7 @@ from keyspaces_migration.dual_write.store import Store, StoreName, Stores
 from keyspaces_migration.dual_write.writer import DualWriter, WriterSettings
 from keyspaces_migration.ledger import RunConfiguration
 from keyspaces_provider.ledger import ledger_from_connection
+from rehearsal.flag_parts import alarm_that_is_ok, flag_parts
 from rehearsal.servers.aws import REGION
 from tests.unit.keyspaces_provider.operators.provision_setting import server, shown
 
@@ -80,10 +80,16 @@ class FlagWorld:
         self.stage, self.file, self.session, self.answers, self.aws = stage, file, session, answers, aws
         self.migration: Migration = load_migration(file)
         self.run_id = f"{stage.value}-1"
-        self.store = self._made_flag()
-        self.flag = FlagWriter(self.store)
+        self._stack = ExitStack()
+        alarm = alarm_that_is_ok(self.client("cloudwatch"), self.alarm_name)
+        parts = flag_parts(self.client("appconfig"), flag_address(self.migration), alarm_arns=(alarm,))
+        self.flag = FlagWriter(self._stack.enter_context(parts))
         queue = self.client("sqs").create_queue(QueueName=f"{self.migration.resource_name}-dead-letters")
         self.queue_url = queue["QueueUrl"]
+
+    def close(self) -> None:
+        """Take the flag's parts away."""
+        self._stack.close()
 
     def client(self, service: str) -> Any:
         made: Any = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
@@ -142,50 +148,12 @@ class FlagWorld:
     def names(self, keyspace: str) -> set[str]:
         return {row.name for row in self.session.execute(f"SELECT name FROM {keyspace}.notes")}
 
-    def _made_flag(self) -> FlagStore:
-        """What `provision` makes of the flag: an alarm that is OK watches its environment."""
-        appconfig, address = self.client("appconfig"), flag_address(self.migration)
-        application = appconfig.create_application(Name=address.application)["Id"]
-        arn = self._alarm()
-        appconfig.create_environment(
-            ApplicationId=application, Name=address.environment, Monitors=[{"AlarmArn": arn, "AlarmRoleArn": arn}]
-        )
-        appconfig.create_configuration_profile(
-            ApplicationId=application, Name=address.profile, LocationUri="hosted", Type="AWS.AppConfig.FeatureFlags"
-        )
-        for strategy, bake_min in ((Strategy.AT_ONCE, 0), (Strategy.CANARY, 1)):
-            appconfig.create_deployment_strategy(
-                Name=f"{address.application}{strategy}",
-                DeploymentDurationInMinutes=0,
-                GrowthFactor=100.0,
-                FinalBakeTimeInMinutes=bake_min,
-                ReplicateTo="NONE",
-            )
-        return FlagStore(appconfig, address)
-
     @property
     def alarm_name(self) -> str:
         return f"{self.migration.resource_name}-target"
 
     def set_alarm(self, state: str) -> None:
         self.client("cloudwatch").set_alarm_state(AlarmName=self.alarm_name, StateValue=state, StateReason="a test")
-
-    def _alarm(self) -> str:
-        cloudwatch = self.client("cloudwatch")
-        cloudwatch.put_metric_alarm(
-            AlarmName=self.alarm_name,
-            Namespace="Rehearsal",
-            MetricName=self.migration.name,
-            Statistic="Sum",
-            Period=60,
-            EvaluationPeriods=1,
-            Threshold=0,
-            ComparisonOperator="GreaterThanThreshold",
-            TreatMissingData="notBreaching",
-        )
-        self.set_alarm("OK")
-        (found,) = cloudwatch.describe_alarms(AlarmNames=[self.alarm_name])["MetricAlarms"]
-        return str(found["AlarmArn"])
 
 
 @contextmanager
@@ -229,7 +197,8 @@ def flag_world(  # noqa: PLR0913 # its parts
             monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(fields))
         monkeypatch.setattr("airflow.configuration.AIRFLOW_HOME", str(folder / "home"))
         try:
-            yield made(file=file, aws=aws_stand_in, session=session, answers=answers)
+            with closing(made(file=file, aws=aws_stand_in, session=session, answers=answers)) as world:
+                yield world
         finally:
             http.shutdown()
             thread.join()

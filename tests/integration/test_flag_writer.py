@@ -1,6 +1,7 @@
 """The flag's writer against the AWS stand-in: what it deploys, what it refuses to overwrite, and how reads go back."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
@@ -20,6 +21,7 @@ from keyspaces_migration.cutover.flag_writer import FlagWriter, SourceStandsStil
 from keyspaces_migration.dual_write.errors import FlagFormatError
 from keyspaces_migration.dual_write.flag import FlagState, WriteMode
 from keyspaces_migration.dual_write.flag_reader import FlagAddress, FlagReader
+from rehearsal.flag_parts import alarm_that_is_ok, flag_parts
 from rehearsal.servers.aws import REGION, AwsStandIn
 
 RECORD = FlagState(mode=WriteMode.RECORD, version=1)
@@ -27,7 +29,6 @@ DUAL = FlagState(mode=WriteMode.DUAL_SOURCE_LEADS, barrier_us=1_790_000_000_123_
 FIVE = replace(DUAL, target_read_percent=5, version=3)
 HALF = replace(DUAL, target_read_percent=50, version=4)
 LEADS = replace(DUAL, mode=WriteMode.DUAL_TARGET_LEADS, target_read_percent=100, version=5)
-BAKE_MIN = 1
 
 
 def client(aws_stand_in: AwsStandIn, service: str) -> Any:
@@ -43,21 +44,7 @@ def address() -> FlagAddress:
 @pytest.fixture
 def alarm(aws_stand_in: AwsStandIn, address: FlagAddress) -> str:
     """The ARN of an alarm that is OK."""
-    cloudwatch = client(aws_stand_in, "cloudwatch")
-    cloudwatch.put_metric_alarm(
-        AlarmName=address.application,
-        Namespace="Rehearsal",
-        MetricName="Errors",
-        Statistic="Sum",
-        Period=60,
-        EvaluationPeriods=1,
-        Threshold=0,
-        ComparisonOperator="GreaterThanThreshold",
-        TreatMissingData="notBreaching",
-    )
-    cloudwatch.set_alarm_state(AlarmName=address.application, StateValue="OK", StateReason="a test")
-    (found,) = cloudwatch.describe_alarms(AlarmNames=[address.application])["MetricAlarms"]
-    return str(found["AlarmArn"])
+    return alarm_that_is_ok(client(aws_stand_in, "cloudwatch"), address.application)
 
 
 def fire(aws_stand_in: AwsStandIn, address: FlagAddress) -> None:
@@ -67,25 +54,10 @@ def fire(aws_stand_in: AwsStandIn, address: FlagAddress) -> None:
 
 
 @pytest.fixture
-def store(aws_stand_in: AwsStandIn, address: FlagAddress, alarm: str) -> FlagStore:
+def store(aws_stand_in: AwsStandIn, address: FlagAddress, alarm: str) -> Iterator[FlagStore]:
     """Of a flag whose parts are there, as `provision` makes them."""
-    appconfig = client(aws_stand_in, "appconfig")
-    application = appconfig.create_application(Name=address.application)["Id"]
-    appconfig.create_environment(
-        ApplicationId=application, Name=address.environment, Monitors=[{"AlarmArn": alarm, "AlarmRoleArn": alarm}]
-    )
-    appconfig.create_configuration_profile(
-        ApplicationId=application, Name=address.profile, LocationUri="hosted", Type="AWS.AppConfig.FeatureFlags"
-    )
-    for strategy, bake_min in ((Strategy.AT_ONCE, 0), (Strategy.CANARY, BAKE_MIN)):
-        appconfig.create_deployment_strategy(
-            Name=address.application + strategy,
-            DeploymentDurationInMinutes=0,
-            GrowthFactor=100.0,
-            FinalBakeTimeInMinutes=bake_min,
-            ReplicateTo="NONE",
-        )
-    return FlagStore(appconfig, address)
+    with flag_parts(client(aws_stand_in, "appconfig"), address, alarm_arns=(alarm,)) as made:
+        yield made
 
 
 @pytest.fixture
