@@ -6,16 +6,15 @@ that was seen at the capacity that its busiest minute needs, which is more than 
 within minutes. Storage costs the same in all, and is left out.
 """
 
-import math
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from statistics import median
 
-from keyspaces_migration.capacity.cost import HOURS_A_MONTH, SECONDS_A_MONTH
 from keyspaces_migration.capacity.prices import Prices
 from keyspaces_migration.config import AutoScaling, Migration, Throughput, ThroughputMode
 from keyspaces_migration.config.throughput import UnitsRange
+from keyspaces_migration.observed.monthly import monthly_usd, needed_units
 from keyspaces_migration.observed.use import CapacityUse, TableUse, UnitsUsed
 
 LEAST_SEEN = timedelta(days=7)
@@ -32,8 +31,6 @@ TABLE_UNITS_PER_S = 40_000
 
 _LEAST_SAVING_USD, _LEAST_SAVING_SHARE = 1.0, 0.1
 """A month must get cheaper by so much, and by such a share of it, for a change to be worth a person's while."""
-
-_MILLION = 1_000_000
 
 
 class Decision(StrEnum):
@@ -153,21 +150,6 @@ def propose(migration: Migration, use: CapacityUse, *, prices: Prices) -> Capaci
     )
 
 
-def monthly_usd(throughput: Throughput, use: TableUse, *, prices: Prices) -> float:
-    """Return what a month of a throughput costs, for a use like the one seen."""
-    if throughput.mode is ThroughputMode.PAY_PER_REQUEST:
-        reads = use.reads.mean_per_s * prices.read_usd_per_million
-        writes = use.writes.mean_per_s * prices.write_usd_per_million
-        return (reads + writes) * SECONDS_A_MONTH / _MILLION
-    scaling = throughput.auto_scaling
-    mean_rcu, mean_wcu = float(throughput.rcu or 1), float(throughput.wcu or 1)
-    if scaling is not None:
-        target = scaling.target_utilization_percent
-        mean_rcu = _mean_capacity(use.reads, scaling.rcu, target_percent=target)
-        mean_wcu = _mean_capacity(use.writes, scaling.wcu, target_percent=target)
-    return (mean_rcu * prices.rcu_usd_per_hour + mean_wcu * prices.wcu_usd_per_hour) * HOURS_A_MONTH
-
-
 def scaled_throughput(use: TableUse) -> Throughput:
     """Return provisioned capacity with auto scaling for a use like the one seen.
 
@@ -177,8 +159,8 @@ def scaled_throughput(use: TableUse) -> Throughput:
     rcu, wcu = _range(use.reads), _range(use.writes)
     return Throughput(
         mode=ThroughputMode.PROVISIONED,
-        rcu=max(rcu.min, _needed(use.reads.peak_per_s, UTILISATION_PERCENT)),
-        wcu=max(wcu.min, _needed(use.writes.peak_per_s, UTILISATION_PERCENT)),
+        rcu=max(rcu.min, needed_units(use.reads.peak_per_s, UTILISATION_PERCENT)),
+        wcu=max(wcu.min, needed_units(use.writes.peak_per_s, UTILISATION_PERCENT)),
         auto_scaling=AutoScaling(rcu=rcu, wcu=wcu, target_utilization_percent=UTILISATION_PERCENT),
     )
 
@@ -225,20 +207,8 @@ def _notes(proposed: Throughput, use: TableUse, *, is_change: bool) -> list[str]
 
 def _range(used: UnitsUsed) -> UnitsRange:
     usual = median(used.peak_by_hour) if used.peak_by_hour else 0.0
-    most = _needed(used.peak_per_s * HEADROOM, UTILISATION_PERCENT)
-    return UnitsRange(min=min(most, _needed(usual, UTILISATION_PERCENT)), max=most)
-
-
-def _mean_capacity(used: UnitsUsed, between: UnitsRange, *, target_percent: int) -> float:
-    if not used.peak_by_hour:
-        return float(between.min)
-    hours = [min(between.max, max(between.min, _needed(peak, target_percent))) for peak in used.peak_by_hour]
-    return sum(hours) / len(hours)
-
-
-def _needed(units_per_s: float, target_percent: int) -> int:
-    """Provisioned units a second that so much uses to the target; a table has at least one."""
-    return max(1, math.ceil(units_per_s * 100 / target_percent))
+    most = needed_units(used.peak_per_s * HEADROOM, UTILISATION_PERCENT)
+    return UnitsRange(min=min(most, needed_units(usual, UTILISATION_PERCENT)), max=most)
 
 
 def _sum(parts: list[float | None]) -> float | None:

@@ -25,26 +25,13 @@ from keyspaces_migration.ledger.sweeps import SweepRecord
 from keyspaces_migration.lifecycle import Milestone
 from keyspaces_migration.observed.throttles import Throttling
 from tests.checks import a_check
+from tests.writers import a_writer
 
 MIGRATION = load_migration(Path(__file__).parents[4] / "dags/migrations/flights.yaml")
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 FLAG = FlagState(mode=WriteMode.DUAL_SOURCE_LEADS, barrier_us=1_790_000_000_000_000, version=2)
 OK = AlarmState(name="target", state="OK", acts=True)
-WRITER = WriterRecord(
-    writer_id="one",
-    mode=FLAG.mode,
-    flag_version=FLAG.version,
-    barrier_us=FLAG.barrier_us,
-    target_read_percent=0,
-    host="host",
-    pid=1,
-    journal_depth=0,
-    parked=0,
-    follower_lag=timedelta(),
-    oldest_unsent_at=None,
-    clock_skew=timedelta(),
-    heartbeat_age=timedelta(seconds=2),
-)
+WRITER = a_writer(FLAG)
 
 
 def reached(milestone: Milestone, *, hours_ago: float) -> MilestoneReached:

@@ -22,6 +22,7 @@ from keyspaces_migration.dual_write.store import StoreName
 from keyspaces_migration.ledger.canary_records import CanaryEvent, CanaryRecord
 from keyspaces_migration.observed.throttles import Throttling
 from tests.unit.keyspaces_migration.cutover.attempts import NOW, at, event
+from tests.writers import a_writer
 
 FLIGHTS = load_migration(Path(__file__).parents[4] / "dags/migrations/flights.yaml")
 CUTOVER = FLIGHTS.cutover.model_copy(
@@ -37,20 +38,8 @@ def reads(count: int, *, failed: int = 0, p99_us: int | None = 4_000, recent: in
     return StoreReads(count=count, failed=failed, recent=recent, p99_us=p99_us)
 
 
-WRITER = WriterRecord(
-    writer_id="one",
-    mode=FIVE.mode,
-    flag_version=FIVE.version,
-    barrier_us=FIVE.barrier_us,
-    target_read_percent=5,
-    host="host",
-    pid=1,
-    journal_depth=0,
-    parked=0,
-    follower_lag=timedelta(),
-    oldest_unsent_at=None,
-    clock_skew=timedelta(),
-    heartbeat_age=timedelta(seconds=2),
+WRITER = a_writer(
+    FIVE,
     reads_compared=1_000,
     reads_differing=3,
     reads={StoreName.SOURCE: reads(100_000), StoreName.TARGET: reads(900, failed=7)},

@@ -12,36 +12,23 @@ from keyspaces_migration.consistency.kinds import Verdict
 from keyspaces_migration.cutover.criteria import CriterionState
 from keyspaces_migration.cutover.facts import LetterQueue
 from keyspaces_migration.dual_write.flag import FlagState, WriteMode
-from keyspaces_migration.dual_write.registry import WriterRecord
 from keyspaces_migration.ledger.letter_records import LetterCounts
 from keyspaces_migration.ledger.records import MilestoneReached
 from keyspaces_migration.lifecycle import Milestone
 from keyspaces_migration.retirement.criteria import Criterion, RetirementFacts, judge_retirement
 from tests.checks import a_check
 from tests.unit.keyspaces_migration.retirement.uses import LASTING
+from tests.writers import a_writer
 
 if TYPE_CHECKING:
     from enum import StrEnum
 
+    from keyspaces_migration.dual_write.registry import WriterRecord
     from keyspaces_migration.ledger.check_records import CheckRun
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 FLAG = FlagState(mode=WriteMode.DUAL_TARGET_LEADS, barrier_us=1_790_000_000_000_000, target_read_percent=100, version=9)
-WRITER = WriterRecord(
-    writer_id="one",
-    mode=FLAG.mode,
-    flag_version=FLAG.version,
-    barrier_us=FLAG.barrier_us,
-    target_read_percent=100,
-    host="host",
-    pid=1,
-    journal_depth=0,
-    parked=0,
-    follower_lag=timedelta(),
-    oldest_unsent_at=None,
-    clock_skew=timedelta(),
-    heartbeat_age=timedelta(seconds=2),
-)
+WRITER = a_writer(FLAG)
 
 
 def reached(milestone: Milestone, *, days_ago: float) -> MilestoneReached:

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from keyspaces_migration.capacity.prices import US_EAST_1
 from keyspaces_migration.config import AutoScaling, CheckEngine, Throughput, ThroughputMode
 from keyspaces_migration.config.throughput import UnitsRange
+from keyspaces_migration.observed.monthly import monthly_usd
 from keyspaces_migration.observed.use import TableUse
 from keyspaces_migration.retirement.file_change import as_yaml, changed_migration
 from keyspaces_migration.retirement.proposal import (
     HEADROOM,
     Decision,
     TableProposal,
-    monthly_usd,
     propose,
     scaled_throughput,
 )

@@ -18,7 +18,6 @@ from keyspaces_migration.config import load_migration
 from keyspaces_migration.consistency.kinds import Verdict
 from keyspaces_migration.cutover.facts import LetterQueue
 from keyspaces_migration.dual_write.flag import FlagState, WriteMode
-from keyspaces_migration.dual_write.registry import WriterRecord
 from keyspaces_migration.ledger import ConfigurationChangedError, ReportKind, RunConfiguration
 from keyspaces_migration.ledger.checks import CheckLedger
 from keyspaces_migration.ledger.flags import FlagLedger
@@ -37,10 +36,12 @@ from keyspaces_provider.run import MigrationRun, recorded_run
 from tests.checks import a_check
 from tests.unit.keyspaces_migration.retirement.uses import capacity_use
 from tests.unit.keyspaces_provider.operators.provision_setting import LEDGER, Setting, shown
+from tests.writers import a_writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from keyspaces_migration.dual_write.registry import WriterRecord
     from keyspaces_provider.evidence import Evidence
 
 DAG_ID, RUN_ID = "flights.retire", "retire-1"
@@ -50,21 +51,7 @@ CUT_OVER_AT = NOW - timedelta(hours=2)
 LEADS = FlagState(
     mode=WriteMode.DUAL_TARGET_LEADS, barrier_us=1_790_000_000_000_000, target_read_percent=100, version=9
 )
-WRITER = WriterRecord(
-    writer_id="one",
-    mode=LEADS.mode,
-    flag_version=LEADS.version,
-    barrier_us=LEADS.barrier_us,
-    target_read_percent=100,
-    host="host",
-    pid=1,
-    journal_depth=0,
-    parked=0,
-    follower_lag=timedelta(),
-    oldest_unsent_at=None,
-    clock_skew=timedelta(),
-    heartbeat_age=timedelta(seconds=2),
-)
+WRITER = a_writer(LEADS)
 
 
 class World:
