@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rehearsal.airflow_api import AirflowApiError
 from rehearsal.gate_attacks.cutover_run import DAG_ID, GATE, CutoverRun
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rehearsal.airflow_api import AirflowApi
     from rehearsal.gate_attacks.attack import Siege
 
@@ -48,10 +50,10 @@ def at_the_gate(siege: Siege, api: AirflowApi, run: CutoverRun) -> None:
 
     def forged() -> str:
         run.forge_xcom(GATE, FORGED_ANSWER)
-        return str(_mark(run, GATE, first)())
+        return _mark(run, GATE, first)()
 
     siege.try_("XCom of an answer forged, and the gate marked successful", forged, says="marking it successful is none")
-    siege.try_("the raising task cleared and run again", _clear(run, first), says="has no answer")
+    siege.try_("the raising task cleared and run again", lambda: run.run_again(first), says="has no answer")
     siege.try_(f"{first} marked successful", _mark(run, first, f"watch_{STEPS[0]}"), says="never raised the share")
     siege.try_(
         f"watch_{STEPS[0]} marked successful too",
@@ -63,48 +65,27 @@ def at_the_gate(siege: Siege, api: AirflowApi, run: CutoverRun) -> None:
         for percent in STEPS[1:]:
             run.mark_success(f"raise_to_{percent}")
             run.mark_success(f"watch_{percent}")
-        run.clear("target_leads")
-        run.wait_for("target_leads", "failed", "success")
-        return run.log("target_leads")
+        return run.run_again("target_leads")
 
     siege.try_("every canary task marked successful", every_task, says="needs the finished bake of step 3")
 
     def the_end() -> str:
-        run.wait_for_end()
         run.mark_success("target_leads")
         run.mark_success("writers")
-        run.clear("cutover_finished")
-        run.wait_for("cutover_finished", "failed", "success")
-        return run.log("cutover_finished")
+        return run.run_again("cutover_finished")
 
     siege.try_("target_leads marked successful", the_end, says="the cutover is not finished")
-    run.wait_for_end()
 
 
-def _mark(run: CutoverRun, task_id: str, then: str) -> Any:  # noqa: ANN401 - an act
+def _mark(run: CutoverRun, task_id: str, then: str) -> Callable[[], str]:
     def act() -> str:
         run.mark_success(task_id)
-        run.wait_for(then, "failed", "success")
-        said = run.log(then)
-        # Marked earlier, the tasks behind would still be told that this one failed.
-        run.wait_for_end()
-        return said
+        return run.said_at_end(then)
 
     return act
 
 
-def _clear(run: CutoverRun, task_id: str) -> Any:  # noqa: ANN401 - an act
-    def act() -> str:
-        run.clear(task_id)
-        run.wait_for(task_id, "failed", "success")
-        said = run.log(task_id)
-        run.wait_for_end()
-        return said
-
-    return act
-
-
-def _answer_as(run: CutoverRun, user: str) -> Any:  # noqa: ANN401 - an act
+def _answer_as(run: CutoverRun, user: str) -> Callable[[], str]:
     def act() -> str:
         try:
             run.answer(user=user, typed={"confirm_migration": "flights"})
@@ -115,7 +96,7 @@ def _answer_as(run: CutoverRun, user: str) -> Any:  # noqa: ANN401 - an act
     return act
 
 
-def _no_default(run: CutoverRun) -> Any:  # noqa: ANN401 - an act
+def _no_default(run: CutoverRun) -> Callable[[], str]:
     def act() -> str:
         path = f"/dags/{DAG_ID}/dagRuns/{run.run_id}/taskInstances/{GATE}/-1/hitlDetails"
         found = run.api.call("GET", path)
@@ -124,7 +105,7 @@ def _no_default(run: CutoverRun) -> Any:  # noqa: ANN401 - an act
     return act
 
 
-def _second_run(siege: Siege, api: AirflowApi) -> Any:  # noqa: ANN401 - an act
+def _second_run(siege: Siege, api: AirflowApi) -> Callable[[], str]:
     def act() -> str:
         second = CutoverRun.trigger(siege.world, api)
         state = str(api.call("GET", f"/dags/{DAG_ID}/dagRuns/{second.run_id}")["state"])

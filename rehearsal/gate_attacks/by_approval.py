@@ -6,11 +6,8 @@ import sqlite3
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
-import boto3
-
 from rehearsal.data import source as sample_source
 from rehearsal.gate_attacks.cutover_run import GATE, CutoverRun
-from rehearsal.servers.aws import REGION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,7 +60,7 @@ def changes_after_approval(siege: Siege, run: CutoverRun, *, file: Path, store: 
         ("an approval edited in the ledger", _ledger(world, "approvals", EDIT_APPROVAL), "ledger"),
     ):
         with undo:
-            siege.try_(name, _again(run), says=says)
+            siege.try_(name, lambda: run.run_again(ACT), says=says)
 
 
 EDIT_CHECK = "UPDATE check_runs SET verdict = 'pass', confidence = 0.5 WHERE id = (SELECT max(id) FROM check_runs)"
@@ -104,11 +101,9 @@ def one_as_two(siege: Siege, *, file: Path, trigger: Callable[[], CutoverRun]) -
             for gate in ("approve_1", "approve_2"):
                 run.wait_at_gate(gate)
                 run.answer(gate=gate, typed=NAME)
-            run.wait_for(ACT, "failed", "success")
-            return run.log(ACT)
+            return run.said_at_end(ACT)
 
         siege.try_("one approver at both gates", act, says="distinct")
-        run.wait_for_end()
 
 
 def _approve(run: CutoverRun, typed: dict[str, Any]) -> Callable[[], str]:
@@ -116,21 +111,7 @@ def _approve(run: CutoverRun, typed: dict[str, Any]) -> Callable[[], str]:
         run.clear(GATE, ACT)
         run.wait_at_gate()
         run.answer(typed=typed)
-        run.wait_for(ACT, "failed", "success")
-        said = run.log(ACT)
-        run.wait_for_end()
-        return said
-
-    return act
-
-
-def _again(run: CutoverRun) -> Callable[[], str]:
-    def act() -> str:
-        run.clear(ACT)
-        run.wait_for(ACT, "failed", "success")
-        said = run.log(ACT)
-        run.wait_for_end()
-        return said
+        return run.said_at_end(ACT)
 
     return act
 
@@ -175,7 +156,7 @@ def _stray_writer(world: World) -> Iterator[None]:
 
 @contextmanager
 def _deaf_alarm(world: World, store: FlagStore) -> Iterator[None]:
-    cloudwatch = aws_client(world, "cloudwatch")
+    cloudwatch = world.aws.client("cloudwatch")
     names = [each["AlarmArn"].split(":", 6)[-1] for each in store.monitors(store.ids())]
     cloudwatch.disable_alarm_actions(AlarmNames=names)
     try:
@@ -210,14 +191,3 @@ def _ledger(world: World, table: str, statement: str) -> Iterator[None]:
             if kept:
                 marks = ", ".join("?" * len(kept[0]))
                 database.executemany(f"INSERT INTO {table} VALUES ({marks})", kept)  # noqa: S608 -- ours
-
-
-def aws_client(world: World, service: str) -> Any:  # noqa: ANN401 - boto3's clients have no types
-    """A client of the AWS stand-in."""
-    return boto3.client(  # type: ignore[call-overload] # the service is a variable
-        service,
-        endpoint_url=world.aws.endpoint_url,
-        region_name=REGION,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106 -- it checks none
-    )

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from keyspaces_migration.cutover.appconfig import Strategy
 from keyspaces_migration.cutover.flag_writer import FlagWriter
+from keyspaces_migration.dual_write.errors import FlagFormatError
 from keyspaces_migration.dual_write.flag import WriteMode
-from rehearsal.gate_attacks.cutover_run import DAG_ID, CutoverRun, flag_in_force, flag_store
+from rehearsal.gate_attacks.cutover_run import flag_in_force, flag_store
 from rehearsal.processes import WorldError
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from keyspaces_migration.dual_write.flag import FlagState
     from rehearsal.airflow_api import AirflowApi
     from rehearsal.gate_attacks.attack import Siege
+    from rehearsal.gate_attacks.cutover_run import CutoverRun
     from rehearsal.world import World
 
 GUARD = "flights.guard"
@@ -47,28 +50,14 @@ def by_hand(siege: Siege, api: AirflowApi) -> None:
     siege.try_by_flag("what is no flag deployed", _deploy_garbage(siege.world, api, store), says="holds no flag")
 
 
-def after_rollback(siege: Siege, api: AirflowApi, run: CutoverRun) -> None:
+def after_rollback(siege: Siege, run: CutoverRun) -> None:
     """`run` was approved, went to the end, and was rolled back: its approval counts no more."""
     for task_id, says in (
         ("raise_to_10", "for which its approval was given"),
         ("raise_to_50", "version"),
         ("target_leads", "version"),
     ):
-        siege.try_(f"{task_id} of an attempt that was rolled back, cleared", _again(run, task_id), says=says)
-    del api
-
-
-def _again(run: CutoverRun, task_id: str) -> Callable[[], str]:
-    def act() -> str:
-        path = f"/dags/{DAG_ID}/clearTaskInstances"
-        body = {"dry_run": False, "only_failed": False, "dag_run_id": run.run_id, "task_ids": [task_id]}
-        run.api.call("POST", path, json=body)
-        run.wait_for(task_id, "failed", "success")
-        said = run.log(task_id)
-        run.wait_for_end()
-        return said
-
-    return act
+        siege.try_(f"{task_id} of an attempt that was rolled back, cleared", partial(run.run_again, task_id), says=says)
 
 
 def _deploy(world: World, api: AirflowApi, store: FlagStore, state: FlagState) -> Callable[[], str]:
@@ -106,8 +95,6 @@ def _deploy_garbage(world: World, api: AirflowApi, store: FlagStore) -> Callable
 
 def _hosted_with_reads(store: FlagStore) -> int | None:
     """The newest hosted version of ours that has reads on the target."""
-    from keyspaces_migration.dual_write.errors import FlagFormatError  # noqa: PLC0415 -- beside its use
-
     ids = store.ids()
     for hosted in range(store.newest_hosted(ids), 0, -1):
         try:
@@ -125,11 +112,8 @@ def _taken_back(world: World, api: AirflowApi) -> str:
     api.trigger(GUARD)
     deadline = time.monotonic() + TIMEOUT_S
     while time.monotonic() < deadline:
-        for run_id in set(api.run_ids(GUARD)):
-            if _state(api, run_id) != "success":
-                continue
-            found = api.returned(GUARD, run_id, "guard")
-            if run_id not in before and found["went_back"]:
+        for run_id in set(api.run_ids(GUARD)) - before:
+            if _state(api, run_id) == "success" and (found := api.returned(GUARD, run_id, "guard"))["went_back"]:
                 state = FlagWriter(flag_store(world)).current()
                 return f"{found['found']} (the guard; now {state})"
         time.sleep(POLL_S)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-import boto3
 
 from keyspaces_migration.cutover.appconfig import FlagStore
 from keyspaces_migration.cutover.flag_writer import FlagWriter
@@ -16,7 +13,6 @@ from rehearsal.airflow_api import AirflowApiError
 from rehearsal.data import source as sample_source
 from rehearsal.processes import WorldError
 from rehearsal.servers.application import FLAG
-from rehearsal.servers.aws import REGION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,23 +27,7 @@ TIMEOUT_S = 240
 POLL_S = 0.5
 # Airflow fails a gate that is answered in the very moment in which it begins to wait.
 SETTLE_S = 1.5
-
-
-@dataclass(frozen=True, kw_only=True)
-class Attempt:
-    """What became of one attempt to get reads onto the target.
-
-    Attributes:
-        state: Of the task that acts, when it had finished.
-        log: What it said.
-        before: The flag in force before the attempt.
-        after: The flag in force after it.
-    """
-
-    state: str
-    log: str
-    before: FlagState
-    after: FlagState
+_SAID = 3000
 
 
 class CutoverRun:
@@ -71,7 +51,8 @@ class CutoverRun:
         """Wait until a task is in one of `states`, and return which."""
         deadline = time.monotonic() + TIMEOUT_S
         while (state := self.task(task_id)["state"]) not in states:
-            _within(deadline, f"{task_id} is {state} and not {states} after {TIMEOUT_S} s")
+            if time.monotonic() > deadline:
+                raise WorldError(f"{task_id} is {state} and not {states} after {TIMEOUT_S} s. {self._failures()}")
             time.sleep(POLL_S)
         return str(state)
 
@@ -106,6 +87,19 @@ class CutoverRun:
         path = f"/dags/{DAG_ID}/dagRuns/{self.run_id}/taskInstances/{task_id}/xcomEntries"
         self.api.call("POST", path, json={"key": "return_value", "value": value})
 
+    def said_at_end(self, task_id: str) -> str:
+        """Wait until a task, and then the run, has ended; return what the task said."""
+        self.wait_for(task_id, "failed", "success")
+        said = self.log(task_id)
+        # What is done to it before the run's end would still be told of this end.
+        self.wait_for_end()
+        return said
+
+    def run_again(self, task_id: str) -> str:
+        """Clear a task of a run that has ended, and return what it said this time."""
+        self.clear(task_id)
+        return self.said_at_end(task_id)
+
     def wait_at_gate(self, gate: str = GATE) -> None:
         """Wait until the gate waits for a person."""
         self.wait_for(gate, "awaiting_input")
@@ -117,14 +111,13 @@ class CutoverRun:
         with self.world.airflow.api(user) as api:
             api.call("PATCH", path, json={"chosen_options": ["Approve"], "params_input": typed})
 
-    def outcome(self, task_id: str, *, before: FlagState) -> Attempt:
-        """Wait until a task has finished, and say what became of it."""
-        state = self.wait_for(task_id, "failed", "success")
-        return Attempt(state=state, log=self.log(task_id), before=before, after=flag_in_force(self.world))
-
     def wait_for_end(self) -> str:
         """Wait until the whole run has finished, and return its state."""
         return self.api.wait_for_run(DAG_ID, self.run_id, timeout_s=TIMEOUT_S)
+
+    def _failures(self) -> str:
+        failed = [task["task_id"] for task in self.api.task_instances(DAG_ID, self.run_id) if task["state"] == "failed"]
+        return " ".join(f"{task_id} failed: {self.log(task_id)[-_SAID:]}" for task_id in failed) or "No task failed."
 
 
 def _within(deadline: float, what: str) -> None:
@@ -132,22 +125,11 @@ def _within(deadline: float, what: str) -> None:
         raise WorldError(what)
 
 
-def newest_run(world: World, api: AirflowApi) -> CutoverRun:
-    """The run that was triggered last."""
-    return CutoverRun(world, api, api.run_ids(DAG_ID)[-1])
-
-
 def flag_store(world: World) -> FlagStore:
     """The flag's place in AppConfig."""
-    client = boto3.client(
-        "appconfig",
-        endpoint_url=world.aws.endpoint_url,
-        region_name=REGION,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106 -- it checks none
-    )
     application, environment, profile = FLAG
-    return FlagStore(client, FlagAddress(application=application, environment=environment, profile=profile))
+    address = FlagAddress(application=application, environment=environment, profile=profile)
+    return FlagStore(world.aws.client("appconfig"), address)
 
 
 def flag_in_force(world: World) -> FlagState:

@@ -9,7 +9,6 @@ from keyspaces_migration.cutover.alarms import read_alarms
 from rehearsal.gate_attacks.attack import Siege
 from rehearsal.gate_attacks.by_airflow import at_the_gate, while_not_ready
 from rehearsal.gate_attacks.by_approval import (
-    aws_client,
     changes_after_approval,
     damaged_evidence,
     one_as_two,
@@ -63,12 +62,12 @@ class Attacks:
         """The newest run of the cutover was approved and went to the end; reads are back on the source."""
         wait_for_writers(self._world)
         run = CutoverRun(self._world, self._api, self._api.run_ids(DAG_ID)[-1])
-        after_rollback(self.siege, self._api, run)
+        after_rollback(self.siege, run)
 
     def _wait_for_alarms(self) -> None:
         store = flag_store(self._world)
         arns = [each["AlarmArn"] for each in store.monitors(store.ids())]
-        cloudwatch, deadline = aws_client(self._world, "cloudwatch"), time.monotonic() + ALARM_TIMEOUT_S
+        cloudwatch, deadline = self._world.aws.client("cloudwatch"), time.monotonic() + ALARM_TIMEOUT_S
         while against := [str(each) for each in read_alarms(cloudwatch, arns) if not each.is_ok]:
             if time.monotonic() > deadline:
                 raise WorldError(f"not OK after {ALARM_TIMEOUT_S} s: {', '.join(against)}")

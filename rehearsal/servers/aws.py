@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
 
 from rehearsal.ports import PortNeed
 from rehearsal.servers.service import REPOSITORY, HttpService, without_proxy
@@ -14,6 +17,22 @@ if TYPE_CHECKING:
 REGION = "us-east-1"
 APPCONFIG_MINUTE_S = 30
 """How long a minute of AppConfig's lasts here: the least bake that AppConfig takes is one, and a rehearsal has many."""
+
+
+def stand_in_client(
+    service: str, endpoint_url: str, *, connect_timeout_s: float = 2, read_timeout_s: float = 10, attempts: int = 3
+) -> Any:  # noqa: ANN401 -- boto3's clients have no types
+    """boto3's client of a stand-in, or of a relay before it, that soon gives up."""
+    return boto3.client(  # type: ignore[call-overload] # the service is a variable
+        service,
+        endpoint_url=endpoint_url,
+        region_name=REGION,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # noqa: S106 -- it checks none
+        config=Config(
+            connect_timeout=connect_timeout_s, read_timeout=read_timeout_s, retries={"total_max_attempts": attempts}
+        ),
+    )
 
 
 class AwsStandIn(HttpService):
@@ -28,6 +47,10 @@ class AwsStandIn(HttpService):
     def endpoint_url(self) -> str:
         """For boto3's endpoint_url or AWS_ENDPOINT_URL."""
         return f"http://127.0.0.1:{self.port}"
+
+    def client(self, service: str) -> Any:  # noqa: ANN401 -- boto3's clients have no types
+        """boto3's client of one of its services."""
+        return stand_in_client(service, self.endpoint_url)
 
     def ports(self) -> list[PortNeed]:
         """The gateway."""

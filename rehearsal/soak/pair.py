@@ -6,9 +6,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import boto3
-from botocore.config import Config
-
 from keyspaces_migration.clients import Consistency, SessionSettings, open_session
 from keyspaces_migration.cutover.flag_writer import FlagWriter, flag_address
 from keyspaces_migration.dual_write.control_tables import create_control_tables
@@ -20,7 +17,7 @@ from rehearsal.flag_parts import flag_parts
 from rehearsal.local_keyspaces.node import LocalKeyspacesNode, LocalKeyspacesSettings
 from rehearsal.ports import free_ports
 from rehearsal.processes import wait_until
-from rehearsal.servers.aws import REGION, AwsStandIn
+from rehearsal.servers.aws import AwsStandIn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +57,7 @@ class Pair:
 
     def client(self, service: str) -> Any:  # noqa: ANN401 -- boto3's clients have no types
         """A client of the stand-in, past the relay."""
-        return aws_client(service, self.aws.endpoint_url)
+        return self.aws.client(service)
 
 
 @contextmanager
@@ -88,10 +85,10 @@ def pair_of(migration: Migration, *, home: Path) -> Iterator[Pair]:
             for port in (ports[0], ports[2])
         ]
         _create(sessions[0], sessions[1], migration)
-        flag = stack.enter_context(flag_parts(aws_client("appconfig", aws.endpoint_url), flag_address(migration)))
-        queue_url = aws_client("sqs", aws.endpoint_url).create_queue(QueueName="soak-dead-letters")["QueueUrl"]
+        flag = stack.enter_context(flag_parts(aws.client("appconfig"), flag_address(migration)))
+        queue_url = aws.client("sqs").create_queue(QueueName="soak-dead-letters")["QueueUrl"]
         bucket = "soak-dead-letters"
-        aws_client("s3", aws.endpoint_url).create_bucket(Bucket=bucket)
+        aws.client("s3").create_bucket(Bucket=bucket)
         yield Pair(
             migration=migration,
             shapes=shapes,
@@ -108,18 +105,6 @@ def pair_of(migration: Migration, *, home: Path) -> Iterator[Pair]:
             queue_url=queue_url,
             bucket=bucket,
         )
-
-
-def aws_client(service: str, endpoint: str) -> Any:  # noqa: ANN401 -- boto3's clients have no types
-    """A client of AWS's stand-in."""
-    return boto3.client(  # type: ignore[call-overload] # the service is a variable
-        service,
-        endpoint_url=endpoint,
-        region_name=REGION,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106 -- it checks none
-        config=Config(connect_timeout=2, read_timeout=10, retries={"max_attempts": 3}),
-    )
 
 
 def _create(source: Session, target: Session, migration: Migration) -> None:

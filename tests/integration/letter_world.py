@@ -10,9 +10,6 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-import boto3
-from botocore.config import Config
-
 from keyspaces_migration.consistency.copying import CellStore, RowCopier
 from keyspaces_migration.consistency.kinds import Leader
 from keyspaces_migration.consistency.kinds import Store as Side
@@ -33,7 +30,7 @@ from keyspaces_migration.letters.drain import Drain, Drained
 from keyspaces_migration.letters.replay import Replayer
 from keyspaces_migration.letters.sqs_inbox import SqsInbox
 from keyspaces_migration.lifecycle import Stage
-from rehearsal.servers.aws import REGION
+from rehearsal.servers.aws import stand_in_client
 from tests.keyring import KEYRING
 
 if TYPE_CHECKING:
@@ -106,14 +103,7 @@ class Queue:
 
     def client(self, service: str, endpoint: str | None = None) -> Any:
         """boto3's client."""
-        return boto3.client(  # type: ignore[call-overload] # the service is a variable
-            service,
-            endpoint_url=endpoint or self.endpoint,
-            region_name=REGION,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-            config=Config(connect_timeout=1, read_timeout=5, retries={"max_attempts": 0}),
-        )
+        return stand_in_client(service, endpoint or self.endpoint, connect_timeout_s=1, read_timeout_s=5, attempts=1)
 
     def outbox(self, *, endpoint: str | None = None, bucket: bool = True) -> SqsOutbox:
         """What a writer sends by."""

@@ -12,10 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 import yaml
-from botocore.config import Config
 
 from keyspaces_migration.clients import Consistency, SessionSettings, open_session
 from keyspaces_migration.config import load_migration
@@ -35,7 +33,7 @@ from rehearsal.application.control import ApplicationGoneError, ask
 from rehearsal.data.schema import MIGRATED
 from rehearsal.data.tables import Sample
 from rehearsal.ports import free_ports
-from rehearsal.servers.aws import REGION, AwsStandIn
+from rehearsal.servers.aws import REGION, AwsStandIn, stand_in_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -66,14 +64,7 @@ class AppConfig:
     ids: dict[str, str] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
-        return boto3.client(  # type: ignore[call-overload] # the service is a variable
-            service,
-            endpoint_url=self.endpoint,
-            region_name=REGION,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-            config=Config(connect_timeout=1, read_timeout=5, retries={"max_attempts": 1}),
-        )
+        return stand_in_client(service, self.endpoint, connect_timeout_s=1, read_timeout_s=5, attempts=2)
 
     def create(self) -> None:
         client = self.client("appconfig")

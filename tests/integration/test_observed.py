@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 from cassandra import ConsistencyLevel, ReadTimeout, WriteTimeout
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
@@ -69,13 +68,7 @@ def admin(local_keyspaces: LocalKeyspacesNode) -> Iterator[LocalKeyspacesAdmin]:
 
 @pytest.fixture(scope="module")
 def cloudwatch(aws_stand_in: AwsStandIn) -> Any:
-    return boto3.client(
-        "cloudwatch",
-        region_name=REGION,
-        endpoint_url=aws_stand_in.endpoint_url,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
+    return aws_stand_in.client("cloudwatch")
 
 
 @pytest.fixture(scope="module", autouse=True)

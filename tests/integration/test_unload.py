@@ -13,7 +13,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import fsspec
 import pyarrow as pa
 import pytest
@@ -370,13 +369,7 @@ def test_all_splits_that_there_may_be_are_told_apart_in_one_statement(
 def test_unloaded_files_are_read_from_s3(
     cursor: SnowflakeCursor, aws_stand_in: AwsStandIn, migration: Migration
 ) -> None:
-    s3 = boto3.client(
-        "s3",
-        endpoint_url=aws_stand_in.endpoint_url,
-        region_name="us-east-1",
-        aws_access_key_id="a",
-        aws_secret_access_key="b",  # the stand-in checks none
-    )
+    s3 = aws_stand_in.client("s3")
     bucket = f"unloaded-{next(_runs)}"
     s3.create_bucket(Bucket=bucket)
     files = fsspec.filesystem(

@@ -10,6 +10,7 @@ from keyspaces_migration.dual_write.flag import FlagState
 from keyspaces_migration.dual_write.registry import WriterRecord, missing_writers
 from keyspaces_migration.dual_write.store import StoreName
 from keyspaces_migration.ledger.check_records import CheckRun
+from keyspaces_migration.ledger.flags import FlagChange
 from keyspaces_migration.ledger.letter_records import LetterRecord
 
 LETTERS_LIVE = timedelta(days=14)
@@ -19,8 +20,8 @@ _MOST_KEYS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Behind:
-    """What stands behind a way back. None: could not be looked at.
+class Basis:
+    """What the statement rests on. None: could not be looked at.
 
     Attributes:
         before: The state that was taken back.
@@ -29,7 +30,7 @@ class Behind:
         queue: The dead letter queue.
         parked: Letters that wait for a person.
         checks: Every check, oldest first.
-        led_since: When the target began to lead; None where it did not, or nobody knows.
+        led_since: When the state that was taken back was asked for.
     """
 
     before: FlagState
@@ -69,7 +70,12 @@ class WayBack:
         return f"Not known to be lossless: {'; '.join(self.against)}.{risk} {self.until}"
 
 
-def judge_way_back(behind: Behind) -> WayBack:
+def since_when(changes: Sequence[FlagChange], state: FlagState) -> datetime | None:
+    """When `state` was asked for, by the ledger's changes of the flag; None: no run recorded that it asked for it."""
+    return next((each.requested_at for each in reversed(changes) if each.state == state), None)
+
+
+def judge_way_back(basis: Basis) -> WayBack:
     """Say whether the source has every acknowledged write.
 
     While the source led, every acknowledged write is on it: its answer was the caller's. Where the target led, the
@@ -80,7 +86,7 @@ def judge_way_back(behind: Behind) -> WayBack:
         "One can go back until `retire` ends the writes to the source; a letter toward it is kept for "
         f"{LETTERS_LIVE.days} days."
     )
-    if not behind.before.mode.target_leads:
+    if not basis.before.mode.target_leads:
         why = "the source led, so every acknowledged write is on it"
         return WayBack(why=why, against=(), at_risk=(), until=until)
     return WayBack(
@@ -88,46 +94,47 @@ def judge_way_back(behind: Behind) -> WayBack:
             "journals and queue are empty, every writer has reported, and a check while the target led found the "
             "source to be the same"
         ),
-        against=tuple(_against(behind)),
-        at_risk=tuple(_at_risk(behind)),
+        against=tuple(_against(basis)),
+        at_risk=tuple(_at_risk(basis)),
         until=until,
     )
 
 
-def _against(behind: Behind) -> Iterator[str]:
-    yield from _against_writers(behind)
-    if behind.queue is None:
+def _against(basis: Basis) -> Iterator[str]:
+    yield from _against_writers(basis)
+    if basis.queue is None:
         yield "the dead letter queue could not be looked at"
-    elif behind.queue.letters:
-        yield f"{behind.queue.letters} letters are in the queue: run replay_dead_letters"
-    if behind.parked is None:
+    elif basis.queue.letters:
+        yield f"{basis.queue.letters} letters are in the queue: run replay_dead_letters"
+    if basis.parked is None:
         yield "the parked letters could not be looked at"
-    elif lacking := _toward_source(behind.parked):
+    elif lacking := _toward_source(basis.parked):
         yield f"{len(lacking)} letters toward the source are parked"
-    yield from _against_checks(behind)
+    yield from _against_checks(basis)
 
 
-def _against_writers(behind: Behind) -> Iterator[str]:
-    if behind.writers is None:
+def _against_writers(basis: Basis) -> Iterator[str]:
+    if basis.writers is None:
         yield "the writers could not be looked at"
         return
-    if not behind.writers:
+    if not basis.writers:
         yield "no writer is registered, so no journal could be looked at"
-    yield from (str(each) for each in missing_writers(behind.writers, behind.state))
+    yield from (str(each) for each in missing_writers(basis.writers, basis.state))
     yield from (
         f"{each.writer_id} has {each.journal_depth} unsent writes, {each.parked} of them parked"
-        for each in behind.writers
+        for each in basis.writers
         if each.journal_depth or each.parked
     )
 
 
-def _against_checks(behind: Behind) -> Iterator[str]:
-    if behind.checks is None:
+def _against_checks(basis: Basis) -> Iterator[str]:
+    if basis.checks is None:
         yield "the checks could not be looked at"
         return
-    led = [each for each in behind.checks if each.leader is Leader.TARGET]
-    if behind.led_since is not None:
-        led = [each for each in led if each.started_at >= behind.led_since]
+    if basis.led_since is None:
+        yield "since when the target leads is not known, so no check counts"
+        return
+    led = [each for each in basis.checks if each.leader is Leader.TARGET and each.started_at >= basis.led_since]
     if not led:
         yield "no check has looked at the source since the target leads"
     elif led[-1].verdict is not Verdict.PASS:
@@ -139,12 +146,12 @@ def _toward_source(letters: Sequence[LetterRecord]) -> list[LetterRecord]:
     return [each for each in letters if each.store is not StoreName.TARGET]
 
 
-def _at_risk(behind: Behind) -> Iterator[str]:
-    for each in behind.writers or ():
+def _at_risk(basis: Basis) -> Iterator[str]:
+    for each in basis.writers or ():
         if each.journal_depth:
             oldest = f", the oldest of {each.oldest_unsent_at:%Y-%m-%d %H:%M:%S} UTC" if each.oldest_unsent_at else ""
             yield f"{each.journal_depth} writes in the journal of {each.writer_id} on {each.host}{oldest}"
-    letters = _toward_source(behind.parked or ())
+    letters = _toward_source(basis.parked or ())
     yield from (
         f"{each.table_name or 'table not known'} {each.key_json or 'key not known'}" for each in letters[:_MOST_KEYS]
     )

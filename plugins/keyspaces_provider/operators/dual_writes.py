@@ -51,8 +51,7 @@ class RecordModeOperator(ActsInRun):
             )
         state = found
         if state is None or state.mode is not WriteMode.RECORD:
-            version = 1 if found is None else found.version + 1
-            state = FlagState(mode=WriteMode.RECORD, version=version)
+            state = FlagState(mode=WriteMode.RECORD, version=writer.next_version())
             change_flag(run, writer, state, expected_version=None if found is None else found.version)
         self.log.info("The flag is in %s, version %d", state.mode, state.version)
         return {"mode": state.mode.value, "version": state.version}
@@ -119,7 +118,7 @@ class DualModeOperator(ActsInRun):
         barrier_us = FlagLedger(run.ledger).fix_barrier(
             fixed, dag_id=run.dag_id, run_id=run.run_id, now=datetime.now(UTC)
         )
-        dual = FlagState(mode=WriteMode.DUAL_SOURCE_LEADS, barrier_us=barrier_us, version=recording.version + 1)
+        dual = FlagState(mode=WriteMode.DUAL_SOURCE_LEADS, barrier_us=barrier_us, version=writer.next_version())
         change_flag(run, writer, dual, expected_version=recording.version)
         self.log.info("Dual writes are on above barrier %d, flag version %d", barrier_us, dual.version)
         return {"barrier_us": str(barrier_us), "version": dual.version}

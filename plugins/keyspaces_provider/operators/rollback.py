@@ -87,7 +87,7 @@ class LowerShareOperator(BaseOperator):
         if done.problem:
             self.log.error("%s", done.problem)
         recorded = self._record(context, done)
-        back = self._way_back(context, migration, done)
+        back = self._way_back(migration, done)
         self.log.info("%s", back)
         happened = f"All reads of {migration.name} go to the source, flag version {done.state.version}. {back}"
         if done.problem:
@@ -148,10 +148,11 @@ class LowerShareOperator(BaseOperator):
             return False
         return True
 
-    def _way_back(self, context: "Context", migration: Migration, done: "Lowered") -> "WayBack":
-        from keyspaces_migration.cutover.way_back import Behind, judge_way_back
+    def _way_back(self, migration: Migration, done: "Lowered") -> "WayBack":
+        from keyspaces_migration.cutover.way_back import Basis, judge_way_back, since_when
         from keyspaces_migration.dual_write.registry import missing_writers
         from keyspaces_migration.ledger.checks import CheckLedger
+        from keyspaces_migration.ledger.flags import FlagLedger
         from keyspaces_migration.ledger.letters import LetterLedger
         from keyspaces_provider.ledger import ledger_from_connection
 
@@ -170,12 +171,10 @@ class LowerShareOperator(BaseOperator):
         if ledger is not None:
             checks = self._unless_blind("the checks", lambda: CheckLedger(ledger).runs(migration.name))
             parked = self._unless_blind("the parked letters", lambda: LetterLedger(ledger).parked(migration.name))
-            milestones = self._unless_blind("the milestones", lambda: ledger.milestones(migration.name)) or ()
-            finished = [each.reached_at for each in milestones if each.milestone is Milestone.CUTOVER_FINISHED]
-            led_since = finished[-1] if finished else None
-        del context
+            changes = self._unless_blind("the flag's changes", lambda: FlagLedger(ledger).changes(migration.name))
+            led_since = since_when(changes or (), done.before)
         return judge_way_back(
-            Behind(
+            Basis(
                 before=done.before,
                 state=done.state,
                 writers=self._unless_blind("the writers", lambda: writers_of(migration)),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pyarrow.parquet as pq
 import pytest
 from airflow.sdk import ObjectStoragePath
@@ -28,13 +27,7 @@ ROWS = 250
 
 @pytest.fixture(scope="module")
 def s3(aws_stand_in: AwsStandIn) -> Any:
-    return boto3.client(
-        "s3",
-        endpoint_url=aws_stand_in.endpoint_url,
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",  # the stand-in checks none
-    )
+    return aws_stand_in.client("s3")
 
 
 @pytest.fixture

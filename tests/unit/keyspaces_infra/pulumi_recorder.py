@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -78,14 +80,21 @@ class _Monitor(MockMonitor):
         return super().RegisterResource(request)  # type: ignore[no-untyped-call]
 
 
+@functools.cache
+def _loop() -> asyncio.AbstractEventLoop:
+    return asyncio.new_event_loop()
+
+
 def declared(program: Callable[[], object]) -> Recorder:
     """Run a program in Pulumi's test mode; what it raises is raised here, and what an engine refuses is refused."""
     recorder = Recorder()
-    pulumi.runtime.set_mocks(recorder, preview=False, monitor=_Monitor(recorder))
 
     def run() -> None:
         program()
 
+    # Pulumi takes the thread's loop, and there is none any more once `asyncio.run` was called anywhere before.
+    asyncio.set_event_loop(_loop())
+    pulumi.runtime.set_mocks(recorder, preview=False, monitor=_Monitor(recorder))
     pulumi.runtime.test(run)()  # type: ignore[no-untyped-call]
     duplicates = {urn for urn in recorder.urns if recorder.urns.count(urn) > 1}
     assert not duplicates, f"duplicate resource URN: {sorted(duplicates)}"

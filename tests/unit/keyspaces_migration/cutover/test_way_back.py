@@ -8,9 +8,10 @@ import pytest
 
 from keyspaces_migration.consistency.kinds import Leader, Verdict
 from keyspaces_migration.cutover.facts import LetterQueue
-from keyspaces_migration.cutover.way_back import Behind, WayBack, judge_way_back
-from keyspaces_migration.dual_write.flag import WriteMode
+from keyspaces_migration.cutover.way_back import Basis, WayBack, judge_way_back, since_when
+from keyspaces_migration.dual_write.flag import FlagState, WriteMode
 from keyspaces_migration.dual_write.store import StoreName
+from keyspaces_migration.ledger.flags import FlagChange
 from keyspaces_migration.ledger.letter_records import LetterRecord
 from tests.checks import a_check
 from tests.unit.keyspaces_migration.cutover.attempts import NOW, at
@@ -28,7 +29,7 @@ CHECK = a_check(
 )
 FOLLOWS = replace(WRITER, flag_version=BACK.version, target_read_percent=0)
 LETTER: LetterRecord = replace(a_letter("one"), store=StoreName.SOURCE, key_json='{"origin":"JFK"}')
-BEHIND = Behind(
+BASIS = Basis(
     before=LEADS,
     state=BACK,
     writers=(FOLLOWS,),
@@ -40,7 +41,7 @@ BEHIND = Behind(
 
 
 def judge(**changed: Any) -> WayBack:
-    return judge_way_back(replace(BEHIND, **changed))
+    return judge_way_back(replace(BASIS, **changed))
 
 
 def test_it_is_lossless_where_everything_was_looked_at_and_is_empty() -> None:
@@ -74,6 +75,7 @@ def test_while_the_source_led_it_is_lossless_whatever_could_not_be_looked_at() -
         ({"checks": (replace(CHECK, leader=Leader.SOURCE),)}, "no check has looked"),
         ({"checks": (replace(CHECK, started_at=NOW - timedelta(hours=2)),)}, "no check has looked"),
         ({"checks": (CHECK, replace(CHECK, verdict=Verdict.INCONCLUSIVE))}, "is inconclusive"),
+        ({"led_since": None}, "since when the target leads is not known, so no check counts"),
     ],
 )
 def test_each_thing_that_stands_against_it_is_said(changed: dict[str, Any], says: str) -> None:
@@ -81,6 +83,18 @@ def test_each_thing_that_stands_against_it_is_said(changed: dict[str, Any], says
     assert not back.is_lossless
     assert any(says in line for line in back.against), back.against
     assert str(back).startswith("Not known to be lossless: ")
+
+
+def test_it_is_known_since_when_by_the_newest_request_for_that_very_state() -> None:
+    def change(state: FlagState, hours: int) -> FlagChange:
+        return FlagChange(
+            state=state, dag_id="flights.cutover", run_id=str(hours), requested_at=NOW - timedelta(hours=hours)
+        )
+
+    earlier = replace(LEADS, version=3)
+    changes = (change(earlier, 30), change(at(0, version=4), 29), change(LEADS, 2), change(LEADS, 1))
+    assert since_when(changes, LEADS) == NOW - timedelta(hours=1)
+    assert since_when(changes[:2], LEADS) is None
 
 
 def test_letters_toward_the_target_are_no_risk_for_the_source() -> None:
