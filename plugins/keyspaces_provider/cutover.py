@@ -67,7 +67,7 @@ class Look:
 
 
 def look(run: "MigrationRun") -> Look:
-    """Look, and judge every criterion.
+    """Look, judge every criterion, and keep for the status page how each stands.
 
     Raises:
         FlagNotReadyError: No flag is deployed.
@@ -77,6 +77,7 @@ def look(run: "MigrationRun") -> Look:
     """
     from keyspaces_migration.cutover.facts import Outside, read_facts
     from keyspaces_migration.cutover.readiness import judge
+    from keyspaces_migration.ledger.looks import LookedAt, LookLedger, ReadinessLook
 
     migration, writer, now = run.migration, flag_writer(run.migration), datetime.now(UTC)
     state = require_flag(writer)
@@ -91,7 +92,22 @@ def look(run: "MigrationRun") -> Look:
         ),
     )
     facts = read_facts(run.ledger, migration, outside=outside)
-    return Look(readiness=judge(facts, migration, now=datetime.now(UTC)), facts=facts, state=state, writer=writer)
+    readiness = judge(facts, migration, now=datetime.now(UTC))
+    LookLedger(run.ledger).record(
+        ReadinessLook(
+            migration=migration.name,
+            dag_id=run.dag_id,
+            run_id=run.run_id,
+            findings=tuple(
+                LookedAt(
+                    criterion=str(each.criterion), state=str(each.state), observed=each.observed, required=each.required
+                )
+                for each in readiness.results
+            ),
+            looked_at=datetime.now(UTC),
+        )
+    )
+    return Look(readiness=readiness, facts=facts, state=state, writer=writer)
 
 
 def observe(migration: "Migration", ledger: "Ledger", writer: "FlagWriter", raised: "CanaryRecord") -> "Observation":

@@ -68,9 +68,17 @@ def ledger_keyring() -> "Keyring":
     Raises:
         KeyringError: The variable is missing, or holds no keyring of strong keys.
     """
+    return keyring_of(Variable.get(KEYS_VARIABLE, default=None))
+
+
+def keyring_of(text: str | None) -> "Keyring":
+    """The keys in the variable's text, which logs mask from here on.
+
+    Raises:
+        KeyringError: There is no text, or it holds no keyring of strong keys.
+    """
     from keyspaces_migration.ledger import Keyring, KeyringError
 
-    text = Variable.get(KEYS_VARIABLE, default=None)
     if text is None:
         raise KeyringError(
             f"Airflow has no variable {KEYS_VARIABLE}, which holds the secret keys that sign the ledger's records. "

@@ -20,6 +20,20 @@ def get_provider_info() -> dict[str, Any]:
             "keyspaces_provider.links.KeyspacesMetricsLink",
             "keyspaces_provider.links.ReportLink",
         ],
+        "config": {
+            "keyspaces_migration": {
+                "description": "The status page of migrations.",
+                "options": {
+                    "ledger_conn_ids": {
+                        "description": "Connections of the ledgers that the status page shows, separated by commas.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "keyspaces_ledger",
+                        "default": "",
+                    }
+                },
+            }
+        },
         "connection-types": [
             {
                 "connection-type": "apache_cassandra",

@@ -20,7 +20,7 @@ from rehearsal.airflow_api import AirflowApi
 from rehearsal.certificates import write_ca_bundle
 from rehearsal.ports import PortNeed
 from rehearsal.processes import NO_ANSWER, Child, Program, ProgramDiedError, tail
-from rehearsal.servers.connections import AirflowConnection
+from rehearsal.servers.connections import LEDGER, AirflowConnection
 from rehearsal.servers.service import PROBE_TIMEOUT_S, REPOSITORY, without_proxy
 
 if TYPE_CHECKING:
@@ -327,6 +327,7 @@ class AirflowServer:
                 "min_file_process_interval": "30",
             },
             "scheduler": {"enable_health_check": "False"},
+            "keyspaces_migration": {"ledger_conn_ids": LEDGER},
             "usage_data_collection": {"enabled": "False"},
         }
 

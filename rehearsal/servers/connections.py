@@ -10,6 +10,9 @@ from urllib.parse import unquote, urlsplit
 from rehearsal.local_keyspaces.contact import DATA_CENTER
 from rehearsal.servers.aws import REGION
 
+LEDGER = "flights_ledger"
+"""The connection of the ledger, as the sample's migration file names it."""
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
@@ -127,7 +130,7 @@ def aws(stand_in: AwsStandIn, *, keyspaces_url: str) -> AirflowConnection:
 def ledger(home: Path) -> AirflowConnection:
     """The migration's ledger: a file, which only LocalExecutor may use."""
     return AirflowConnection(
-        connection_id="flights_ledger",
+        connection_id=LEDGER,
         conn_type="sqlite",
         description="Local world: the migration's ledger",
         host=str(home.resolve() / "ledger" / "ledger.db"),
@@ -144,7 +147,7 @@ def ledger_on_postgresql(url: str) -> AirflowConnection:
     if parts.scheme != "postgresql" or not parts.hostname or not parts.path.strip("/"):
         raise ValueError("the ledger's URL is postgresql://user:password@host[:port]/database")
     return AirflowConnection(
-        connection_id="flights_ledger",
+        connection_id=LEDGER,
         conn_type="postgres",
         description="The migration's ledger",
         host=parts.hostname,

@@ -107,6 +107,12 @@ class BackfillLedger:
             "plan did not end. Start a new run, with dry_run off"
         )
 
+    def newest_plan(self, migration: str) -> LoadPlan | None:
+        """The plan that was recorded last, of whichever run; None where there is none."""
+        with self._ledger.reading() as connection:
+            rows = self._chains.read(connection, BACKFILL_PLANS, migration)
+        return LoadPlan.from_json(rows[-1]["facts"], planned_at=rows[-1]["planned_at"]) if rows else None
+
     def splits(self, *, dag_id: str, run_id: str, table: str) -> tuple[PlannedSplit, ...]:
         """The splits of a table, in order.
 
@@ -255,6 +261,15 @@ class BackfillLedger:
         query = query.group_by(_tables.table_name)
         with self._ledger.reading() as connection:
             return {row.table_name: _rough(row) for row in connection.execute(query)}
+
+    def rough_states(self, *, dag_id: str, run_id: str) -> dict[str, list[SplitState]]:
+        """The states of a run's splits by table, in their order, not verified: for display. No gate may ask."""
+        query = _of_run(sa.select(_tables.table_name, _splits.state), dag_id, run_id, None)
+        states: dict[str, list[SplitState]] = {}
+        with self._ledger.reading() as connection:
+            for row in connection.execute(query.order_by(_tables.id, _splits.number)):
+                states.setdefault(row.table_name, []).append(row.state)
+        return states
 
     def plan_approved_at(self, plan: LoadPlan) -> datetime | None:
         """When the newest approval was given that a task of the plan's run has verified for it; None without one."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from keyspaces_migration.dual_write.failures import ReasonClass
 from keyspaces_migration.ledger import schema
 from keyspaces_migration.ledger.canonical import as_stored, rows_digest
 from keyspaces_migration.ledger.chains import LETTER_BATCHES, LOOK, Row, describe
@@ -103,6 +104,17 @@ class LetterLedger:
                 raise _not_as_signed(f"those of migration {migration}", found)
             self._require_batches(connection, {row["letter_batch_id"] for row in rows}, migration)
         return tuple(_record(row, migration) for row in rows)
+
+    def rough_classes(self, migration: str) -> dict[tuple[LetterOutcome, ReasonClass], int]:
+        """How many letters stand how, by the class of their reason, not verified: for display. No gate may ask."""
+        newest = sa.select(sa.func.max(_letters.id)).select_from(_with_run()).where(_runs.migration == migration)
+        query = (
+            sa.select(_letters.outcome, _letters.reason_class, sa.func.count())
+            .where(_letters.id.in_(newest.group_by(_letters.letter_id)))
+            .group_by(_letters.outcome, _letters.reason_class)
+        )
+        with self._ledger.reading() as connection:
+            return {(outcome, reason): int(count) for outcome, reason, count in connection.execute(query)}
 
     def of_run(self, *, dag_id: str, run_id: str) -> tuple[LetterRecord, ...]:
         """What a run recorded, in order, without the messages.

@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from keyspaces_migration.ledger import schema
 from keyspaces_migration.ledger.chains import APPROVALS, MILESTONES, REPORTS, RUNS, Chain, Chains
 from keyspaces_migration.ledger.database import Address, Database
 from keyspaces_migration.ledger.errors import ConfigurationChangedError
@@ -102,6 +103,12 @@ class Ledger:
         with self.reading() as connection:
             runs = self.chains.read(connection, RUNS, migration)
         return str(runs[-1]["digest"]) if runs else None
+
+    def migrations(self) -> tuple[str, ...]:
+        """The names of all migrations that have recorded a run, in the order of the alphabet; not verified."""
+        query = sa.select(schema.run_configurations.c.migration).distinct()
+        with self.reading() as connection:
+            return tuple(sorted(connection.scalars(query)))
 
     def runs(self, migration: str) -> tuple[RunConfiguration, ...]:
         """The runs of a migration, in the order of recording."""

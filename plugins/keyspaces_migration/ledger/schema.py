@@ -20,7 +20,7 @@ from keyspaces_migration.lifecycle import Milestone, Stage
 
 # The ledger may share a database with others that Alembic looks after, Airflow's among them.
 VERSION_TABLE = "ledger_schema_version"
-HEAD = "r0014_retirement"
+HEAD = "r0015_readiness"
 
 metadata = sa.MetaData(
     naming_convention={
@@ -497,6 +497,17 @@ drift_looks = sa.Table(
     sa.Column("looked_at", UtcTimestamp, nullable=False),
     *_chained(),
     _of_a_recorded_run(),
+)
+
+# One row a migration, overwritten: it is for display, and no gate relies on it.
+readiness_looks = sa.Table(
+    "readiness_looks",
+    metadata,
+    sa.Column("migration", sa.Text, primary_key=True),
+    sa.Column("dag_id", sa.Text, nullable=False),
+    sa.Column("run_id", sa.Text, nullable=False),
+    sa.Column("findings", sa.Text, nullable=False),
+    sa.Column("looked_at", UtcTimestamp, nullable=False),
 )
 
 # One row a condition, overwritten: it is what people know, and no gate relies on it.
