@@ -35,7 +35,7 @@ LOOKED_UP = (
     "fqltool dump /",
     "nodetool disableauditlog",
     "nodetool disablefullquerylog",
-    "nodetool enableauditlog --logger FileAuditLogger --included-keyspaces shop --included-categories QUERY,DML,DDL,DCL",
+    "nodetool enableauditlog --logger FileAuditLogger --included-keyspaces shop --included-categories ",
     "nodetool enablefullquerylog --path /var/log/cassandra/fql --roll-cycle HOURLY",
     "pulumi config set migrationFile ",
     "pulumi preview",
