@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from types import FrameType
 
 INTERRUPTED = 130
+STATUS_PAGE = "/plugin/keyspaces-migrations"
+"""Of Airflow's UI: where each migration stands."""
 WIDTH = 160
 
 
@@ -173,6 +175,7 @@ def describe(world: World, console: Console) -> None:
     """Print where everything is, and how to log in."""
     if Component.AIRFLOW in world.services:
         console.print(f"Airflow    {world.airflow.url}")
+        console.print(f"Status     {world.airflow.url}{STATUS_PAGE}")
         for user, password in world.airflow.users.items():
             console.print(f"           user {user}  password {escape(password)}", soft_wrap=True)
     if Component.SOURCE in world.services:
