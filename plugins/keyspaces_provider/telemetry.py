@@ -6,6 +6,7 @@ both together. Telling is for watching alone: whatever goes wrong in it is logge
 """
 
 import logging
+import time
 from contextlib import contextmanager
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -110,6 +111,12 @@ class Signal(Enum):
     )
     CANARY_BREACHES = ("cutover.canary_breaches", Kind.GAUGE, "migration, step", "limits that a canary step breaks")
     REVERSALS = ("cutover.reversals", Kind.COUNTER, "migration", "times that all reads were taken back")
+    REVERSED_AT = (
+        "cutover.reversed_at_s",
+        Kind.GAUGE,
+        "migration",
+        "when all reads were taken back last, in seconds since 1970",
+    )
 
     DRIFTED = ("provision.drifted", Kind.GAUGE, "migration", "resources that others have changed")
     CONDITIONS = ("watch.conditions", Kind.GAUGE, "migration", "conditions that last, of which people are told")
@@ -146,9 +153,10 @@ def emit_named(numbers: "Iterable[tuple[str, float, Mapping[str, str]]]") -> Non
     Args:
         numbers: Name, value and tags of each.
     """
-    for name, value, tags in numbers:
-        with _never_failing(name):
-            _send(_BY_NAME[name], value, tags)
+    with _never_failing("the numbers of the core"):
+        for name, value, tags in numbers:
+            with _never_failing(name):
+                _send(_BY_NAME[name], value, tags)
 
 
 def split_begun(split: "ClaimedSplit") -> None:
@@ -190,8 +198,13 @@ def rows_repaired(counts: "Mapping[str, int]", *, step: "RepairStep", migration:
 
 
 def reads_taken_back(*, migration: str) -> None:
-    """Tell that all reads go to the source. Raises nothing."""
+    """Tell that all reads go to the source, and when. Raises nothing.
+
+    The moment is for alarms: each process counts from nothing, so that a series of the count may stand at 1 for good,
+    and never be seen to rise.
+    """
     emit(Signal.REVERSALS, 1, migration=migration)
+    emit(Signal.REVERSED_AT, time.time(), migration=migration)
     emit(Signal.READS_ON_TARGET, 0, migration=migration)
 
 

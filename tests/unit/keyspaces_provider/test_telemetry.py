@@ -214,9 +214,10 @@ def test_a_backend_that_fails_is_said_once_and_fails_nothing(
         for _ in range(3):
             telemetry.reads_taken_back(migration="flights")
     said = [record.getMessage() for record in caplog.records]
-    assert len(said) == 2
+    assert len(said) == 3
     assert "cutover.reversals (ConnectionRefusedError: nobody listens); said once" in said[0]
-    assert "cutover.target_read_percent" in said[1]
+    assert "cutover.reversed_at_s" in said[1]
+    assert "cutover.target_read_percent" in said[2]
 
 
 @pytest.mark.parametrize("tags", [{}, {"migration": "flights", "table": "t"}])
@@ -245,6 +246,19 @@ def test_a_queue_that_nobody_knows_gives_no_number(backend: Backend) -> None:
     assert [name for name, *_ in backend.told] == [Signal.LETTERS_QUEUED.metric]
     telemetry.queue_seen(Queue(name="q", letters=3, oldest_age=timedelta(minutes=2)), migration="flights")
     assert backend.told[-1] == (Signal.LETTERS_OLDEST.metric, 120.0, {"migration": "flights"})
+
+
+def test_the_numbers_of_a_core_that_fails_at_them_fail_nothing(
+    backend: Backend, caplog: pytest.LogCaptureFixture
+) -> None:
+    def numbers() -> Iterator[tuple[str, float, dict[str, str]]]:
+        yield Signal.DRIFTED.metric, 2, {"migration": "flights"}
+        raise ZeroDivisionError
+
+    with caplog.at_level(logging.WARNING, logger="keyspaces_provider.telemetry"):
+        telemetry.emit_named(numbers())
+    assert [value for _, value, _ in backend.told] == [2]
+    assert "ZeroDivisionError" in caplog.text
 
 
 def test_repaired_rows_are_told_by_step_and_outcome(backend: Backend) -> None:

@@ -16,10 +16,11 @@ from tests.unit.keyspaces_infra.pulumi_recorder import declared
 ROOT = Path(__file__).parents[3]
 GUIDE = (ROOT / "docs/guides/observability.md").read_text()
 EXAMPLES = ROOT / "observability"
-IN_PROMETHEUS = {
-    f"airflow_{signal.metric.replace('.', '_')}{'_total' if signal.kind is Kind.COUNTER else ''}" for signal in Signal
-}
-"""As the collector's exporter names them: dots become underscores, and counters end in _total."""
+
+
+def in_prometheus(signal: Signal) -> str:
+    """As the collector's exporter names it: dots become underscores, and counters end in _total."""
+    return f"airflow_{signal.metric.replace('.', '_')}{'_total' if signal.kind is Kind.COUNTER else ''}"
 
 
 def named_in(text: str) -> set[str]:
@@ -48,13 +49,22 @@ def test_the_guides_table_is_the_code() -> None:
 def test_every_metric_that_is_named_is_one_of_ours(file: str) -> None:
     named = named_in((EXAMPLES / file).read_text())
     assert named
-    assert named <= IN_PROMETHEUS
+    assert named <= set(map(in_prometheus, Signal))
 
 
-def test_a_counter_is_never_shown_as_it_stands(rules: list[dict[str, Any]]) -> None:
+def test_a_counter_is_never_taken_as_it_stands(rules: list[dict[str, Any]], dashboard: dict[str, Any]) -> None:
+    asked = [rule["expr"] for rule in rules]
+    asked += [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    for expression in asked:
+        for counter in re.findall(r"\w+_total", expression):
+            assert re.search(rf"(rate|increase)\({counter}({{[^}}]*}})?\[", expression), expression
+
+
+def test_two_metrics_of_one_rule_meet_by_the_labels_that_both_have(rules: list[dict[str, Any]]) -> None:
+    tags = {name: frozenset(signal.tags) for name, signal in zip(map(in_prometheus, Signal), Signal, strict=True)}
     for rule in rules:
-        for counter in re.findall(r"\w+_total", rule["expr"]):
-            assert re.search(rf"(rate|increase)\({counter}\[", rule["expr"]), rule["alert"]
+        if len({tags[metric] for metric in named_in(rule["expr"])}) > 1:
+            assert re.search(r"(and|unless) on \(", rule["expr"]), rule["alert"]
 
 
 def test_each_rule_says_whose_and_what_to_do(rules: list[dict[str, Any]]) -> None:
@@ -67,10 +77,7 @@ def test_each_rule_says_whose_and_what_to_do(rules: list[dict[str, Any]]) -> Non
 
 
 def test_a_label_that_a_rule_shows_is_a_tag_of_its_metric(rules: list[dict[str, Any]]) -> None:
-    tags = {
-        f"airflow_{signal.metric.replace('.', '_')}{'_total' if signal.kind is Kind.COUNTER else ''}": set(signal.tags)
-        for signal in Signal
-    }
+    tags = {in_prometheus(signal): set(signal.tags) for signal in Signal}
     for rule in rules:
         shown = set(re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"]))
         assert all(shown <= tags[metric] for metric in named_in(rule["expr"])), rule["alert"]
