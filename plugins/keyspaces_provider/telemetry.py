@@ -166,7 +166,7 @@ def split_begun(split: "ClaimedSplit") -> None:
 
 def split_finished(loaded: "LoadedSplit", *, migration: str, slot: int) -> None:
     """Tell what a split came to, as metrics and as an event of the task's span. Raises nothing."""
-    tags = {"migration": migration, "table": loaded.claimed.table.table_name, "slot": slot}
+    tags: dict[str, str | int] = {"migration": migration, "table": loaded.claimed.table.table_name, "slot": slot}
     numbers = {
         Signal.SPLITS_FINISHED: 1,
         Signal.ROWS_WRITTEN: loaded.counts.written,
