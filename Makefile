@@ -78,6 +78,10 @@ bench: setup ## run one benchmark: make bench NAME=parse
 comparison-zip: setup ## the comparison Lambda's code for AWS: ARCH=x86_64 or arm64, OUT=file
 	@$(PY) tools/comparison_zip.py --arch $(or $(ARCH),x86_64) --out $(or $(OUT),comparison-$(or $(ARCH),x86_64).zip)
 
+.PHONY: dist
+dist: setup ## what a deployment takes: wheel, DAGs, plugins.zip, requirements of MWAA and Astronomer (OUT=folder)
+	@$(PY) tools/dist.py --out $(or $(OUT),dist)
+
 .PHONY: screenshots
 screenshots: ## take the pictures in docs/ anew, in a real browser on the local world
 	@tools/setup.sh with-browser

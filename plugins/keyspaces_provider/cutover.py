@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from keyspaces_migration.config import EventKind
 from keyspaces_migration.errors import MigrationError
 from keyspaces_migration.lifecycle import Milestone
+from keyspaces_provider import telemetry
 from keyspaces_provider.evidence import Evidence
 from keyspaces_provider.flag import could_not_look, flag_writer, require_flag, writers_of
 from keyspaces_provider.letters import client, look_at_queue
@@ -218,6 +219,7 @@ def tell_lowered(done: "Lowered", *, why: str, migration: "Migration", context: 
     if done.problem:
         happened += f". And {done.problem}."
     log.error("%s", happened)
+    telemetry.reads_taken_back(migration=migration.name)
     tell(EventKind.REVERSAL, happened, migration=migration, context=context)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keyspaces_migration.config import Migration, load_migration
+from keyspaces_provider import telemetry
 from keyspaces_provider.evidence import Evidence, EvidenceDamagedError
 from keyspaces_provider.reports import RunFolder, run_folder
 
@@ -104,8 +105,10 @@ def recorded_run(context: "Context", *, ledger_conn_id: str) -> MigrationRun:
     run = context["dag_run"]
     ledger = ledger_from_connection(ledger_conn_id)
     recorded = ledger.run_configuration(dag_id=run.dag_id, run_id=run.run_id)
+    migration = Migration.from_canonical_json(recorded.canonical_json)
+    telemetry.bind_run(migration, stage=recorded.stage.value)
     return MigrationRun(
-        migration=Migration.from_canonical_json(recorded.canonical_json),
+        migration=migration,
         stage=recorded.stage,
         ledger=ledger,
         dag_id=run.dag_id,

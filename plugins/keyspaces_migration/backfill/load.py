@@ -19,7 +19,7 @@ from keyspaces_migration.backfill.write import Writer, microseconds
 from keyspaces_migration.backfill.writing import TableWriting
 from keyspaces_migration.dual_write.barrier import ALLOWED_SKEW
 from keyspaces_migration.errors import MigrationError
-from keyspaces_migration.ledger.backfill_records import ClaimedSplit, DeadLetter, LoadMode, SplitCounts
+from keyspaces_migration.ledger.backfill_records import ClaimedSplit, DeadLetter, LoadMode, SplitCounts, SplitUsage
 from keyspaces_migration.wire import NULL, UNSET
 from keyspaces_migration.wire.grouping import partition_keys
 
@@ -43,10 +43,11 @@ class LoadSummary:
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedSplit:
-    """A split that this worker loaded, and when by the worker's clock."""
+    """A split that this worker loaded, what it consumed, and when by the worker's clock."""
 
     claimed: ClaimedSplit
     counts: SplitCounts
+    usage: SplitUsage
     began: datetime
     ended: datetime
 
@@ -58,6 +59,7 @@ def load_splits(
     counts, splits = SplitCounts(), 0
     for loaded in each_split(loading, dag_id=dag_id, run_id=run_id, barrier_us=barrier_us, table=table):
         counts, splits = _add(counts, loaded.counts), splits + 1
+        loading.finished(loaded)
     return LoadSummary(splits=splits, counts=counts)
 
 
@@ -103,8 +105,10 @@ def each_split(
                 # Others still hold splits. One of them may die, and then its lease ends.
                 loading.pacing.wait(_LONGEST_WAIT_S)
                 continue
+            loading.begun(claimed)
             counts = _load_or_give_back(loading, claimed, writing, before=before)
-            yield LoadedSplit(claimed=claimed, counts=counts, began=before, ended=loading.clock())
+            usage = writing.log_of(claimed.table).usage
+            yield LoadedSplit(claimed=claimed, counts=counts, usage=usage, began=before, ended=loading.clock())
 
 
 def _load_or_give_back(

@@ -18,6 +18,8 @@ from keyspaces_migration.ledger.plan_records import LoadPlan
 if TYPE_CHECKING:
     from cassandra.cluster import Session
 
+    from keyspaces_migration.backfill.load import LoadedSplit
+
 LEASE = timedelta(minutes=5)
 MAX_DEAD_LETTERS = 1_000
 """Of one split. More say that a column's type or the target is wrong, not a row."""
@@ -36,6 +38,8 @@ class Loading:
             where they log none, as before dual writes.
         barrier_now: The barrier as it is now, asked before each split of a load that was planned without one.
         after_split: Called with each split that was written, before it is done.
+        begun: Called with each split before it is loaded.
+        finished: Called with each split that `load_splits` has loaded.
         progress: Called with a line for the log.
         plan: What was planned; without it, the log says nothing of money, and no load stops for it.
         unloaded: Where unloaded snapshots are; needed where the migration file has backfill.unload.
@@ -54,6 +58,8 @@ class Loading:
     deletes: LoggedDeletes | None = None
     barrier_now: Callable[[], int | None] = lambda: None
     after_split: Callable[[ClaimedSplit], None] = lambda _: None
+    begun: Callable[[ClaimedSplit], None] = lambda _: None
+    finished: Callable[["LoadedSplit"], None] = lambda _: None
     progress: Callable[[str], None] = lambda _: None
     plan: LoadPlan | None = None
     unloaded: Storage | None = None

@@ -4,12 +4,14 @@ import random
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, BaseOperator
 
 from keyspaces_migration.errors import MigrationError
 from keyspaces_migration.lifecycle import Milestone
+from keyspaces_provider import telemetry
 from keyspaces_provider.evidence import Evidence
 from keyspaces_provider.history import snowflake_connection
 from keyspaces_provider.hooks.cassandra import CassandraHook
@@ -143,6 +145,7 @@ class LoadTableOperator(ActsInRun):
 
         run = self.unchanged_run(context)
         plan = require_allowed_load(run, task_id=self.task_id)
+        telemetry.bind(table=self.table, slot=self.slot)
         hook = KeyspacesHook(run.migration.connections.target)
         barrier, unload = barrier_us(run), run.migration.backfill.unload
         with (
@@ -163,6 +166,8 @@ class LoadTableOperator(ActsInRun):
                 barrier_now=lambda: barrier_us(run),
                 progress=lambda line: self.log.info("%s", line),
                 plan=plan,
+                begun=telemetry.split_begun,
+                finished=partial(telemetry.split_finished, migration=run.migration.name, slot=self.slot),
                 unloaded=None if unload is None else unloaded_storage(unload.path),
             )
             try:
@@ -213,6 +218,7 @@ class VerifyBackfillOperator(_BackfillOperator):
         page = load_report(found, letters, plan=plan, finished_at=now)
         self.log.info("%s", page)
         path = run.keep_report(ReportKind.BACKFILL, name="backfill.md", media_type="text/markdown", content=page)
+        telemetry.emit(telemetry.Signal.COUNTS_AGREE, found.agrees, migration=run.migration.name)
         _refuse_difference(found, path)
         run.reach(Milestone.SNAPSHOT_LOADED if barrier is None else Milestone.BACKFILL_COMPLETE)
         context["outlet_events"][backfill_asset(self.migration)].extra = load_facts(found, plan, finished_at=now)

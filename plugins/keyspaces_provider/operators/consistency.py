@@ -9,6 +9,7 @@ from airflow.sdk import Asset, BaseOperator
 
 from keyspaces_migration.config import CheckEngine
 from keyspaces_migration.errors import MigrationError
+from keyspaces_provider import telemetry
 from keyspaces_provider.check_by_lambda import CheckByLambda, Note
 from keyspaces_provider.cloudwatch import put_check
 from keyspaces_provider.comparison_function import LOOK_EVERY
@@ -263,12 +264,11 @@ class RequirePassOperator(BaseOperator):
 
 def emit_metrics(result: "CheckResult", *, migration: str) -> None:
     """Hand a check's numbers to whatever Airflow's own metrics go to (StatsD, OpenTelemetry, or nowhere), as gauges."""
-    from airflow.sdk.observability import stats
-
     from keyspaces_migration.consistency.metrics import metrics_of
 
-    for metric in metrics_of(result):
-        stats.gauge(metric.name, metric.value, tags={"migration": migration, "table": metric.table})
+    telemetry.emit_named(
+        (each.name, each.value, {"migration": migration, "table": each.table}) for each in metrics_of(result)
+    )
 
 
 def seed_of(given: int | str | None) -> int:

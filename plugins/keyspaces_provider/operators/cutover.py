@@ -12,6 +12,7 @@ from keyspaces_migration.approval import facts_digest
 from keyspaces_migration.config import EventKind, load_migration
 from keyspaces_migration.errors import MigrationError
 from keyspaces_migration.lifecycle import Milestone
+from keyspaces_provider import telemetry
 from keyspaces_provider.approvals import require_approval
 from keyspaces_provider.cutover import (
     Look,
@@ -153,6 +154,7 @@ class RaiseShareOperator(_RaisesReads):
         attempt.require_raisable(step, seen.state)
         self.verified(run, seen, attempt)
         raised = self._raise(run, seen, attempt, step)
+        telemetry.emit(telemetry.Signal.READS_ON_TARGET, self.percent, migration=run.migration.name)
         self.log.info("%d %% of the partitions are read on the target, flag version %d", self.percent, raised.version)
         return {"target_read_percent": self.percent, "version": raised.version}
 
@@ -236,6 +238,7 @@ class CanarySensor(BaseSensorOperator):
         seen = observe(run.migration, run.ledger, writer, raised)
         watched = judge_step(raised, attempt.arrival(raised), seen, run.migration)
         self.log.info("%d %%: %s", self.percent, watched.summary)
+        telemetry.emit(telemetry.Signal.CANARY_BREACHES, len(watched.breaches), migration=run.migration.name, step=step)
         if watched.breaches:
             reason = "; ".join(watched.breaches)
             reverse(run.migration, run.ledger, writer, raised=raised, reason=reason, context=context)
@@ -252,6 +255,7 @@ class CanarySensor(BaseSensorOperator):
         """Nobody would watch after this: what is not watched is not left on the target."""
         migration = load_migration(Path(self.migration_file))
         lowered = flag_writer(migration).lower()
+        telemetry.reads_taken_back(migration=migration.name)
         state = "no flag is deployed" if lowered is None else f"flag version {lowered.state.version}"
         happened = (
             f"The canary at {self.percent} % can't be watched any more ({type(error).__name__}: {error}), so all reads "

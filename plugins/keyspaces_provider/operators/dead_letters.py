@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseBranchOperator, BaseOperator
 
 from keyspaces_migration.errors import MigrationError
+from keyspaces_provider import telemetry
 from keyspaces_provider.approvals import gate_ids, require_approval
 from keyspaces_provider.evidence import Evidence
 from keyspaces_provider.flag import flag_writer
@@ -104,14 +105,12 @@ class ReplayLettersOperator(ActsInRun):
         return {**_numbers(done, counts), **_keep(run, done, letters.parked(migration.name), counts)}
 
     def _emit(self, done: "Drained", counts: "LetterCounts", migration: "Migration") -> None:
-        from airflow.sdk.observability import stats
-
         from keyspaces_migration.letters.metrics import metrics_of
 
         queue = look_at_queue(migration)
         depth = None if queue is None else queue.letters
-        for metric in metrics_of(done, counts=counts, depth=depth, now=_now()):
-            stats.gauge(metric.name, metric.value, tags={"migration": migration.name})
+        numbers = metrics_of(done, counts=counts, depth=depth, now=_now())
+        telemetry.emit_named((each.name, each.value, {"migration": migration.name}) for each in numbers)
 
 
 class PlanClosingOperator(BaseBranchOperator):

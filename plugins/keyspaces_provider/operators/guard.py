@@ -9,6 +9,7 @@ from airflow.sdk import BaseOperator
 from keyspaces_migration.config import Migration, load_migration
 from keyspaces_migration.errors import MigrationError
 from keyspaces_migration.lifecycle import Milestone, standing
+from keyspaces_provider import telemetry
 from keyspaces_provider.cutover import observe, reverse, tell_lowered
 from keyspaces_provider.flag import flag_writer
 
@@ -64,6 +65,7 @@ class FlagGuardOperator(BaseOperator):
         from keyspaces_provider.ledger import ledger_from_connection
 
         migration, ledger = load_migration(Path(self.migration_file)), ledger_from_connection(self.ledger_conn_id)
+        telemetry.bind_run(migration)
         held = standing(record.milestone for record in ledger.milestones(migration.name))
         if Milestone.PROVISIONED not in held:
             return {"found": "nothing is provisioned", "went_back": False}
@@ -76,6 +78,7 @@ class FlagGuardOperator(BaseOperator):
             return self._take_back(context, migration, ledger, writer, changes, why=str(error))
         if state is None:
             return {"found": "no flag is deployed", "went_back": False}
+        telemetry.emit(telemetry.Signal.READS_ON_TARGET, state.target_read_percent, migration=migration.name)
         if (why := foreign(state, changes)) is None:
             return self._look_at_canary(context, migration, ledger, writer, state)
         if exceeds(state, changes):

@@ -10,6 +10,7 @@ from airflow.sdk import BaseBranchOperator, BaseOperator
 
 from keyspaces_migration.config import Migration
 from keyspaces_migration.errors import MigrationError
+from keyspaces_provider import telemetry
 from keyspaces_provider.approvals import gate_ids, require_approval
 from keyspaces_provider.evidence import Evidence
 from keyspaces_provider.flag import leader_of
@@ -314,7 +315,9 @@ def _record(
         finished_at=datetime.now(UTC),
     )
     RepairLedger(run.ledger).record_result(result)
-    return {outcome.value: count for outcome, count in result.counts.items()}
+    counts = {outcome.value: count for outcome, count in result.counts.items()}
+    telemetry.rows_repaired(counts, step=step, migration=run.migration.name)
+    return counts
 
 
 def _given(text: str | None) -> str | None:

@@ -10,6 +10,7 @@ from airflow.sdk import BaseOperator
 from keyspaces_migration.config import EventKind, Migration, load_migration
 from keyspaces_migration.errors import MigrationError
 from keyspaces_migration.lifecycle import Milestone
+from keyspaces_provider import telemetry
 from keyspaces_provider.cutover import letter_queue
 from keyspaces_provider.flag import FlagNotReadyError, flag_writer, require_flag, writers_of
 from keyspaces_provider.notifications import tell
@@ -77,12 +78,14 @@ class LowerShareOperator(BaseOperator):
             FlagWriteError: the flag was not changed.
         """
         migration = load_migration(Path(self.migration_file))
+        telemetry.bind_run(migration)
         if self.confirmation != migration.name:
             raise NotConfirmedError(f"confirm_migration is {self.confirmation!r}; type {migration.name} to confirm.")
         self._drain(migration)
         done = flag_writer(migration).lower()
         if done is None:
             raise FlagNotReadyError("No flag is deployed yet: nothing reads on the target.")
+        telemetry.reads_taken_back(migration=migration.name)
         self.log.info("All reads go to the source, flag version %d", done.state.version)
         if done.problem:
             self.log.error("%s", done.problem)

@@ -9,6 +9,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from keyspaces_migration.config import load_migration
 from keyspaces_migration.lifecycle import OutOfOrderError, Stage
+from keyspaces_provider import telemetry
 from keyspaces_provider.run import MigrationRun, acting_run
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class RecordRunOperator(BaseOperator):
         from keyspaces_provider.ledger import ledger_from_connection
 
         migration = load_migration(Path(self.migration_file))
+        telemetry.bind_run(migration, stage=self.stage.value)
         run = context["dag_run"]
         configuration = RunConfiguration.of(
             migration,

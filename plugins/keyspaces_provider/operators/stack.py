@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
+from keyspaces_provider import telemetry
 from keyspaces_provider.approvals import require_approval
 from keyspaces_provider.evidence import Evidence
 from keyspaces_provider.run import MigrationRun, acting_run, recorded_run
@@ -144,6 +145,7 @@ class DriftOperator(DrivesStack):
         drift = read_drift(self.driver_of(run).drift(on_line=self.show))
         look = DriftLook(dag_id=run.dag_id, run_id=run.run_id, drifted=len(drift), looked_at=datetime.now(UTC))
         StackLedger(run.ledger).record_look(look)
+        telemetry.emit(telemetry.Signal.DRIFTED, len(drift), migration=run.migration.name)
         page = drift_page(drift, migration=run.migration)
         self.log.info("%s", page)
         kept = run.keep_report(ReportKind.DRIFT, name="drift.md", media_type="text/markdown", content=page)

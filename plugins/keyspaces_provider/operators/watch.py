@@ -11,6 +11,7 @@ from keyspaces_migration.config import Migration, load_migration
 from keyspaces_migration.errors import MigrationError
 from keyspaces_migration.events import happening
 from keyspaces_migration.lifecycle import Milestone
+from keyspaces_provider import telemetry
 from keyspaces_provider.letters import look_at_queue
 from keyspaces_provider.notifications import NotifierUnusableError, notifier_of, place_of, send
 
@@ -60,10 +61,13 @@ class WatchOperator(BaseOperator):
         from keyspaces_provider.ledger import ledger_from_connection
 
         migration, now = load_migration(Path(self.migration_file)), datetime.now(UTC)
+        telemetry.bind_run(migration)
         ledger = ledger_from_connection(self.ledger_conn_id)
         failures = unusable_channels(migration)
         facts = self._facts(ledger, migration, now=now, failures=failures)
         lasting = conditions(facts, migration, now=now)
+        telemetry.emit(telemetry.Signal.CONDITIONS, len(lasting), migration=migration.name)
+        telemetry.queue_seen(facts.queue, migration=migration.name)
         told = self._tell(
             lasting,
             ledger,

@@ -26,6 +26,8 @@ def test_a_snippet_runs_as_it_stands_and_declares_a_component(number: int) -> No
     assert components_of(SNIPPETS[number], number=number)
 
 
-@pytest.mark.parametrize("component", ["ZipLambda", "ImageLambda", "DeadLetterQueue", "TableAlarms", "FeatureFlag"])
+@pytest.mark.parametrize(
+    "component", ["ZipLambda", "ImageLambda", "DeadLetterQueue", "TableAlarms", "FeatureFlag", "Dashboard"]
+)
 def test_the_guide_shows_every_component(component: str) -> None:
     assert any(f"{component}(" in snippet for snippet in SNIPPETS)
