@@ -173,6 +173,7 @@ def _adapt_load(draft: _Draft) -> None:
 def _adapt_checks(draft: _Draft, migration: Migration, *, rows: int) -> None:
     draft.set("consistency.schedule", "@daily", "a check that begins by itself would hold up those that are asked for")
     draft.set("consistency.settle_time", "PT5S", "shorter, to see all stages in one sitting")
+    draft.set("consistency.tolerated_mismatch_rate", 0.0, "the few rows that are damaged shall fail a check")
     if migration.consistency.sweep_rows < SWEEP_ROOM * rows:
         draft.set("consistency.sweep_rows", SWEEP_ROOM * rows, "the cutover asks for a complete sweep")
     lost = "history_lag: nothing carries the source's changes into the history here, so it can't be blamed for old rows"

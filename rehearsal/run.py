@@ -20,8 +20,8 @@ from rehearsal.estimates import Took, as_page, compare, consumed_write_units
 from rehearsal.local_keyspaces.admin import Fault, FaultKind, Operation
 from rehearsal.notifications import counts, read_messages
 from rehearsal.processes import WorldError
+from rehearsal.synthetic.damage import NothingToDamageError, damageable, known_keys
 from rehearsal.synthetic.damage import damage as damage_own
-from rehearsal.synthetic.damage import damageable, known_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -101,6 +101,12 @@ class Rehearsal:
         """What is rehearsed."""
         return self.world.subject
 
+    def _dag_id(self, stage: str) -> str:
+        return self.subject.dag_id(stage)
+
+    def _task_states(self, api: AirflowApi, stage: str, run_id: str) -> dict[str, str]:
+        return {task["task_id"]: task["state"] for task in api.task_instances(self._dag_id(stage), run_id)}
+
     def run(self) -> None:
         """Every stage that is built, in the lifecycle's order.
 
@@ -156,7 +162,11 @@ class Rehearsal:
         if (reason := self._why_undamaged()) is not None:
             self._skip("damage and repair", reason)
             return
-        self.damage(api)
+        try:
+            self.damage(api)
+        except NothingToDamageError as error:
+            self._skip("damage and repair", str(error))
+            return
         self.repair(api)
 
     def damage(self, api: AirflowApi) -> None:
@@ -192,7 +202,7 @@ class Rehearsal:
     def repair(self, api: AirflowApi) -> None:
         """Repair what the newest check found, once the approvers allow it."""
         run_id = self._stage(api, "repair", conf={"dry_run": False})
-        self.repaired = api.returned(self.subject.dag_id("repair"), run_id, "check_again")
+        self.repaired = api.returned(self._dag_id("repair"), run_id, "check_again")
         self.reporter.done(f"repaired on the target, and looked at again: {self.repaired}")
 
     def replay_letters(self, api: AirflowApi) -> None:
@@ -204,7 +214,7 @@ class Rehearsal:
         finally:
             admin.remove_fault(fault)
         run_id = self._stage(api, "replay_dead_letters")
-        found = api.returned(self.subject.dag_id("replay_dead_letters"), run_id, "replay")
+        found = api.returned(self._dag_id("replay_dead_letters"), run_id, "replay")
         self.letters = {name: found[name] for name in ("replayed", "parked", "left_in_queue")}
         self.reporter.done(f"dead letters of {table}, brought back: {self.letters}; {found['html']}")
 
@@ -222,9 +232,7 @@ class Rehearsal:
         planted: list[int] = []
 
         def break_reads(run_id: str) -> None:
-            tasks = {
-                task["task_id"]: task["state"] for task in api.task_instances(self.subject.dag_id("cutover"), run_id)
-            }
+            tasks = self._task_states(api, "cutover", run_id)
             if tasks.get(f"raise_to_{first_step}") == "success" and not planted:
                 fault = Fault(kind=FaultKind.SERVER_ERROR, table=table, operation=Operation.READ)
                 planted.append(admin.add_fault(fault))
@@ -235,7 +243,7 @@ class Rehearsal:
         finally:
             for fault in planted:
                 admin.remove_fault(fault)
-        log = api.task_log(self.subject.dag_id("cutover"), run_id, f"watch_{first_step}", try_number=1)
+        log = api.task_log(self._dag_id("cutover"), run_id, f"watch_{first_step}", try_number=1)
         said = next((line for line in log.splitlines() if "All reads went back to the source" in line), None)
         status = self.world.application.ask("status")
         if said is None or status["target_read_percent"]:
@@ -246,14 +254,14 @@ class Rehearsal:
     def cut_over(self, api: AirflowApi) -> None:
         """All reads to the target, step by step, once readiness and the approvers allow it; then the target leads."""
         run_id = self._stage(api, "cutover")
-        led = api.returned(self.subject.dag_id("cutover"), run_id, "target_leads")
+        led = api.returned(self._dag_id("cutover"), run_id, "target_leads")
         self.cutover = led["mode"]
         self.reporter.done(f"the target leads: {_reads(self.world.application.ask('status'))}")
 
     def roll_back(self, api: AirflowApi) -> None:
         """All reads back to the source."""
         run_id = self._stage(api, "rollback", conf={"confirm_migration": self.subject.name})
-        found = api.returned(self.subject.dag_id("rollback"), run_id, "lower_share")
+        found = api.returned(self._dag_id("rollback"), run_id, "lower_share")
         self.rollback = "lossless" if found["lossless"] else f"at risk: {'; '.join(found['at_risk'])}"
         self.reporter.done(f"rolled back: {found['statement']}")
 
@@ -264,8 +272,8 @@ class Rehearsal:
         stood_s = self.subject.migration.cutover.retire_after.total_seconds()
         time.sleep(max(0.0, stood_s - (time.monotonic() - began)))  # the file asks for it, and the stage refuses before
         run_id = self._stage(api, "retire")
-        self.retired = api.returned(self.subject.dag_id("retire"), run_id, "retire")["mode"]
-        report = api.returned(self.subject.dag_id("retire"), run_id, "report")
+        self.retired = api.returned(self._dag_id("retire"), run_id, "retire")["mode"]
+        report = api.returned(self._dag_id("retire"), run_id, "report")
         self.reporter.done(f"the source is let go; the last report is kept, as a page to send: {report['html']}")
         # The source stands still from now on, so the target alone is compared.
         self.audit["audit"]["target"] = self.world.application.ask("audit")["audit"]["target"]
@@ -311,17 +319,17 @@ class Rehearsal:
     def _provision(self, api: AirflowApi) -> None:
         """Make the target; then look that a second plan is empty and that nobody has changed anything."""
         first = self._stage(api, "provision")
-        made = api.returned(self.subject.dag_id("provision"), first, "preview")["changes"]
+        made = api.returned(self._dag_id("provision"), first, "preview")["changes"]
         again = self._stage(api, "provision")
-        left = api.returned(self.subject.dag_id("provision"), again, "preview")["changes"]
+        left = api.returned(self._dag_id("provision"), again, "preview")["changes"]
         if left:
             raise StageFailedError(f"a second provision still has something to do: {left}")
         drift = self._stage(api, "drift")
-        outputs = api.returned(self.subject.dag_id("provision"), first, "outputs")["outputs"]
+        outputs = api.returned(self._dag_id("provision"), first, "outputs")["outputs"]
         self.provisioned = {
             "changes": made,
             "second_run": left,
-            "drifted": api.returned(self.subject.dag_id("drift"), drift, "drift")["drifted"],
+            "drifted": api.returned(self._dag_id("drift"), drift, "drift")["drifted"],
         }
         for name, value in outputs.items():
             self.reporter.done(f"provisioned {name}: {value}")
@@ -329,9 +337,7 @@ class Rehearsal:
     def _start_dual_writes(self, api: AirflowApi) -> None:
         def start_application(run_id: str) -> None:
             """Once the flag is deployed: the application can't run without one, and the stage waits for its writers."""
-            tasks = {
-                task["task_id"]: task["state"] for task in api.task_instances(self.subject.dag_id(DUAL_WRITES), run_id)
-            }
+            tasks = self._task_states(api, DUAL_WRITES, run_id)
             if tasks.get("record_mode") == "success" and not self.application_runs:
                 self.application_runs = True
                 self.world.application.start()
@@ -342,17 +348,14 @@ class Rehearsal:
     def check(self, api: AirflowApi, *, expected: str = "success") -> dict[str, Any]:
         """Compare the stores; return what the check says."""
         run_id = self._stage(api, "consistency_check", expected=expected)
-        found = api.returned(self.subject.dag_id("consistency_check"), run_id, "check")
+        found = api.returned(self._dag_id("consistency_check"), run_id, "check")
         self.verdicts.append(found["verdict"])
         self.sampled_rows += found["rows_compared"]
         self.reporter.done(f"verdict {found['verdict']}, {found['rows_compared']:,} rows compared: {found['markdown']}")
         return dict(found)
 
     def _backfill(self, api: AirflowApi) -> None:
-        dag_id, before = (
-            self.subject.dag_id("historical_backfill"),
-            consumed_write_units(self.world.target.admin.metrics()),
-        )
+        dag_id, before = self._dag_id("historical_backfill"), consumed_write_units(self.world.target.admin.metrics())
         run_id = self._stage(api, "historical_backfill", conf={"dry_run": False})
         found = api.returned(dag_id, run_id, "verify")
         after = consumed_write_units(self.world.target.admin.metrics())
@@ -370,16 +373,12 @@ class Rehearsal:
         self.reporter.done(f"{found['rows_backfilled']:,} rows were loaded; the report is kept: {found['report']}")
 
     def _assess(self, api: AirflowApi) -> None:
-        conf = {}
-        if self.subject.statements is not None:
-            conf["statements"] = str(self.subject.statements)
-        else:
-            self._skip(
-                "what applications send",
-                "give `assess` their statements or a log in earnest: docs/guides/statements.md",
-            )
+        statements = self.subject.statements
+        if statements is None:
+            self._skip("what your applications send", "give `assess` their statements: docs/guides/statements.md")
+        conf = None if statements is None else {"statements": str(statements)}
         run_id = self._stage(api, "assess", conf=conf)
-        reports = api.returned(self.subject.dag_id("assess"), run_id, "assess")
+        reports = api.returned(self._dag_id("assess"), run_id, "assess")
         page = Path(reports["markdown"].removeprefix("file://"))
         self.assessment = json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))
         self.console.print(Markdown(page.read_text(encoding="utf-8")))
@@ -395,7 +394,7 @@ class Rehearsal:
         expected: str = "success",
     ) -> str:
         """Trigger a stage, wait for it, and return its run's id."""
-        dag_id, began = self.subject.dag_id(stage), time.monotonic()
+        dag_id, began = self._dag_id(stage), time.monotonic()
         api.wait_for_dag(dag_id)
         run_id = api.trigger(dag_id, conf=conf)
         self.reporter.done(f"triggered {dag_id}: {self.world.airflow.url}/dags/{dag_id}/runs/{run_id}")

@@ -156,7 +156,7 @@ class Truth:
 
 
 def json_row(shape: TableShape, row: Mapping[str, Any] | None) -> Row:
-    """Return a row in JSON form with every column of its own; an empty collection that is not frozen is null, as in CQL.
+    """Return a row in JSON form; an empty collection that is not frozen is null, as in CQL.
 
     Static columns are left out: they belong to a partition, and the truth is kept by rows.
     """

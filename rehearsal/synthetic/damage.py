@@ -81,8 +81,8 @@ def damage(target: Session, keyspace: str, table: DamageableTable, *, known: fro
     wrong = _another(rng, table, row[column])
     marks = " AND ".join(f"{quote(name)} = ?" for name in key)
     update = target.prepare(f"UPDATE {address} SET {quote(column)} = ? WHERE {marks}")  # noqa: S608 -- quoted
-    target.execute(update, (wrong, *key.values()))
     extra = _unused_key(rng, target, address, shape, key)
+    target.execute(update, (wrong, *key.values()))
     names = ", ".join(map(quote, (*extra, column)))
     insert = target.prepare(f"INSERT INTO {address} ({names}) VALUES ({', '.join('?' * (len(extra) + 1))})")  # noqa: S608
     target.execute(insert, (*extra.values(), wrong))

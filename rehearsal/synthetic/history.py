@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import tempfile
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -231,28 +230,24 @@ def _stepped(version: Any, forward: int) -> Any:  # noqa: ANN401 -- as many type
 
 
 def _json(value: Any) -> Any:  # noqa: ANN401 -- a value of any type
-    """A value inside a collection as JSON: what JSON has no form for is text."""
-    match value:
-        case None | bool() | int() | float() | str():
-            # Beyond 2^53 JSON's numbers are exact in few languages, yet they are here and in Snowflake.
-            return value if not isinstance(value, int) or -(2**63) <= value < 2**63 else str(value)
-        case Mapping():
-            return {_json_key(name): _json(each) for name, each in value.items()}
-        case list() | tuple():
-            return [_json(each) for each in value]
-        case set():
-            return sorted((_json(each) for each in value), key=lambda each: json.dumps(each))
-        case bytes():
-            return value.hex()
-        case dt.datetime():
-            return value.astimezone(dt.UTC).isoformat(timespec="milliseconds")
-        case dt.time():
-            return value.isoformat(timespec="microseconds")
-        case dt.date():
-            return value.isoformat()
-        case uuid.UUID():
-            return str(value)
-    return str(value)
+    """A value inside a collection as JSON."""
+    if isinstance(value, Mapping):
+        return {_json_key(name): _json(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json(each) for each in value]
+    if isinstance(value, set):
+        return sorted(map(_json, value), key=json.dumps)
+    # As text beyond 64 bits, and what JSON has no form for.
+    is_short = isinstance(value, int) and -(2**63) <= value < 2**63
+    return value if value is None or is_short or isinstance(value, float | str) else _as_text(value)
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, dt.datetime):
+        return value.astimezone(dt.UTC).isoformat(timespec="milliseconds")
+    return value.isoformat(timespec="microseconds") if isinstance(value, dt.time) else str(value)
 
 
 def _json_key(name: Any) -> str:  # noqa: ANN401 -- as above

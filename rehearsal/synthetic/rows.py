@@ -224,7 +224,7 @@ class _RowMaker:
         return self._of.began + dt.timedelta(milliseconds=self._rng.randrange(shortest, longest))
 
     def _with_roles(self, row: Row) -> Row:
-        """Columns of the schema that are also what the history says of the row: its version, its deletion, its times."""
+        """Columns of the table that are also what the history says of the row: its version, deletion and times."""
         known = {
             Role.VERSION: self._version_of(row),
             Role.DELETED: False,

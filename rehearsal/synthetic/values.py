@@ -42,7 +42,7 @@ def made_value(rng: random.Random, cql_type: CqlType) -> Any:  # noqa: ANN401 --
 
 
 def made_key(rng: random.Random, name: ScalarName, *, room: int = MOST_KEY_CHARACTERS) -> Any:  # noqa: ANN401 -- as above
-    """Return a value for a key's column: finite, not empty, and of at most `room` bytes where its type has no length."""
+    """Return a value for a key's column: finite, not empty, and short: of about `room` bytes at most."""
     if (maker := _KEYS.get(name)) is not None:
         return maker(rng, room)
     if (bits := _BITS.get(name)) is not None:

@@ -95,7 +95,7 @@ class Loaded:
 
     def _canonical(self, made: SyntheticTable, row: Sequence[Any]) -> tuple[Any, ...]:
         types = made.table.schema_.column_types.values()
-        return tuple(repr(canonical(kind)(value)) for kind, value in zip(types, row, strict=True))
+        return tuple(canonical(kind)(value) for kind, value in zip(types, row, strict=True))
 
 
 def by_the_backfill(made: SyntheticTable, row: Sequence[Any]) -> list[Any]:
