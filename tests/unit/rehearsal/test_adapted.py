@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,10 @@ def leaves(content: Any, path: str = "") -> dict[str, Any]:
             found |= leaves(value, f"{path}.{name}" if path else name)
         return found
     return {path: content}
+
+
+def as_migration(content: dict[str, Any]) -> Migration:
+    return Migration.model_validate_json(json.dumps(content))
 
 
 def plain(migration: Migration) -> dict[str, Any]:
@@ -131,24 +136,26 @@ def test_a_table_whose_rows_end_meanwhile_is_not_written_to(tmp_path: Path) -> N
     lives = load_migration(ODD / "odd_lives.yaml")
     content = plain(lives)
     content["tables"]["events"]["default_ttl"] = "PT1H"
-    adapted = adapt(Migration.model_validate(content), rows=10)
+    adapted = adapt(as_migration(content), rows=10)
     assert "events" not in own_subject(adapted, tmp_path / "x.yaml").tables
     content["tables"] = {"events": content["tables"]["events"]}
     with pytest.raises(ValueError, match="end by default_ttl within four hours"):
-        own_subject(adapt(Migration.model_validate(content), rows=10), tmp_path / "x.yaml")
+        own_subject(adapt(as_migration(content), rows=10), tmp_path / "x.yaml")
 
 
 def test_a_file_without_tables_has_nothing_to_rehearse(tmp_path: Path) -> None:
     content = plain(load_migration(SAMPLE)) | {"tables": {}}
     with pytest.raises(ValueError, match="no tables yet"):
-        own_subject(adapt(Migration.model_validate(content), rows=10), tmp_path / "x.yaml")
+        own_subject(adapt(as_migration(content), rows=10), tmp_path / "x.yaml")
 
 
 def test_a_world_of_one_s_own_has_its_connections_its_data_and_its_file_alone(full: Adapted, tmp_path: Path) -> None:
     world = World(WorldSettings(home=tmp_path / "world", ports=WorldPorts(), own=full))
-    assert {each.connection_id for each in world.airflow.all_connections()} == set(connection_ids("orders").values())
     assert world.data.module == "rehearsal.synthetic"
     # As `launch` does, without Airflow.
+    world.airflow.home.mkdir(parents=True)
+    world.airflow._write_passwords()
+    assert {each.connection_id for each in world.airflow.all_connections()} == set(connection_ids("orders").values())
     world.airflow.dags.joinpath("migrations").mkdir(parents=True)
     world.airflow.dags.joinpath("migrations", "flights.yaml").touch()
     world.airflow._write_own_file(full.as_yaml())
