@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markdown import Markdown
 from rich.markup import escape
 
+from keyspaces_migration.config import MigrationFileError, load_migration
 from rehearsal import home as homes
+from rehearsal.adapted import adapt
 from rehearsal.certificates import write_ca_bundle
 from rehearsal.processes import WorldError, processes_of
 from rehearsal.reporter import ConsoleReporter
@@ -22,11 +25,14 @@ from rehearsal.run import Choices, choices_of_this_terminal, rehearse
 from rehearsal.servers.connections import as_import_file, ledger_on_postgresql
 from rehearsal.servers.service import REPOSITORY
 from rehearsal.settings import DEFAULT_HOME, Component, WorldPorts, WorldSettings
+from rehearsal.synthetic.choice import ROWS
 from rehearsal.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from types import FrameType
+
+    from rehearsal.adapted import Adapted
 
 INTERRUPTED = 130
 STATUS_PAGE = "/plugin/keyspaces-migrations"
@@ -65,28 +71,51 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         words.print("taken down")
         return INTERRUPTED
+    except MigrationFileError as error:
+        # As `make validate` says it.
+        sys.stderr.write(f"{error}\n")
+        return 1
     except (WorldError, ValueError) as error:
         words.print(f"[red]{escape(str(error))}[/]", soft_wrap=True)
         return 1
 
 
-def _settings(chosen: argparse.Namespace) -> WorldSettings:
+def _settings(chosen: argparse.Namespace, *, own: Adapted | None = None) -> WorldSettings:
     ports = WorldPorts.free() if getattr(chosen, "free_ports", False) else WorldPorts()
+    # Lives of made-up rows are reckoned from the start, so a migration of one's own never goes on with older data.
+    wipe = chosen.wipe or own is not None
     return WorldSettings(
         home=chosen.home,
         ports=ports.choose(dict(chosen.port)),
         components=frozenset(chosen.only or Component),
-        wipe=chosen.wipe,
+        wipe=wipe,
         days=chosen.days,
+        own=own,
     )
 
 
+def _own(chosen: argparse.Namespace, console: Console) -> Adapted | None:
+    """The person's own file, adapted, and what was changed shown; None for the sample's."""
+    if chosen.migration is None:
+        if chosen.rows is not None:
+            raise ValueError("ROWS says how many rows are made up for your own file: MIGRATION names it")
+        return None
+    if chosen.keep or chosen.days is not None:
+        raise ValueError("--keep and --days are for the sample's data; made-up data are new each time")
+    rows = ROWS if chosen.rows is None else chosen.rows
+    if rows < 1:
+        raise ValueError(f"ROWS is {rows}; it is 1 or more")
+    own = adapt(load_migration(chosen.migration), rows=rows)
+    console.print(Markdown(own.as_page()))
+    return own
+
+
 def _run(chosen: argparse.Namespace, console: Console) -> int:
-    choices = choices_of_this_terminal()
+    choices, own = choices_of_this_terminal(), _own(chosen, console)
     reporter = ConsoleReporter()
     chosen.only = None
     try:
-        with World(_settings(chosen), reporter=reporter) as world:
+        with World(_settings(chosen, own=own), reporter=reporter) as world:
             reporter.close()
             describe(world, console)
             result = rehearse(world, choices=choices, console=console, reporter=reporter)
@@ -265,6 +294,9 @@ def _parser() -> argparse.ArgumentParser:
             data.add_argument("--wipe", action="store_true", help="begin without the data of earlier runs")
             data.add_argument("--keep", action="store_true", help="keep it, which is the default")
             command.add_argument("--days", type=int, help="load only the year's first days")
+        if name == "run":
+            command.add_argument("--migration", type=Path, metavar="FILE", help="rehearse this file, with made-up data")
+            command.add_argument("--rows", type=int, help=f"how many rows of each of its tables are made up ({ROWS:,})")
         if name == "status":
             command.add_argument("--ready", action="store_true", help="exit 0 only when all is up and filled")
         if name == "connections":

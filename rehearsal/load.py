@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rehearsal.data import manifest
 from rehearsal.processes import Child, Program, ProgramDiedError, tail
@@ -13,6 +13,22 @@ from rehearsal.servers.service import REPOSITORY, without_proxy
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+
+class Choice(Protocol):
+    """Which data a store gets, and what loads them."""
+
+    @property
+    def module(self) -> str:
+        """The module that is run, with the store's name and these options."""
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Options beside the store's address and its manifest."""
+
+    @property
+    def digest(self) -> str:
+        """Changes with the loader's code and with the choice."""
 
 
 class Load:
@@ -25,20 +41,19 @@ class Load:
         world: Path,
         manifest: Path,
         address: Mapping[str, Any],
-        days: int | None,
+        choice: Choice,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self.name = f"sample data of the {store}"
         self._manifest = manifest
-        self._days = days
+        self._choice = choice
         self._log = world / "logs" / f"load-{store}.log"
-        days_option = () if days is None else ("--days", str(days))
         # The address is on the command line: the stand-ins' passwords are no secrets.
-        options = ("--address", json.dumps(dict(address)), "--manifest", str(manifest), *days_option)
+        options = ("--address", json.dumps(dict(address)), "--manifest", str(manifest), *choice.options)
         self._child = Child(
             Program(
                 name=f"load of the {store}",
-                command=(sys.executable, "-m", "rehearsal.data", store, *options),
+                command=(sys.executable, "-m", choice.module, store, *options),
                 log=self._log,
                 home=world,
                 environment={**without_proxy(), **(environment or {})},
@@ -48,7 +63,7 @@ class Load:
 
     def is_done(self) -> bool:
         """Whether the store holds the sample already."""
-        return manifest.is_loaded(self._manifest, days=self._days)
+        return manifest.is_loaded(self._manifest, digest=self._choice.digest)
 
     def launch(self) -> None:
         """Start the process."""

@@ -13,35 +13,35 @@ from typing import TYPE_CHECKING, Any, Self
 
 from rich.markdown import Markdown
 
-from keyspaces_migration.config import load_migration
+from rehearsal.application.truth import FILE_NAME as TRUTH
 from rehearsal.approvals import Approver
 from rehearsal.damage import TABLE, damage
 from rehearsal.estimates import Took, as_page, compare, consumed_write_units
 from rehearsal.local_keyspaces.admin import Fault, FaultKind, Operation
 from rehearsal.notifications import counts, read_messages
 from rehearsal.processes import WorldError
+from rehearsal.synthetic.damage import NothingToDamageError, damageable, known_keys
+from rehearsal.synthetic.damage import damage as damage_own
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from rich.console import Console
 
+    from rehearsal.adapted import Adapted
     from rehearsal.airflow_api import AirflowApi
     from rehearsal.reporter import Reporter
+    from rehearsal.subject import Subject
     from rehearsal.world import World
 
-MIGRATION = "flights"
 DUAL_WRITES = "start_dual_writes"
 # As many as the sample's migration file asks for in a row before the cutover.
 CHECKS = 2
 STAGE_TIMEOUT_S = 1800.0
-FIRST_STEP = 10
-BREACH_TABLE = "flights.weather"
-LETTER_TABLE = "flights.planes"
 LETTERS = 3
 LETTERS_TIMEOUT_S = 180.0
-FILE = Path(__file__).parents[1] / "dags" / "migrations" / "flights.yaml"
-STATEMENTS = Path(__file__).parent / "data" / "statements.cql"
+KEPT = "rehearsed"
+"""Folder in the world's home: a person's own file as it was run, and what was changed in it."""
 
 
 class StageFailedError(WorldError):
@@ -94,6 +94,18 @@ class Rehearsal:
     retired: str = ""
     audit: dict[str, Any] = field(default_factory=dict)
     application_runs: bool = False
+    skipped: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def subject(self) -> Subject:
+        """What is rehearsed."""
+        return self.world.subject
+
+    def _dag_id(self, stage: str) -> str:
+        return self.subject.dag_id(stage)
+
+    def _task_states(self, api: AirflowApi, stage: str, run_id: str) -> dict[str, str]:
+        return {task["task_id"]: task["state"] for task in api.task_instances(self._dag_id(stage), run_id)}
 
     def run(self) -> None:
         """Every stage that is built, in the lifecycle's order.
@@ -131,7 +143,12 @@ class Rehearsal:
 
     def load_and_dual_write(self, api: AirflowApi) -> None:
         """Load the history, start dual writes, and load what changed since."""
-        self._backfill(api)
+        if self.subject.loads_before_barrier:
+            self._backfill(api)
+        else:
+            self._skip(
+                "the load before dual writes", "a table's order is DUAL_WRITES_FIRST: all is loaded at the barrier"
+            )
         self._start_dual_writes(api)
         self._backfill(api)
 
@@ -142,37 +159,64 @@ class Rehearsal:
 
     def damage_and_repair(self, api: AirflowApi) -> None:
         """Damage the target, and repair what a check finds."""
-        self.damage(api)
+        if (reason := self._why_undamaged()) is not None:
+            self._skip("damage and repair", reason)
+            return
+        try:
+            self.damage(api)
+        except NothingToDamageError as error:
+            self._skip("damage and repair", str(error))
+            return
         self.repair(api)
 
     def damage(self, api: AirflowApi) -> None:
         """Damage the target, and let a check find it, name it, and lay it at the target's door."""
-        with self.world.target.session() as session:
-            damaged = damage(session)
-        self.reporter.done(f"damaged on the target: {TABLE} {damaged.changed} changed, {damaged.extra} made up")
+        self.reporter.done(f"damaged on the target: {self._damage()}")
         found = self.check(api, expected="failed")
         doors = {store for table in found["tables"].values() for store in table["out_of_line"]}
         if (found["verdict"], doors) != ("fail", {"target"}):
             raise StageFailedError(f"the damage was not found at the target: {found}")
 
+    def _damage(self) -> str:
+        own = None if self.subject.adapted is None else damageable(self.subject.migration)
+        with self.world.target.session() as session:
+            if own is None:
+                damaged = damage(session)
+                return f"{TABLE} {damaged.changed} changed, {damaged.extra} made up"
+            known = known_keys(self.world.application.folder / TRUTH, own.shape.name)
+            return damage_own(session, self.subject.migration.target.keyspace, own, known=known)
+
+    def _why_undamaged(self) -> str | None:
+        if self.subject.adapted is None:
+            return None
+        if not self.subject.migration.consistency.repair.enabled:
+            return "consistency.repair.enabled is false in the file, so nothing would mend it"
+        if damageable(self.subject.migration) is None:
+            return "no table of rows that live for ever has a plain column, a key of many values and no collection"
+        return None
+
+    def _skip(self, what: str, reason: str) -> None:
+        self.skipped[what] = reason
+        self.reporter.done(f"not rehearsed: {what}: {reason}")
+
     def repair(self, api: AirflowApi) -> None:
         """Repair what the newest check found, once the approvers allow it."""
         run_id = self._stage(api, "repair", conf={"dry_run": False})
-        self.repaired = api.returned(_dag_id("repair"), run_id, "check_again")
+        self.repaired = api.returned(self._dag_id("repair"), run_id, "check_again")
         self.reporter.done(f"repaired on the target, and looked at again: {self.repaired}")
 
     def replay_letters(self, api: AirflowApi) -> None:
         """Let the target take no write of a table until some have become letters; then bring them back."""
-        admin = self.world.target.admin
-        fault = admin.add_fault(Fault(kind=FaultKind.TIMEOUT_BEFORE, table=LETTER_TABLE, operation=Operation.WRITE))
+        admin, table = self.world.target.admin, self.subject.on_target(self.subject.letter_table)
+        fault = admin.add_fault(Fault(kind=FaultKind.TIMEOUT_BEFORE, table=table, operation=Operation.WRITE))
         try:
             self._wait_for_letters()
         finally:
             admin.remove_fault(fault)
         run_id = self._stage(api, "replay_dead_letters")
-        found = api.returned(_dag_id("replay_dead_letters"), run_id, "replay")
+        found = api.returned(self._dag_id("replay_dead_letters"), run_id, "replay")
         self.letters = {name: found[name] for name in ("replayed", "parked", "left_in_queue")}
-        self.reporter.done(f"dead letters of {LETTER_TABLE}, brought back: {self.letters}; {found['html']}")
+        self.reporter.done(f"dead letters of {table}, brought back: {self.letters}; {found['html']}")
 
     def _wait_for_letters(self) -> None:
         deadline = time.monotonic() + LETTERS_TIMEOUT_S
@@ -183,22 +227,23 @@ class Rehearsal:
 
     def breach_canary(self, api: AirflowApi) -> None:
         """Let reads on the target fail while a canary bakes: it goes back by itself, and nobody is asked."""
-        admin = self.world.target.admin
+        admin, table = self.world.target.admin, self.subject.on_target(self.subject.breach_table)
+        first_step = self.subject.first_step
         planted: list[int] = []
 
         def break_reads(run_id: str) -> None:
-            tasks = {task["task_id"]: task["state"] for task in api.task_instances(_dag_id("cutover"), run_id)}
-            if tasks.get(f"raise_to_{FIRST_STEP}") == "success" and not planted:
-                fault = Fault(kind=FaultKind.SERVER_ERROR, table=BREACH_TABLE, operation=Operation.READ)
+            tasks = self._task_states(api, "cutover", run_id)
+            if tasks.get(f"raise_to_{first_step}") == "success" and not planted:
+                fault = Fault(kind=FaultKind.SERVER_ERROR, table=table, operation=Operation.READ)
                 planted.append(admin.add_fault(fault))
-                self.reporter.done(f"reads of {BREACH_TABLE} on the target fail from now on")
+                self.reporter.done(f"reads of {table} on the target fail from now on")
 
         try:
             run_id = self._stage(api, "cutover", meanwhile=break_reads, expected="failed")
         finally:
             for fault in planted:
                 admin.remove_fault(fault)
-        log = api.task_log(_dag_id("cutover"), run_id, f"watch_{FIRST_STEP}", try_number=1)
+        log = api.task_log(self._dag_id("cutover"), run_id, f"watch_{first_step}", try_number=1)
         said = next((line for line in log.splitlines() if "All reads went back to the source" in line), None)
         status = self.world.application.ask("status")
         if said is None or status["target_read_percent"]:
@@ -209,14 +254,14 @@ class Rehearsal:
     def cut_over(self, api: AirflowApi) -> None:
         """All reads to the target, step by step, once readiness and the approvers allow it; then the target leads."""
         run_id = self._stage(api, "cutover")
-        led = api.returned(_dag_id("cutover"), run_id, "target_leads")
+        led = api.returned(self._dag_id("cutover"), run_id, "target_leads")
         self.cutover = led["mode"]
         self.reporter.done(f"the target leads: {_reads(self.world.application.ask('status'))}")
 
     def roll_back(self, api: AirflowApi) -> None:
         """All reads back to the source."""
-        run_id = self._stage(api, "rollback", conf={"confirm_migration": MIGRATION})
-        found = api.returned(_dag_id("rollback"), run_id, "lower_share")
+        run_id = self._stage(api, "rollback", conf={"confirm_migration": self.subject.name})
+        found = api.returned(self._dag_id("rollback"), run_id, "lower_share")
         self.rollback = "lossless" if found["lossless"] else f"at risk: {'; '.join(found['at_risk'])}"
         self.reporter.done(f"rolled back: {found['statement']}")
 
@@ -224,11 +269,11 @@ class Rehearsal:
         """Let go of the source, once the cutover has stood for as long as the file asks, and a check has passed."""
         began = time.monotonic()
         self.check(api)
-        stood_s = load_migration(FILE).cutover.retire_after.total_seconds()
+        stood_s = self.subject.migration.cutover.retire_after.total_seconds()
         time.sleep(max(0.0, stood_s - (time.monotonic() - began)))  # the file asks for it, and the stage refuses before
         run_id = self._stage(api, "retire")
-        self.retired = api.returned(_dag_id("retire"), run_id, "retire")["mode"]
-        report = api.returned(_dag_id("retire"), run_id, "report")
+        self.retired = api.returned(self._dag_id("retire"), run_id, "retire")["mode"]
+        report = api.returned(self._dag_id("retire"), run_id, "report")
         self.reporter.done(f"the source is let go; the last report is kept, as a page to send: {report['html']}")
         # The source stands still from now on, so the target alone is compared.
         self.audit["audit"]["target"] = self.world.application.ask("audit")["audit"]["target"]
@@ -249,6 +294,7 @@ class Rehearsal:
         """What happened, for the last line."""
         return {
             "rehearsal": "ok",
+            "migration": self.subject.name,
             "wall_s": round(wall_s, 1),
             "stages": self.seconds,
             "provisioned": self.provisioned,
@@ -261,28 +307,29 @@ class Rehearsal:
             "verdicts": self.verdicts,
             "repaired": self.repaired,
             "letters": self.letters,
-            "bake_s": load_migration(FILE).cutover.bake_time.total_seconds(),
+            "bake_s": self.subject.migration.cutover.bake_time.total_seconds(),
             "reversals": 1 if self.breach else 0,
             "cutover": self.cutover,
             "rollback": self.rollback,
             "retired": self.retired,
+            "skipped": self.skipped,
             "notifications": counts(read_messages(self.world.airflow.notifications)),
         }
 
     def _provision(self, api: AirflowApi) -> None:
         """Make the target; then look that a second plan is empty and that nobody has changed anything."""
         first = self._stage(api, "provision")
-        made = api.returned(_dag_id("provision"), first, "preview")["changes"]
+        made = api.returned(self._dag_id("provision"), first, "preview")["changes"]
         again = self._stage(api, "provision")
-        left = api.returned(_dag_id("provision"), again, "preview")["changes"]
+        left = api.returned(self._dag_id("provision"), again, "preview")["changes"]
         if left:
             raise StageFailedError(f"a second provision still has something to do: {left}")
         drift = self._stage(api, "drift")
-        outputs = api.returned(_dag_id("provision"), first, "outputs")["outputs"]
+        outputs = api.returned(self._dag_id("provision"), first, "outputs")["outputs"]
         self.provisioned = {
             "changes": made,
             "second_run": left,
-            "drifted": api.returned(_dag_id("drift"), drift, "drift")["drifted"],
+            "drifted": api.returned(self._dag_id("drift"), drift, "drift")["drifted"],
         }
         for name, value in outputs.items():
             self.reporter.done(f"provisioned {name}: {value}")
@@ -290,7 +337,7 @@ class Rehearsal:
     def _start_dual_writes(self, api: AirflowApi) -> None:
         def start_application(run_id: str) -> None:
             """Once the flag is deployed: the application can't run without one, and the stage waits for its writers."""
-            tasks = {task["task_id"]: task["state"] for task in api.task_instances(_dag_id(DUAL_WRITES), run_id)}
+            tasks = self._task_states(api, DUAL_WRITES, run_id)
             if tasks.get("record_mode") == "success" and not self.application_runs:
                 self.application_runs = True
                 self.world.application.start()
@@ -301,14 +348,14 @@ class Rehearsal:
     def check(self, api: AirflowApi, *, expected: str = "success") -> dict[str, Any]:
         """Compare the stores; return what the check says."""
         run_id = self._stage(api, "consistency_check", expected=expected)
-        found = api.returned(_dag_id("consistency_check"), run_id, "check")
+        found = api.returned(self._dag_id("consistency_check"), run_id, "check")
         self.verdicts.append(found["verdict"])
         self.sampled_rows += found["rows_compared"]
         self.reporter.done(f"verdict {found['verdict']}, {found['rows_compared']:,} rows compared: {found['markdown']}")
         return dict(found)
 
     def _backfill(self, api: AirflowApi) -> None:
-        dag_id, before = _dag_id("historical_backfill"), consumed_write_units(self.world.target.admin.metrics())
+        dag_id, before = self._dag_id("historical_backfill"), consumed_write_units(self.world.target.admin.metrics())
         run_id = self._stage(api, "historical_backfill", conf={"dry_run": False})
         found = api.returned(dag_id, run_id, "verify")
         after = consumed_write_units(self.world.target.admin.metrics())
@@ -326,8 +373,12 @@ class Rehearsal:
         self.reporter.done(f"{found['rows_backfilled']:,} rows were loaded; the report is kept: {found['report']}")
 
     def _assess(self, api: AirflowApi) -> None:
-        run_id = self._stage(api, "assess", conf={"statements": str(STATEMENTS)})
-        reports = api.returned(_dag_id("assess"), run_id, "assess")
+        statements = self.subject.statements
+        if statements is None:
+            self._skip("what your applications send", "give `assess` their statements: docs/guides/statements.md")
+        conf = None if statements is None else {"statements": str(statements)}
+        run_id = self._stage(api, "assess", conf=conf)
+        reports = api.returned(self._dag_id("assess"), run_id, "assess")
         page = Path(reports["markdown"].removeprefix("file://"))
         self.assessment = json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))
         self.console.print(Markdown(page.read_text(encoding="utf-8")))
@@ -343,13 +394,13 @@ class Rehearsal:
         expected: str = "success",
     ) -> str:
         """Trigger a stage, wait for it, and return its run's id."""
-        dag_id, began = _dag_id(stage), time.monotonic()
+        dag_id, began = self._dag_id(stage), time.monotonic()
         api.wait_for_dag(dag_id)
         run_id = api.trigger(dag_id, conf=conf)
         self.reporter.done(f"triggered {dag_id}: {self.world.airflow.url}/dags/{dag_id}/runs/{run_id}")
         approver = Approver(
             api=api,
-            migration=MIGRATION,
+            migration=self.subject.name,
             ask=not self.choices.approve,
             console=self.console,
             reporter=self.reporter,
@@ -380,9 +431,18 @@ def rehearse(world: World, *, choices: Choices, console: Console, reporter: Repo
     began = time.monotonic()
     if not choices.keep:
         reporter.done("the world is taken down at the end (KEEP=1 leaves it up)")
+    if world.subject.adapted is not None:
+        _keep(world.subject.adapted, world.home / KEPT)
     rehearsal = Rehearsal(world=world, choices=choices, console=console, reporter=reporter)
     rehearsal.run()
     return rehearsal.result(wall_s=time.monotonic() - began)
+
+
+def _keep(adapted: Adapted, folder: Path) -> None:
+    """Leave what was run, and what was changed in it, in the world's home."""
+    folder.mkdir(exist_ok=True)
+    (folder / f"{adapted.migration.name}.yaml").write_text(adapted.as_yaml(), encoding="utf-8")
+    (folder / "changed.md").write_text(adapted.as_page(), encoding="utf-8")
 
 
 def choices_of_this_terminal() -> Choices:
@@ -398,10 +458,6 @@ def _reads(status: Mapping[str, Any]) -> str:
         f"{by_store}, {counts.get('read_failed', 0)} failed, {status['wrong_reads']} wrong; "
         f"compared {status['shadow_reads']}"
     )
-
-
-def _dag_id(stage: str) -> str:
-    return f"{MIGRATION}.{stage}"
 
 
 def _why_failed(api: AirflowApi, dag_id: str, run_id: str) -> str:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from rehearsal.browser import HEIGHT, WIDTH, airflow_page, open_page
-from rehearsal.run import MIGRATION
+from rehearsal.servers.connections import SAMPLE as MIGRATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,6 +12,8 @@ from rehearsal.servers.service import REPOSITORY
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from rehearsal.adapted import Adapted
+
 DEFAULT_HOME = REPOSITORY / ".local-world"
 
 
@@ -73,6 +75,7 @@ class WorldSettings:
         wipe: Begin without the data of earlier runs.
         days: Load only the flights of the year's first days; None for the whole year.
         own_dags: Airflow reads a copy of the DAG files in the world's home, which may be edited.
+        own: A person's own migration, with made-up data, in the place of the sample's; None for the sample's.
     """
 
     home: Path = DEFAULT_HOME
@@ -81,3 +84,4 @@ class WorldSettings:
     wipe: bool = False
     days: int | None = None
     own_dags: bool = False
+    own: Adapted | None = None

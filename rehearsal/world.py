@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import ipaddress
 import time
 from contextlib import ExitStack
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 import psutil
 
+from rehearsal.data.choice import SampleChoice
 from rehearsal.home import LOCK, HomeLock, mark_ready, wipe
 from rehearsal.load import Load
 from rehearsal.ports import require_free
@@ -31,13 +33,20 @@ from rehearsal.servers.keyspaces import WorldControlPlane, WorldPulumiProvider, 
 from rehearsal.servers.metrics import MetricsBridge
 from rehearsal.servers.snowflake import SnowflakeStandIn
 from rehearsal.settings import Component, WorldSettings
+from rehearsal.subject import Subject, own_subject, sample_subject
+from rehearsal.synthetic.choice import SyntheticChoice
 
 if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from rehearsal.load import Choice
     from rehearsal.reporter import Reporter
     from rehearsal.servers.service import Service
+
+
+OWN_DAGS = "dags"
+"""Folder of a copy of the DAG files, in the world's home."""
 
 
 class WorldOpenError(WorldError):
@@ -55,6 +64,7 @@ class World:
         self.home = settings.home.resolve()
         self._reporter = reporter or Silent()
         self._lock = HomeLock(self.home)
+        self.subject, dags = self._subject()
         ports, logs = settings.ports, self.home / "logs"
         self.source = WorldNode(role="source", home=self.home, port=ports.source, storage_port=ports.source_storage)
         self.target = WorldTarget(
@@ -70,10 +80,15 @@ class World:
             ca_file=self.snowflake.ca_file,
             connections=self.connections(),
             environment=self.pulumi_provider.environment,
-            dags=self.home / "dags" if settings.own_dags else DAGS,
+            dags=dags,
+            migration=self.subject.name,
+            own_file=settings.own.as_yaml() if settings.own else None,
         )
-        self.application = SampleApplication(home=self.home, source=self.source, target=self.target, aws=self.aws)
+        self.application = SampleApplication(
+            home=self.home, subject=self.subject, source=self.source, target=self.target, aws=self.aws
+        )
         self.metrics = MetricsBridge(home=self.home, node=self.target, aws=self.aws)
+        self.data = self._chosen_data()
         self._services = self._chosen()
         self._loads: dict[Component, Load] = {}
 
@@ -159,13 +174,29 @@ class World:
 
     def connections(self) -> list[connections.AirflowConnection]:
         """The connections that an Airflow beside this world needs; they carry secrets."""
+        name = self.subject.name
         return [
-            connections.source(self.source),
-            connections.target(self.target.contact),
-            connections.history(self.snowflake),
-            connections.aws(self.aws, keyspaces_url=self.keyspaces.url),
-            connections.ledger(self.home),
+            connections.source(self.source, migration=name, keyspace=self.subject.migration.source.keyspace),
+            connections.target(self.target.contact, migration=name),
+            connections.history(self.snowflake, migration=name),
+            connections.aws(self.aws, keyspaces_url=self.keyspaces.url, migration=name),
+            connections.ledger(self.home, migration=name),
         ]
+
+    def _subject(self) -> tuple[Subject, Path]:
+        """What is rehearsed, and the folder of its DAG files."""
+        own = self.settings.own
+        if own is None:
+            return sample_subject(), self.home / OWN_DAGS if self.settings.own_dags else DAGS
+        dags = self.home / OWN_DAGS
+        return own_subject(own, dags / "migrations" / f"{own.migration.name}.yaml"), dags
+
+    def _chosen_data(self) -> Choice:
+        own = self.settings.own
+        if own is None:
+            return SampleChoice(days=self.settings.days)
+        began = dt.datetime.now(tz=dt.UTC).replace(microsecond=0)
+        return SyntheticChoice(migration_file=self.subject.file, rows=own.rows, began=began)
 
     def _put_comparison(self) -> None:
         """Put the comparison Lambda's code, and the secrets of the stores that run, into the AWS stand-in."""
@@ -180,7 +211,7 @@ class World:
         if Component.SNOWFLAKE in running:
             secrets["history"] = comparison.history(self.snowflake)
         comparison.put_code(self.aws)
-        comparison.put_secrets(self.aws, secrets)
+        comparison.put_secrets(self.aws, secrets, migration=self.subject.name)
 
     def _prepare(self) -> None:
         mark_ready(self.home, ready=False)
@@ -254,7 +285,7 @@ def load_of_source(world: World) -> Load:
         world=world.home,
         manifest=node.settings.home / "loaded.json",
         address={"host": node.host, "port": node.port},
-        days=world.settings.days,
+        choice=world.data,
     )
 
 
@@ -266,7 +297,7 @@ def load_of_history(world: World) -> Load:
         world=world.home,
         manifest=stand_in.folder / "loaded.json",
         address=stand_in.connection(),
-        days=world.settings.days,
+        choice=world.data,
         environment={"REQUESTS_CA_BUNDLE": str(stand_in.ca_file)},
     )
 

@@ -108,6 +108,8 @@ def look(run: "MigrationRun") -> Look:
             looked_at=datetime.now(UTC),
         )
     )
+    telemetry.emit(telemetry.Signal.CRITERIA_MISSING, len(readiness.missing), migration=migration.name)
+    telemetry.emit(telemetry.Signal.READS_ON_TARGET, state.target_read_percent, migration=migration.name)
     return Look(readiness=readiness, facts=facts, state=state, writer=writer)
 
 

@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     running = verbs.add_parser("run", help="run until SIGTERM, SIGINT or the command stop")
     running.add_argument("--folder", type=Path, required=True, help="kept between starts")
     running.add_argument("--migration-file", type=Path, required=True)
-    running.add_argument("--tables", default="flights_unarchived,planes,weather", help="without static columns")
+    running.add_argument("--tables", default="flights_unarchived,planes,weather", help="static columns are left alone")
     running.add_argument("--source", type=_place, required=True, metavar="HOST:PORT")
     target = running.add_mutually_exclusive_group(required=True)
     target.add_argument("--target", type=_place, metavar="HOST:PORT", help="a plain node")

@@ -16,6 +16,7 @@ from botocore.config import Config
 
 from keyspaces_migration.clients import Consistency, SessionSettings, open_session
 from keyspaces_migration.config import Migration, load_migration
+from keyspaces_migration.cql.identifiers import quote
 from keyspaces_migration.cql.json_codec import encode_columns
 from keyspaces_migration.dual_write.clock import system_now_us
 from keyspaces_migration.dual_write.flag import WriteMode
@@ -32,9 +33,8 @@ from keyspaces_migration.dual_write.writer import DualWriter, WriterSettings, de
 from rehearsal.application.audit import audit
 from rehearsal.application.by_cql import ByCql
 from rehearsal.application.control import Control
-from rehearsal.application.truth import Truth, json_row
+from rehearsal.application.truth import FILE_NAME, Truth, json_row
 from rehearsal.application.workload import Workload, weights_of
-from rehearsal.processes import WorldError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -142,12 +142,9 @@ class Application:
             self._shapes = {
                 name: TableShape.from_migration(name, migration.tables[name]) for name in self.settings.tables
             }
-            for shape in self._shapes.values():
-                if shape.static_columns:
-                    raise WorldError(f"table {shape.name} has static columns: the truth is kept by rows. Leave it out.")
             self._stores = self._open_stores(stack, migration)
             self._flag = stack.enter_context(self._open_flag())
-            self._truth = Truth(self.settings.folder / "truth.jsonl")
+            self._truth = Truth(self.settings.folder / FILE_NAME)
             self._truth.open()
             stack.callback(self._truth.close)
             self._adopt()
@@ -272,14 +269,16 @@ class Application:
                 continue
             for row in self._spread_rows(shape):
                 values = dict(zip(shape.columns, row, strict=True))
+                if any(values[name] is None for name in shape.clustering_keys):
+                    continue  # a partition that has static columns alone
                 key = encode_columns({name: values[name] for name in shape.primary_key}, shape.columns)
                 if self._truth.of(shape.name, key) is None:
                     self._truth.adopt(shape.name, key, json_row(shape, values))
 
     def _spread_rows(self, shape: TableShape) -> Iterator[Any]:
         source = self._stores.source
-        names = ", ".join(f'"{name}"' for name in shape.columns)
-        token = f"token({', '.join(shape.partition_keys)})"
+        names = ", ".join(map(quote, shape.columns))
+        token = f"token({', '.join(map(quote, shape.partition_keys))})"
         table = table_name(source.keyspace, shape.name)
         cql = f"SELECT {names} FROM {table} WHERE {token} >= ? LIMIT ?"  # noqa: S608 -- names of the migration file
         places = max(1, self.settings.adopt // 10)

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
     from keyspaces_migration.dual_write.shape import TableShape
 
+FILE_NAME = "truth.jsonl"
 DEATH_TAKES_S = 5.0
 """How long before and after a row's end of life it may be there or not: stores count seconds, by their own clocks."""
 Row = dict[str, Any] | None
-"""All columns of a row in JSON form, or None where there is no row."""
+"""All columns of a row, less static ones, in JSON form, or None where there is no row."""
 
 
 class TruthDamagedError(WorldError):
@@ -155,8 +156,12 @@ class Truth:
 
 
 def json_row(shape: TableShape, row: Mapping[str, Any] | None) -> Row:
-    """Return a row in JSON form with every column; an empty collection that is not frozen is null, as in CQL."""
+    """Return a row in JSON form; an empty collection that is not frozen is null, as in CQL.
+
+    Static columns are left out: they belong to a partition, and the truth is kept by rows.
+    """
     if row is None:
         return None
-    form = encode_columns({name: row.get(name) for name in shape.columns}, shape.columns)
+    names = [name for name in shape.columns if name not in shape.static_columns]
+    form = encode_columns({name: row.get(name) for name in names}, shape.columns)
     return {name: None if value == [] and shape.multi_cell(name) else value for name, value in form.items()}

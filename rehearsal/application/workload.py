@@ -111,13 +111,17 @@ class Workload:
             self._delete_many(in_range=operation is Operation.DELETE_RANGE)
         elif operation is Operation.READ or truth.dies_at is not None:
             self._read(truth)
-        elif truth.row is None or truth.begun:
+        elif truth.row is None or truth.begun or self._is_key_alone(truth, operation):
             # Nothing to change in a row that is not there; and an unknown one is made known by writing it whole.
             self._reinsert(truth)
         elif operation is Operation.UPDATE:
             self._update(truth)
         else:
             self._send(truth.table, truth.key, None, lambda key: self._writes().delete_row(truth.table, key))
+
+    def _is_key_alone(self, truth: KeyTruth, operation: Operation) -> bool:
+        """Whether there is no column to update."""
+        return operation is Operation.UPDATE and not self._tables[truth.table].regular_columns
 
     def _choose(self) -> KeyTruth | None:
         return self._rng.choice(self._known) if self._known else None

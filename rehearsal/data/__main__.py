@@ -28,7 +28,7 @@ def main() -> None:
     _say("reading the flights")
     sample = _derived(chosen.days)
     rows = _source(chosen.address, sample) if chosen.store == "source" else _history(chosen.address, sample)
-    manifest.write(chosen.manifest, days=chosen.days, rows=rows)
+    manifest.write(chosen.manifest, digest=manifest.digest(days=chosen.days), rows=rows)
 
 
 def _derived(days: int | None) -> Sample:

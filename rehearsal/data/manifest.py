@@ -17,17 +17,17 @@ def digest(*, days: int | None) -> str:
     return made.hexdigest()
 
 
-def is_loaded(path: Path, *, days: int | None) -> bool:
-    """Whether the store that the manifest lies beside holds this very sample."""
+def is_loaded(path: Path, *, digest: str) -> bool:
+    """Whether the store that the manifest lies beside holds the very data of this digest."""
     try:
         held = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return False
-    return bool(held["digest"] == digest(days=days))
+    return bool(held["digest"] == digest)
 
 
-def write(path: Path, *, days: int | None, rows: dict[str, int]) -> None:
+def write(path: Path, *, digest: str, rows: dict[str, int]) -> None:
     """Note a finished load."""
     staged = path.with_suffix(".new")
-    staged.write_text(json.dumps({"digest": digest(days=days), "rows": rows}, indent=2), encoding="utf-8")
+    staged.write_text(json.dumps({"digest": digest, "rows": rows}, indent=2), encoding="utf-8")
     staged.replace(path)

@@ -14,6 +14,7 @@ from cassandra.concurrent import execute_concurrent
 from cassandra.policies import RoundRobinPolicy
 from cassandra.query import UNSET_VALUE, BatchStatement, BatchType
 
+from keyspaces_migration.cql.identifiers import quote
 from rehearsal.data.dataset import read
 from rehearsal.data.schema import KEYSPACE, MIGRATED, NOT_MIGRATED_AS_IT_STANDS, VIEW
 from rehearsal.processes import WorldError
@@ -90,12 +91,13 @@ def verify(session: Session, expected: dict[str, int], *, progress: Callable[[st
             raise SampleMismatchError(f"{KEYSPACE}.{table} has {found:,} rows, and {rows:,} were loaded into it")
 
 
-def count(session: Session, table: str) -> int:
-    """Rows of a table of the keyspace."""
-    columns = session.cluster.metadata.keyspaces[KEYSPACE].tables[table].partition_key
-    token = f"token({', '.join(column.name for column in columns)})"
+def count(session: Session, table: str, *, keyspace: str = KEYSPACE) -> int:
+    """Rows of a table."""
+    columns = session.cluster.metadata.keyspaces[keyspace].tables[table].partition_key
+    token = f"token({', '.join(quote(column.name) for column in columns)})"
+    address = f"{quote(keyspace)}.{quote(table)}"
     statement = session.prepare(
-        f"SELECT count(*) FROM {KEYSPACE}.{table} WHERE {token} > ? AND {token} <= ?"  # noqa: S608 - names of ours
+        f"SELECT count(*) FROM {address} WHERE {token} > ? AND {token} <= ?"  # noqa: S608 - names are quoted
     )
     # No key has the lowest token, so leaving it out loses nothing.
     bounds = [-(TOKENS // 2) + TOKENS * part // TOKEN_RANGES for part in range(TOKEN_RANGES)] + [TOKENS // 2 - 1]
@@ -108,13 +110,13 @@ def _load_table(session: Session, table: SampleTable, *, progress: Callable[[str
     columns = table.key + table.columns
     insert = _prepare_insert(session, table.name, columns)
     batches = _batches(table, insert, width=len(columns))
-    _run(session, batches, what=table.name, total=len(table.rows), progress=progress)
+    run(session, batches, what=table.name, total=len(table.rows), progress=progress)
     if table.static_columns:
         columns = table.partition_key + table.static_columns
         insert = _prepare_insert(session, table.name, columns)
         places = itemgetter(*table.places(columns))
         statements = ((insert.bind(_bound(places(partition[0]))), 0) for partition in table.partitions())
-        _run(session, statements, what=f"{table.name}, static columns", total=0, progress=progress)
+        run(session, statements, what=f"{table.name}, static columns", total=0, progress=progress)
 
 
 def _batches(table: SampleTable, insert: PreparedStatement, *, width: int) -> Iterator[tuple[Any, int]]:
@@ -128,7 +130,7 @@ def _batches(table: SampleTable, insert: PreparedStatement, *, width: int) -> It
             yield batch, len(rows)
 
 
-def _run(
+def run(
     session: Session,
     statements: Iterable[tuple[Any, int]],
     *,
@@ -136,6 +138,7 @@ def _run(
     total: int,
     progress: Callable[[str], None],
 ) -> None:
+    """Run statements, each given with the number of rows that it writes, many at a time; an error is raised."""
     sizes: list[int] = []
 
     def noted() -> Iterator[tuple[Any, tuple[()]]]:

@@ -20,7 +20,7 @@ from rehearsal.airflow_api import AirflowApi
 from rehearsal.certificates import write_ca_bundle
 from rehearsal.ports import PortNeed
 from rehearsal.processes import NO_ANSWER, Child, Program, ProgramDiedError, tail
-from rehearsal.servers.connections import LEDGER, AirflowConnection
+from rehearsal.servers.connections import SAMPLE, AirflowConnection, connection_ids
 from rehearsal.servers.service import PROBE_TIMEOUT_S, REPOSITORY, without_proxy
 
 if TYPE_CHECKING:
@@ -86,9 +86,24 @@ class AirflowServer:
         connections: Sequence[AirflowConnection],
         environment: Mapping[str, str] | None = None,
         dags: Path = DAGS,
+        migration: str = SAMPLE,
+        own_file: str | None = None,
     ) -> None:
+        """Store.
+
+        Args:
+            home: The world's folder.
+            port: The API server's.
+            ca_file: Of the authority that the Snowflake stand-in is trusted by.
+            connections: The world's.
+            environment: More variables of the processes.
+            dags: The folder of DAG files; made as a copy of the repository's where it is not there.
+            migration: The name of the migration that is rehearsed.
+            own_file: Its file's content, which is then the only migration file in `dags`; None leaves the sample's.
+        """
         self.world = home
         self.dags = dags
+        self._migration_name, self._own_file = migration, own_file
         self.home = home / "airflow"
         self.port = port
         self._ca_file = ca_file
@@ -133,6 +148,8 @@ class AirflowServer:
         self.home.mkdir(parents=True, exist_ok=True)
         if not self.dags.exists():
             shutil.copytree(DAGS, self.dags, ignore=shutil.ignore_patterns("__pycache__"))
+        if self._own_file is not None:
+            self._write_own_file(self._own_file)
         self._write_passwords()
         self._write_passphrase()
         self._write_configuration()
@@ -167,13 +184,22 @@ class AirflowServer:
                 description="Local world: the keys that sign the ledger's records",
             )
 
+    def _write_own_file(self, content: str) -> None:
+        """Put the person's own migration in the place of the sample's, in a copy of the DAG files."""
+        if self.dags == DAGS:
+            raise ValueError("a migration file of one's own goes into a copy of the DAG files, and never among ours")
+        folder = self.dags / "migrations"
+        for other in folder.iterdir():
+            other.unlink()
+        (folder / f"{self._migration_name}.yaml").write_text(content, encoding="utf-8")
+
     def all_connections(self) -> tuple[AirflowConnection, ...]:
         """The world's, and Airflow's to itself."""
         return (*self._connections, self._own_connection())
 
     def _own_connection(self) -> AirflowConnection:
         return AirflowConnection(
-            connection_id="flights_airflow",
+            connection_id=connection_ids(self._migration_name)["airflow"],
             conn_type="http",
             description="Local world: this Airflow's own API, for the verification of approvals",
             host="127.0.0.1",
@@ -327,7 +353,7 @@ class AirflowServer:
                 "min_file_process_interval": "30",
             },
             "scheduler": {"enable_health_check": "False"},
-            "keyspaces_migration": {"ledger_conn_ids": LEDGER},
+            "keyspaces_migration": {"ledger_conn_ids": connection_ids(self._migration_name)["ledger"]},
             "usage_data_collection": {"enabled": "False"},
         }
 

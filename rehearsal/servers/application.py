@@ -17,13 +17,12 @@ if TYPE_CHECKING:
     from rehearsal.servers.aws import AwsStandIn
     from rehearsal.servers.cassandra import WorldNode
     from rehearsal.servers.keyspaces import WorldTarget
+    from rehearsal.subject import Subject
 
 START_TIMEOUT_S = 120.0
 ANSWER_TIMEOUT_S = 300.0
 FLAG_POLL_S = 1.0
 LETTERS_AFTER_S = 5.0
-LETTERS = "keyspaces-migration-flights-dead-letters"
-"""The dead letter queue, as `provision` makes it for flights.yaml."""
 FLAG = ("keyspaces-migration-flights", "rehearsal", "flag")
 """Application, environment and profile, as `cutover.flag_writer.flag_address` names them for flights.yaml."""
 
@@ -33,8 +32,11 @@ class SampleApplication:
 
     name = "sample application"
 
-    def __init__(self, *, home: Path, source: WorldNode, target: WorldTarget, aws: AwsStandIn) -> None:
+    def __init__(
+        self, *, home: Path, subject: Subject, source: WorldNode, target: WorldTarget, aws: AwsStandIn
+    ) -> None:
         self.folder = home / "application"
+        self._subject = subject
         self._source, self._target = source, target
         self._aws = aws
         self._child = Child(
@@ -89,23 +91,24 @@ class SampleApplication:
         return None
 
     def _command(self) -> tuple[str, ...]:
-        application, environment, profile = FLAG
+        flag = self._subject.flag
         options = {
             "--folder": str(self.folder.resolve()),
-            "--migration-file": str(REPOSITORY / "dags/migrations/flights.yaml"),
+            "--migration-file": str(self._subject.file.resolve()),
+            "--tables": ",".join(self._subject.tables),
             "--source": f"{self._source.host}:{self._source.port}",
             "--target-contact": str(self._contact_file.resolve()),
             "--aws-endpoint": self._aws.endpoint_url,
             "--aws-region": REGION,
-            "--flag-application": application,
-            "--flag-environment": environment,
-            "--flag-profile": profile,
+            "--flag-application": flag.application,
+            "--flag-environment": flag.environment,
+            "--flag-profile": flag.profile,
             "--flag-poll-s": str(FLAG_POLL_S),
             # What the canary watches; a real application compares less, and reads more.
             "--shadow-share": "0.3",
             # Not an hour, as in earnest: the rehearsal waits for letters.
             "--letters-after-s": str(LETTERS_AFTER_S),
-            "--letters-queue-url": f"{self._aws.endpoint_url}/000000000000/{LETTERS}",
+            "--letters-queue-url": f"{self._aws.endpoint_url}/000000000000/{self._subject.letters}",
             "--letters-endpoint": self._aws.endpoint_url,
             # Nothing carries the source's changes into the sample history, so none may come before they are recorded.
             "--first-write-mode": "RECORD",

@@ -10,6 +10,7 @@ import boto3
 from rehearsal.comparison_zip import comparison_zip
 from rehearsal.local_keyspaces.contact import DATA_CENTER
 from rehearsal.servers.aws import REGION
+from rehearsal.servers.connections import SAMPLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,8 +22,12 @@ if TYPE_CHECKING:
 
 BUCKET = "keyspaces-migration-artifacts"
 KEY = "comparison.zip"
-SECRETS = "keyspaces-migration/flights"
-"""What the secrets' names begin with in flights.yaml."""
+STORES = ("source", "target", "history")
+
+
+def secret_name(migration: str, store: str) -> str:
+    """The name of a store's secret, as flights.yaml has it for the sample's migration."""
+    return f"keyspaces-migration/{migration}/{store}"
 
 
 def source(node: WorldNode) -> dict[str, Any]:
@@ -59,11 +64,11 @@ def put_code(aws: AwsStandIn) -> None:
         s3.put_object(Bucket=BUCKET, Key=KEY, Body=body)
 
 
-def put_secrets(aws: AwsStandIn, secrets: Mapping[str, Mapping[str, Any]]) -> None:
+def put_secrets(aws: AwsStandIn, secrets: Mapping[str, Mapping[str, Any]], *, migration: str = SAMPLE) -> None:
     """Put the secrets, by store, under their names; one that is there gets a new version if it differs."""
     manager = client(aws, "secretsmanager")
     for store, content in secrets.items():
-        name, text = f"{SECRETS}/{store}", json.dumps(content)
+        name, text = secret_name(migration, store), json.dumps(content)
         try:
             manager.create_secret(Name=name, SecretString=text)
         except manager.exceptions.ResourceExistsException:

@@ -10,9 +10,6 @@ from urllib.parse import unquote, urlsplit
 from rehearsal.local_keyspaces.contact import DATA_CENTER
 from rehearsal.servers.aws import REGION
 
-LEDGER = "flights_ledger"
-"""The connection of the ledger, as the sample's migration file names it."""
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
@@ -21,6 +18,23 @@ if TYPE_CHECKING:
     from rehearsal.servers.aws import AwsStandIn
     from rehearsal.servers.cassandra import WorldNode
     from rehearsal.servers.snowflake import SnowflakeStandIn
+
+
+SAMPLE = "flights"
+"""The sample's migration."""
+_ENDS = {
+    "source": "cassandra",
+    "target": "keyspaces",
+    "history": "snowflake",
+    "ledger": "ledger",
+    "aws": "aws",
+    "airflow": "airflow",
+}
+
+
+def connection_ids(migration: str) -> dict[str, str]:
+    """The ids of the world's connections for a migration, by their key in the migration file."""
+    return {key: f"{migration}_{end}" for key, end in _ENDS.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,23 +65,23 @@ def as_import_file(connections: Iterable[AirflowConnection]) -> str:
     return json.dumps(bodies, indent=2)
 
 
-def source(node: WorldNode) -> AirflowConnection:
-    """The source, where the sample data is."""
+def source(node: WorldNode, *, migration: str = SAMPLE, keyspace: str = SAMPLE) -> AirflowConnection:
+    """The source, where the data is."""
     return AirflowConnection(
-        connection_id="flights_cassandra",
+        connection_id=connection_ids(migration)["source"],
         conn_type="apache_cassandra",
         description="Local world: the source, a Cassandra 5.0 node",
         host=node.host,
         port=node.port,
-        schema="flights",
+        schema=keyspace,
         extra={"tls": False, "local_data_center": "datacenter1"},
     )
 
 
-def target(contact: Contact) -> AirflowConnection:
+def target(contact: Contact, *, migration: str = SAMPLE) -> AirflowConnection:
     """The target, local Keyspaces with service-specific credentials."""
     return AirflowConnection(
-        connection_id="flights_keyspaces",
+        connection_id=connection_ids(migration)["target"],
         conn_type="amazon_keyspaces",
         description="Local world: the target, local Keyspaces",
         host=contact.host,
@@ -82,11 +96,11 @@ def target(contact: Contact) -> AirflowConnection:
     )
 
 
-def history(stand_in: SnowflakeStandIn) -> AirflowConnection:
+def history(stand_in: SnowflakeStandIn, *, migration: str = SAMPLE) -> AirflowConnection:
     """The history."""
     settings = stand_in.connection()
     return AirflowConnection(
-        connection_id="flights_snowflake",
+        connection_id=connection_ids(migration)["history"],
         conn_type="snowflake",
         description="Local world: the history, a Snowflake stand-in",
         login=settings["user"],
@@ -106,10 +120,10 @@ def history(stand_in: SnowflakeStandIn) -> AirflowConnection:
     )
 
 
-def aws(stand_in: AwsStandIn, *, keyspaces_url: str) -> AirflowConnection:
+def aws(stand_in: AwsStandIn, *, keyspaces_url: str, migration: str = SAMPLE) -> AirflowConnection:
     """AWS."""
     return AirflowConnection(
-        connection_id="flights_aws",
+        connection_id=connection_ids(migration)["aws"],
         conn_type="aws",
         description="Local world: an AWS stand-in",
         login="test",
@@ -127,17 +141,17 @@ def aws(stand_in: AwsStandIn, *, keyspaces_url: str) -> AirflowConnection:
     )
 
 
-def ledger(home: Path) -> AirflowConnection:
+def ledger(home: Path, *, migration: str = SAMPLE) -> AirflowConnection:
     """The migration's ledger: a file, which only LocalExecutor may use."""
     return AirflowConnection(
-        connection_id=LEDGER,
+        connection_id=connection_ids(migration)["ledger"],
         conn_type="sqlite",
         description="Local world: the migration's ledger",
         host=str(home.resolve() / "ledger" / "ledger.db"),
     )
 
 
-def ledger_on_postgresql(url: str) -> AirflowConnection:
+def ledger_on_postgresql(url: str, *, migration: str = SAMPLE) -> AirflowConnection:
     """The migration's ledger on a PostgreSQL, from its URL.
 
     Raises:
@@ -147,7 +161,7 @@ def ledger_on_postgresql(url: str) -> AirflowConnection:
     if parts.scheme != "postgresql" or not parts.hostname or not parts.path.strip("/"):
         raise ValueError("the ledger's URL is postgresql://user:password@host[:port]/database")
     return AirflowConnection(
-        connection_id=LEDGER,
+        connection_id=connection_ids(migration)["ledger"],
         conn_type="postgres",
         description="The migration's ledger",
         host=parts.hostname,

@@ -250,7 +250,7 @@ def test_a_target_that_does_not_answer_leaves_the_verdict_open(world: World, tar
     assert target
     secret = comparison.target(world.target.contact) | {"port": free_ports(1)[0]}
     comparison.put_secrets(world.aws, {"nobody": secret})
-    function = make_function(world, "comparison-nobody", **{TARGET_SECRET: f"{comparison.SECRETS}/nobody"})
+    function = make_function(world, "comparison-nobody", **{TARGET_SECRET: comparison.secret_name("flights", "nobody")})
     result = check(world, function)
     assert result.verdict.verdict is Verdict.INCONCLUSIVE, result
     keys = result.counts.keys
@@ -310,7 +310,7 @@ def test_a_restarted_stand_in_has_code_and_secrets_still(world: World) -> None:
     wait_until(world.aws.why_not_healthy, name=world.aws.name, log=world.aws.log, timeout_s=120)
     s3, manager = comparison.client(world.aws, "s3"), comparison.client(world.aws, "secretsmanager")
     assert s3.get_object(Bucket=comparison.BUCKET, Key=comparison.KEY)["Body"].read() == comparison_zip()
-    before = manager.get_secret_value(SecretId=f"{comparison.SECRETS}/target")
+    before = manager.get_secret_value(SecretId=comparison.secret_name("flights", "target"))
     assert json.loads(before["SecretString"]) == comparison.target(world.target.contact)
     comparison.put_secrets(world.aws, {"target": comparison.target(world.target.contact)})
-    assert manager.get_secret_value(SecretId=f"{comparison.SECRETS}/target")["VersionId"] == before["VersionId"]
+    assert manager.get_secret_value(SecretId=comparison.secret_name("flights", "target"))["VersionId"] == before["VersionId"]

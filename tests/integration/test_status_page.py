@@ -15,7 +15,7 @@ from keyspaces_migration.ledger.looks import LookedAt, LookLedger, ReadinessLook
 from keyspaces_provider.status_page import PREFIX
 from rehearsal.browser import airflow_page
 from rehearsal.servers.airflow import ledger_keyring
-from rehearsal.servers.connections import LEDGER
+from rehearsal.servers.connections import SAMPLE, connection_ids
 from rehearsal.settings import Component, WorldPorts, WorldSettings
 from rehearsal.world import World
 from tests.unit.keyspaces_migration.ledger.full_ledger import fill
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page
 
+LEDGER = connection_ids(SAMPLE)["ledger"]
 UI_ROUTE = "/plugin/keyspaces-migrations"
 
 

@@ -150,14 +150,14 @@ def test_rows_are_sorted_so_that_partitions_are_written_one_after_the_other(tabl
 
 def test_a_manifest_counts_for_the_same_days_only(tmp_path: Path) -> None:
     path = tmp_path / "loaded.json"
-    assert not manifest.is_loaded(path, days=DAYS)
-    manifest.write(path, days=DAYS, rows={"planes": 1})
-    assert manifest.is_loaded(path, days=DAYS)
-    assert not manifest.is_loaded(path, days=None)
+    assert not manifest.is_loaded(path, digest=manifest.digest(days=DAYS))
+    manifest.write(path, digest=manifest.digest(days=DAYS), rows={"planes": 1})
+    assert manifest.is_loaded(path, digest=manifest.digest(days=DAYS))
+    assert not manifest.is_loaded(path, digest=manifest.digest(days=None))
 
 
 def test_a_manifest_of_another_loader_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "loaded.json"
-    manifest.write(path, days=DAYS, rows={})
+    manifest.write(path, digest=manifest.digest(days=DAYS), rows={})
     monkeypatch.setattr(manifest, "dataset_version", lambda: "another data set")
-    assert not manifest.is_loaded(path, days=DAYS)
+    assert not manifest.is_loaded(path, digest=manifest.digest(days=DAYS))

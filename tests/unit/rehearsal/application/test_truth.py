@@ -97,6 +97,18 @@ def test_an_empty_collection_is_null_as_in_cql() -> None:
     assert json_row(PLANES, {"id": 1, "seats": None, "tags": set()}) == row(None)
 
 
+def test_static_columns_are_no_part_of_a_row() -> None:
+    columns = {"id": "int", "number": "int", "shared": "text"}
+    shape = TableShape(
+        name="lines",
+        columns={name: parse_type(text) for name, text in columns.items()},
+        partition_keys=("id",),
+        clustering_keys=("number",),
+        static_columns=("shared",),
+    )
+    assert json_row(shape, {"id": 1, "number": 2, "shared": "x"}) == {"id": 1, "number": 2}
+
+
 class FakeWriter:
     """Keeps rows in a map; `fail` is raised instead of writing."""
 
