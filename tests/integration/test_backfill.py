@@ -337,6 +337,25 @@ def test_the_log_says_how_it_goes_and_the_ledger_what_each_split_consumed(world:
     assert (progress.usage.write_units, progress.usage.throttled_units) == (rows, 0)
 
 
+def test_whoever_watches_is_told_of_each_split_before_it_and_after_it(world: World, migration: Migration) -> None:
+    run, flights, told = unique("told"), only(migration, "flights_unarchived"), list[tuple[str, Any]]()
+    rows = world.plan(flights, run, rows_a_split=100).rows
+    loading = world.loading(
+        flights,
+        begun=lambda split: told.append(("begun", split)),
+        finished=lambda loaded: told.append(("finished", loaded)),
+    )
+    done = load_splits(loading, dag_id=DAG, run_id=run, barrier_us=None)
+    assert [word for word, _ in told] == ["begun", "finished"] * done.splits
+    begun, finished = [each for _, each in told[::2]], [each for _, each in told[1::2]]
+    assert [each.claimed.split.number for each in finished] == [each.split.number for each in begun]
+    assert sum(each.counts.written for each in finished) == rows
+    assert (
+        sum(each.usage.write_units for each in finished),
+        sum(each.usage.throttled_units for each in finished),
+    ) == (rows, 0)
+
+
 def test_two_slots_of_one_table_share_its_splits_and_repeat_none(
     world: World, migration: Migration, snowflake_address: dict[str, Any]
 ) -> None:
