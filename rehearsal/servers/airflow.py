@@ -348,9 +348,10 @@ class AirflowServer:
             },
             "api": {"host": "127.0.0.1", "port": str(self.port), "base_url": self.url, "workers": "1"},
             "dag_processor": {
-                # A new migration file is seen after half a minute, not after five.
+                # A new migration file is seen after a minute, not after five; and the cores are for the stages.
                 "refresh_interval": "30",
-                "min_file_process_interval": "30",
+                "min_file_process_interval": "60",
+                "parsing_processes": "1",
             },
             "scheduler": {"enable_health_check": "False"},
             "keyspaces_migration": {"ledger_conn_ids": connection_ids(self._migration_name)["ledger"]},

@@ -96,7 +96,7 @@ class Receiver:
             for metric in scope.metrics
             if metric.name == name
         ]
-        return found[-1].WhichOneof("data") == "sum" and found[-1].sum.is_monotonic
+        return bool(found[-1].WhichOneof("data") == "sum" and found[-1].sum.is_monotonic)
 
 
 def _point(point: Any) -> tuple[dict[str, str], float]:
