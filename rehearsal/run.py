@@ -20,6 +20,7 @@ from rehearsal.estimates import Took, as_page, compare, consumed_write_units
 from rehearsal.local_keyspaces.admin import Fault, FaultKind, Operation
 from rehearsal.notifications import counts, read_messages
 from rehearsal.processes import WorldError
+from rehearsal.summary import summary
 from rehearsal.synthetic.damage import NothingToDamageError, damageable, known_keys
 from rehearsal.synthetic.damage import damage as damage_own
 
@@ -435,6 +436,7 @@ def rehearse(world: World, *, choices: Choices, console: Console, reporter: Repo
         _keep(world.subject.adapted, world.home / KEPT)
     rehearsal = Rehearsal(world=world, choices=choices, console=console, reporter=reporter)
     rehearsal.run()
+    console.print(summary(world.home, world.subject.name))
     return rehearsal.result(wall_s=time.monotonic() - began)
 
 
