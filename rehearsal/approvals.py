@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from rich.markdown import Markdown
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rich.console import Console
 
     from rehearsal.airflow_api import AirflowApi
     from rehearsal.reporter import Reporter
 
 CONFIRMATION = "confirm_migration"
-# Airflow fails a gate that is answered in the very moment in which it begins to wait.
-SETTLE_LOOKS = 2
 
 
 @dataclass
@@ -27,6 +27,8 @@ class Approver:
     Attributes:
         migration: The name that approvers type.
         ask: Whether to wait for Enter at the terminal first; the UI may answer meanwhile.
+        may_answer: Whether Airflow is ready for the answer of a gate, by the id of its task instance: it fails a gate
+            that is answered in the very moment in which it begins to wait.
     """
 
     api: AirflowApi
@@ -34,17 +36,17 @@ class Approver:
     ask: bool
     console: Console
     reporter: Reporter
-    _looks: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    may_answer: Callable[[str], bool]
+    _shown: set[str] = field(default_factory=set)
 
     def look(self, dag_id: str, run_id: str) -> None:
         """Answer the gates of a run that wait; call it at every look at the run."""
         for gate in self._waiting(dag_id, run_id):
-            task = gate["task_instance"]["task_id"]
-            key = (dag_id, run_id, task)
-            looks = self._looks[key] = self._looks.get(key, 0) + 1
-            if looks == 1:
+            task, instance = gate["task_instance"]["task_id"], str(gate["task_instance"]["id"])
+            if instance not in self._shown:
+                self._shown.add(instance)
                 self._show(gate, dag_id, run_id, task)
-            if looks >= SETTLE_LOOKS and (not self.ask or _enter_was_pressed()):
+            if self.may_answer(instance) and (not self.ask or _enter_was_pressed()):
                 self._approve(dag_id, run_id, task)
 
     def _waiting(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:

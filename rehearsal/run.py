@@ -405,6 +405,7 @@ class Rehearsal:
             ask=not self.choices.approve,
             console=self.console,
             reporter=self.reporter,
+            may_answer=self.world.airflow.has_let_go,
         )
 
         def look(seen: str) -> None:

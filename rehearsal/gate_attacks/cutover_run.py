@@ -25,8 +25,6 @@ DAG_ID = "flights.cutover"
 GATE = "approve_1"
 TIMEOUT_S = 240
 POLL_S = 0.5
-# Airflow fails a gate that is answered in the very moment in which it begins to wait.
-SETTLE_S = 1.5
 _SAID = 3000
 
 
@@ -103,7 +101,7 @@ class CutoverRun:
     def wait_at_gate(self, gate: str = GATE) -> None:
         """Wait until the gate waits for a person."""
         self.wait_for(gate, "awaiting_input")
-        time.sleep(SETTLE_S)
+        wait_until_let_go(self.world, self.task(gate))
 
     def answer(self, *, user: str = "admin", gate: str = GATE, typed: dict[str, Any]) -> None:
         """Approve at a gate as `user`."""
@@ -118,6 +116,14 @@ class CutoverRun:
     def _failures(self) -> str:
         failed = [task["task_id"] for task in self.api.task_instances(DAG_ID, self.run_id) if task["state"] == "failed"]
         return " ".join(f"{task_id} failed: {self.log(task_id)[-_SAID:]}" for task_id in failed) or "No task failed."
+
+
+def wait_until_let_go(world: World, gate: Mapping[str, Any]) -> None:
+    """Wait until a gate that waits may be answered."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while not world.airflow.has_let_go(gate["id"]):
+        _within(deadline, f"the scheduler has not let go of {gate['task_id']} after {TIMEOUT_S} s")
+        time.sleep(POLL_S)
 
 
 def _within(deadline: float, what: str) -> None:

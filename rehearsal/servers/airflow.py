@@ -138,6 +138,18 @@ class AirflowServer:
         """A client of the REST API that acts as `user`."""
         return AirflowApi(url=self.url, user=user, password=self.users[user])
 
+    def has_let_go(self, task_instance_id: str) -> bool:
+        """Whether the scheduler knows that a gate's process has ended and left the gate waiting.
+
+        Before that an answer fails the gate: the scheduler then takes the process that ended for the one that the
+        answer has asked for, and the gate for killed. No API tells; the scheduler's log does.
+        """
+        log = self._log_of("scheduler")
+        if not log.exists():
+            return False
+        with log.open(encoding="utf-8", errors="replace") as lines:
+            return any(f"ti_id={task_instance_id}," in line and "state=awaiting_input," in line for line in lines)
+
     def ports(self) -> list[PortNeed]:
         """The API server's; nothing else listens."""
         return [PortNeed(setting="airflow", address="127.0.0.1", port=self.port, wanted_by="Airflow's API server")]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rehearsal.airflow_api import AirflowApiError
-from rehearsal.gate_attacks.cutover_run import GATE, POLL_S, SETTLE_S, TIMEOUT_S
+from rehearsal.gate_attacks.cutover_run import GATE, POLL_S, TIMEOUT_S, wait_until_let_go
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,7 +47,7 @@ def dry_run(world: World, api: AirflowApi) -> LoadAttempt:
 
 def attack_load_gate(world: World, api: AirflowApi) -> LoadAttempt:
     """Mark the gate successful while it waits, after people who may not answer have tried to."""
-    run_id = _at_the_gate(api)
+    run_id = _at_the_gate(world, api)
     answer = {"chosen_options": ["Approve"], "params_input": {"confirm_migration": "flights"}}
     instance = f"/dags/{DAG_ID}/dagRuns/{run_id}/taskInstances/{GATE}"
     for user in ("alice", "gate-reader"):
@@ -59,20 +59,21 @@ def attack_load_gate(world: World, api: AirflowApi) -> LoadAttempt:
 
 def reject(world: World, api: AirflowApi) -> LoadAttempt:
     """Reject at the gate, as the approver."""
-    run_id = _at_the_gate(api)
+    run_id = _at_the_gate(world, api)
     path = f"/dags/{DAG_ID}/dagRuns/{run_id}/taskInstances/{GATE}/-1/hitlDetails"
     answer = {"chosen_options": ["Reject"], "params_input": {"confirm_migration": "flights"}}
     api.call("PATCH", path, json=answer)
     return _outcome(world, api, run_id)
 
 
-def _at_the_gate(api: AirflowApi) -> str:
+def _at_the_gate(world: World, api: AirflowApi) -> str:
     """Trigger a load, and wait until its gate waits for a person."""
     run_id, deadline = api.trigger(DAG_ID, conf=LOAD), time.monotonic() + TIMEOUT_S
     while _states(api, run_id).get(GATE) != frozenset({"awaiting_input"}):
         assert time.monotonic() < deadline, _states(api, run_id)
         time.sleep(POLL_S)
-    time.sleep(SETTLE_S)
+    (gate,) = [each for each in api.task_instances(DAG_ID, run_id) if each["task_id"] == GATE]
+    wait_until_let_go(world, gate)
     return run_id
 
 
