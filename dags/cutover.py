@@ -52,7 +52,8 @@ def cutover(loaded: LoadedMigration) -> DAG:
             timeout=READINESS_TIMEOUT_S,
             **READ_ONLY_RETRIES,
         )
-        evidence = CutoverEvidenceOperator(task_id="evidence", ledger_conn_id=ledger)
+        # It only looks, and a criterion may flap between the sensor's look and its own.
+        evidence = CutoverEvidenceOperator(task_id="evidence", ledger_conn_id=ledger, **READ_ONLY_RETRIES)
         gates = approval_gates(
             migration, ledger_conn_id=ledger, subject=f"Move all reads of {migration.name} to the target"
         )
