@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from keyspaces_migration.config import LoadOrder, Migration, load_migration
 from keyspaces_migration.cutover.flag_writer import flag_address
 from rehearsal.servers.service import REPOSITORY
+from rehearsal.synthetic.roles import Facts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,10 +97,15 @@ def own_subject(adapted: Adapted, file: Path) -> Subject:
     """A person's own migration, adapted, in the file that the world runs.
 
     Raises:
-        ValueError: It has no tables, or none whose rows live for long enough to be told from lost ones.
+        ValueError: No data can be made for it, as a column of the history has two meanings; it has no tables, or none whose rows live for long enough to be told from lost ones.
     """
     if not adapted.migration.tables:
         raise ValueError("the file has no tables yet: `assess` drafts them, and then there is something to rehearse")
+    for name, table in adapted.migration.tables.items():
+        try:
+            Facts.of(table)
+        except ValueError as error:
+            raise ValueError(f"tables.{name}.history: {error}") from error
     ttls = {name: table.default_ttl for name, table in adapted.migration.tables.items()}
     tables = tuple(name for name, ttl in ttls.items() if ttl is None or ttl >= SHORTEST_LIFE)
     if not tables:

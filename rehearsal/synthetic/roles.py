@@ -53,12 +53,22 @@ class Facts:
 
     @classmethod
     def of(cls, table: Table) -> Self:
-        """Find them."""
+        """Find them.
+
+        Raises:
+            ValueError: A column of the table is of another type than its role in the history.
+        """
         schema, types = table.schema_, table.schema_.column_types
         stored = {name: stored_name(table.history_column(name)) for name in types}
         named = _named(table)
         columns = {place: name for name, place in stored.items()}
         owners = {role: columns[place] for role, place in named.items() if place in columns}
+        for role, name in owners.items():
+            if (wanted := _TYPES.get(role)) is not None and types[name] != wanted:
+                raise ValueError(
+                    f"the history's {named[role]} is the table's own column {name}, a {types[name]}, and is also its "
+                    f"{role.value} column, which has to be a {wanted}"
+                )
         version = owners.get(Role.VERSION)
         steps = version is None or (version not in schema.primary_key and types[version] in _STEPS)
         return cls(
@@ -75,6 +85,13 @@ class Facts:
         """The table's own column of a role, if it has one, and that is part of the key or is not, as asked."""
         column = self.owners.get(role)
         return column if column is not None and (column in self.key) is in_key else None
+
+
+_TYPES = {
+    Role.EXPIRY: Scalar(ScalarName.TIMESTAMP),
+    Role.WRITE_TIME: Scalar(ScalarName.TIMESTAMP),
+    Role.DELETED: Scalar(ScalarName.BOOLEAN),
+}
 
 
 def _named(table: Table) -> dict[Role, str]:

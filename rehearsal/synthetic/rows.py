@@ -31,6 +31,8 @@ MOST_NARROW = 6
 LARGE_EVERY = 300
 LARGE_BYTES = 4_000
 TRIES = 20
+POOL = 12
+"""How many values there are of each column of a key but its last."""
 OLDEST = dt.timedelta(days=30)
 LIFE_H = (12, 30 * 24)
 """The shortest and the longest time to live of a row's own: longer than a rehearsal takes."""
@@ -119,7 +121,7 @@ class _RowMaker:
     def __init__(self, of: SyntheticTable) -> None:
         self._of = of
         self._rng = random.Random(f"{of.seed} {of.name}")  # noqa: S311 -- data, not a secret
-        self._table, self._facts = of.table, of.facts
+        self._facts = of.facts
         self._ttl = of.table.default_ttl
         schema = of.table.schema_
         self._types = schema.column_types
@@ -275,8 +277,9 @@ class _RowMaker:
         """The parts before the last come again and again, as a day or a region does."""
         if is_last:
             return self._new_key_part(name)
-        pool = self._pools.setdefault(name, [self._new_key_part(name) for _ in range(12)])
-        return self._rng.choice(pool)
+        if name not in self._pools:
+            self._pools[name] = [self._new_key_part(name) for _ in range(POOL)]
+        return self._rng.choice(self._pools[name])
 
     def _new_key_part(self, name: str) -> Any:  # noqa: ANN401 -- as above
         cql_type = self._types[name]

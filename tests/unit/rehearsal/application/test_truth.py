@@ -15,7 +15,7 @@ from keyspaces_migration.dual_write.store import StoreName
 from keyspaces_migration.dual_write.writer import ReadResult
 from rehearsal.application.audit import audit
 from rehearsal.application.truth import Truth, TruthDamagedError, json_row
-from rehearsal.application.workload import Workload
+from rehearsal.application.workload import Operation, Workload
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -151,6 +151,17 @@ def test_reads_of_a_store_that_is_right_are_never_wrong_and_of_one_that_is_wrong
     for _ in range(50):
         work.step(reads_only=True)
     assert work.wrong_read_count > 10
+
+
+def test_rows_of_nothing_but_a_key_are_written_whole_where_others_would_be_updated(tmp_path: Path) -> None:
+    shape = TableShape(name="seen", columns={"id": parse_type("int")}, partition_keys=("id",))
+    truth, writer = opened(tmp_path), FakeWriter()
+    updates = {Operation.INSERT: 1, Operation.UPDATE: 5, Operation.READ: 1}
+    work = Workload(writer=writer, truth=truth, tables=[shape], rng=random.Random(5), weights=updates)  # type: ignore[arg-type] # noqa: S311
+    for _ in range(100):
+        work.step()
+    assert work.counts["written"] > 50
+    assert work.wrong_read_count == 0
 
 
 @pytest.mark.parametrize(

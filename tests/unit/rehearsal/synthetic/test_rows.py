@@ -257,6 +257,14 @@ def test_any_schema_gets_data_that_fits(table: Table, seed: int) -> None:
     assert sum(map(len, of.partitions())) == sum(map(len, groups.values())) == len(of.living)
 
 
+def test_a_column_that_can_t_be_what_its_role_asks_for_is_named() -> None:
+    content = load_migration(HERE / "odd_lives.yaml").tables["sessions"].model_dump(mode="json", by_alias=True)
+    content["schema"]["columns"][-1] = {"removed": "int"}
+    table = Table.model_validate_json(json.dumps(content))
+    with pytest.raises(ValueError, match="REMOVED is the table's own column removed, a int, and .* be a boolean"):
+        Facts.of(table)
+
+
 def test_a_number_in_text_is_no_version_that_steps() -> None:
     table = load_migration(HERE / "odd_lives.yaml").tables["numbered"]
     assert Facts.of(table).may_repeat
