@@ -313,4 +313,7 @@ def test_a_restarted_stand_in_has_code_and_secrets_still(world: World) -> None:
     before = manager.get_secret_value(SecretId=comparison.secret_name("flights", "target"))
     assert json.loads(before["SecretString"]) == comparison.target(world.target.contact)
     comparison.put_secrets(world.aws, {"target": comparison.target(world.target.contact)})
-    assert manager.get_secret_value(SecretId=comparison.secret_name("flights", "target"))["VersionId"] == before["VersionId"]
+    assert (
+        manager.get_secret_value(SecretId=comparison.secret_name("flights", "target"))["VersionId"]
+        == before["VersionId"]
+    )
