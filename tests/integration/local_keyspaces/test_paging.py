@@ -21,7 +21,7 @@ PARTITIONS = 40
 @pytest.fixture(scope="module")
 def rows(session: Session) -> Iterator[dict[tuple[int, int], bytes]]:
     """A table of narrow and wide rows, in partitions of 0 to 25, some with static data and no row."""
-    chance = random.Random(SEED)  # noqa: S311 - the same rows each time
+    chance = random.Random(SEED)
     session.execute("CREATE KEYSPACE paging WITH REPLICATION = {'class': 'SingleRegionStrategy'}")
     session.execute("CREATE TABLE paging.t (p int, c int, s int static, v blob, PRIMARY KEY (p, c))")
     made = {

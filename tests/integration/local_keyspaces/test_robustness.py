@@ -187,7 +187,7 @@ def test_newer_protocol_versions_are_refused_as_a_driver_expects(local_keyspaces
 
 
 def test_frames_of_noise_end_at_most_their_own_connection(odd: Session, local_keyspaces: LocalKeyspacesNode) -> None:
-    noise = random.Random(5)  # noqa: S311 - the same noise each time
+    noise = random.Random(5)
     for _ in range(100):
         request = noise.choice([QUERY, PREPARE, EXECUTE, BATCH, 11, 200])
         send(local_keyspaces, request, noise.randbytes(noise.randrange(60)))

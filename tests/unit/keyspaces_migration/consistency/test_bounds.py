@@ -60,7 +60,7 @@ def test_the_bound_holds_at_its_confidence_for_draws_without_replacement(
 
 @pytest.mark.parametrize(("rate", "size"), [(0.001, 3_000), (0.01, 300), (0.05, 60)])
 def test_the_bound_holds_in_at_least_its_share_of_simulated_checks(rate: float, size: int) -> None:
-    source = random.Random(20131123)  # noqa: S311 # a simulation that can be repeated
+    source = random.Random(20131123)  # a simulation that can be repeated
     checks = 2_000
     covered = 0
     bounds = {}

@@ -82,7 +82,7 @@ def opened(folder: Path) -> Truth:
 
 def work(truth: Truth, table: Any, *, seed: int, steps: int) -> Workload:
     busy = {**WEIGHTS, Operation.DELETE_PARTITION: 5, Operation.DELETE_RANGE: 10, Operation.NEW_PARTITION: 20}
-    made = Workload(writer=table, truth=truth, tables=[SHAPE], rng=random.Random(seed), weights=busy)  # noqa: S311
+    made = Workload(writer=table, truth=truth, tables=[SHAPE], rng=random.Random(seed), weights=busy)
     for _ in range(steps):
         made.step()
     return made
@@ -115,7 +115,7 @@ def test_a_row_that_the_application_did_not_make_is_never_deleted_with_others(tm
         truth.adopt("t", {name: row[name] for name in SHAPE.primary_key}, row)
         table.insert("t", row)
     deletes = {Operation.INSERT: 1, Operation.DELETE_PARTITION: 1, Operation.DELETE_RANGE: 1}
-    made = Workload(writer=table, truth=truth, tables=[SHAPE], rng=random.Random(1), weights=deletes)  # type: ignore[arg-type] # noqa: S311
+    made = Workload(writer=table, truth=truth, tables=[SHAPE], rng=random.Random(1), weights=deletes)  # type: ignore[arg-type]
     for _ in range(200):
         made.step()
     assert made.counts["nothing_to_delete"] > 20
@@ -125,7 +125,7 @@ def test_a_row_that_the_application_did_not_make_is_never_deleted_with_others(tm
 def test_a_row_with_a_time_to_live_must_be_there_and_then_must_not(tmp_path: Path) -> None:
     table, truth = MemoryTable(), opened(tmp_path)
     mortal = {Operation.INSERT_MORTAL: 1, Operation.UPDATE: 1, Operation.DELETE: 1}
-    made = Workload(writer=table, truth=truth, tables=[SHAPE], rng=random.Random(1), weights=mortal)  # type: ignore[arg-type] # noqa: S311
+    made = Workload(writer=table, truth=truth, tables=[SHAPE], rng=random.Random(1), weights=mortal)  # type: ignore[arg-type]
     while not table.ttls:
         made.step()
     (key,) = (each for each in truth.every() if each.dies_at is not None)

@@ -137,7 +137,7 @@ class FakeWriter:
 
 
 def workload(truth: Truth, writer: Any) -> Workload:
-    return Workload(writer=writer, truth=truth, tables=[PLANES], rng=random.Random(5))  # noqa: S311
+    return Workload(writer=writer, truth=truth, tables=[PLANES], rng=random.Random(5))
 
 
 def test_reads_of_a_store_that_is_right_are_never_wrong_and_of_one_that_is_wrong_are(tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_rows_of_nothing_but_a_key_are_written_whole_where_others_would_be_updat
     shape = TableShape(name="seen", columns={"id": parse_type("int")}, partition_keys=("id",))
     truth, writer = opened(tmp_path), FakeWriter()
     updates = {Operation.INSERT: 1, Operation.UPDATE: 5, Operation.READ: 1}
-    work = Workload(writer=writer, truth=truth, tables=[shape], rng=random.Random(5), weights=updates)  # type: ignore[arg-type] # noqa: S311
+    work = Workload(writer=writer, truth=truth, tables=[shape], rng=random.Random(5), weights=updates)  # type: ignore[arg-type]
     for _ in range(100):
         work.step()
     assert work.counts["written"] > 50

@@ -26,7 +26,7 @@ FIRST, LAST = -(1 << 63), (1 << 63) - 1
 
 def ring(rows_of_partition: list[int], *, note: str = "x", seed: int = 1) -> Ring:
     """Partitions of so many rows each, at random places."""
-    draw = random.Random(seed)  # noqa: S311 # reproducible, and no secret
+    draw = random.Random(seed)  # reproducible, and no secret
     return Ring(
         {
             draw.randrange(FIRST + 1, LAST): [(number, at, note) for at in range(rows)]
@@ -77,7 +77,7 @@ def test_a_large_tables_rows_are_told_within_their_bounds_mostly(seed: int, rows
 
 
 def test_the_bounds_on_a_large_tables_rows_hold_in_their_share_of_samples() -> None:
-    draw = random.Random(3)  # noqa: S311 # reproducible, and no secret
+    draw = random.Random(3)  # reproducible, and no secret
     sizes = [draw.randrange(1, 30) for _ in range(800)]
     table, covered = ring(sizes), 0
     for seed in range(60):
