@@ -12,7 +12,7 @@ class KeyspacesMigrationPlugin(AirflowPlugin):
     fastapi_apps = [{"app": StatusPage(), "url_prefix": PREFIX, "name": "Keyspaces migrations"}]  # noqa: RUF012 -- Airflow's form
     external_views = [  # noqa: RUF012 -- Airflow's form
         {
-            "name": "Keyspaces migrations",
+            "name": "Migrations",
             "href": f"{PREFIX}/",
             "destination": "nav",
             "url_route": "keyspaces-migrations",

@@ -90,9 +90,9 @@ def test_what_a_user_may_not_read_is_neither_listed_nor_shown(world: World, reco
 
 def test_it_is_a_view_of_airflows_own_ui_and_its_links_leave_the_frame(world: World, page: Page) -> None:
     page.goto(world.airflow.url)
-    page.get_by_role("link", name="Keyspaces migrations").first.click()
+    page.get_by_role("link", name="Migrations", exact=True).first.click()
     page.wait_for_url(f"**{UI_ROUTE}**")
-    frame = page.frame_locator("iframe[title='Keyspaces migrations']")
+    frame = page.frame_locator("iframe[title='Migrations']")
     frame.get_by_role("link", name="flights", exact=True).click()
     expect(frame.locator("#headline")).to_have_text(
         "Writes go to both stores; the source leads. All reads are on the source."

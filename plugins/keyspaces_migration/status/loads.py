@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from keyspaces_migration.backfill.deadline import end_by
 from keyspaces_migration.backfill.money import spent_usd
-from keyspaces_migration.ledger.backfill_records import RoughProgress, SplitState
+from keyspaces_migration.ledger.backfill_records import LoadMode, RoughProgress, SplitState
 from keyspaces_migration.ledger.plan_records import LoadPlan, PlannedTable
 
 MOST_CELLS = 300
@@ -30,6 +30,7 @@ class TableLoad:
 
     Attributes:
         table: Its name.
+        mode: What the load brings over.
         cells: The map.
         splits: How many splits there are in each state.
         rows: That were planned.
@@ -42,6 +43,7 @@ class TableLoad:
     """
 
     table: str
+    mode: LoadMode
     cells: tuple[Cell, ...]
     splits: Mapping[SplitState, int]
     rows: int
@@ -70,6 +72,11 @@ class Load:
     must_end_by: datetime | None
     approved_at: datetime | None
     needs_approval: bool
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every table's last split has ended."""
+        return all(table.finished_at is not None for table in self.tables)
 
 
 def load_of(
@@ -126,6 +133,7 @@ def _table(
     left = max(0, planned.rows - seen.rows_read)
     return TableLoad(
         table=planned.table,
+        mode=planned.mode,
         cells=cells_of(states),
         splits={state: sum(each is state for each in states) for state in SplitState},
         rows=planned.rows,

@@ -140,6 +140,8 @@ def _barrier_clock(status: MigrationStatus) -> tuple[str, ...]:
     until = barrier + MAX_AGE
     if now >= until:
         return (f"Barrier B was fixed at {_moment(barrier)}; its 48 hours are over.",)
+    if any(each.stage is Stage.HISTORICAL_BACKFILL and each.state is StageState.DONE for each in status.stages):
+        return (f"Barrier B was fixed at {_moment(barrier)}; the load under it is complete.",)
     ends = end_by(status.barrier_us)
     return (
         f"Barrier B was fixed at {_moment(barrier)}. A load under it must end by {_moment(ends)} ({ago(ends, now)}).",

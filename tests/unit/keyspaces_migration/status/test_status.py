@@ -8,6 +8,7 @@ from keyspaces_migration.dual_write.failures import ReasonClass
 from keyspaces_migration.dual_write.flag import WriteMode
 from keyspaces_migration.ledger.canaries import CanaryLedger
 from keyspaces_migration.ledger.canary_records import CanaryEvent, CanaryRecord
+from keyspaces_migration.ledger.flags import FlagLedger
 from keyspaces_migration.ledger.letter_records import LetterOutcome
 from keyspaces_migration.ledger.letters import LetterLedger
 from keyspaces_migration.ledger.looks import LookedAt, LookLedger, ReadinessLook
@@ -15,7 +16,7 @@ from keyspaces_migration.lifecycle import Milestone, Stage
 from keyspaces_migration.status import words
 from keyspaces_migration.status.stages import StageState
 from tests.unit.keyspaces_migration.ledger.full_ledger import a_letter
-from tests.unit.keyspaces_migration.status.a_ledger import NOW, Recorder
+from tests.unit.keyspaces_migration.status.a_ledger import BARRIER_US, NOW, Recorder
 
 
 def states(recorder: Recorder) -> dict[Stage, StageState]:
@@ -48,7 +49,16 @@ def test_before_the_cutover_everything_before_it_is_done_and_it_is_next(recorder
     assert "admin will be asked to approve" in todo.who
     lossless, barrier = words.way_back(status)
     assert "lossless at any time" in lossless
-    assert "must end by 2026-11-29 05:00 UTC (in 1 d)" in barrier
+    assert barrier == "Barrier B was fixed at 2026-11-27 09:00 UTC; the load under it is complete."
+
+
+def test_while_a_load_under_the_barrier_is_missing_its_clock_is_told(recorder: Recorder) -> None:
+    recorder.reach(Stage.ASSESS, Milestone.ASSESSED)
+    recorder.reach(Stage.PROVISION, Milestone.PROVISIONED)
+    recorder.reach(Stage.START_DUAL_WRITES, Milestone.DUAL_WRITES_STARTED)
+    FlagLedger(recorder.ledger).fix_barrier(BARRIER_US, dag_id="flights.start_dual_writes", run_id="one", now=NOW)
+    recorder.flag(WriteMode.DUAL_SOURCE_LEADS, version=2, stage=Stage.START_DUAL_WRITES)
+    assert "must end by 2026-11-29 05:00 UTC (in 1 d)" in words.way_back(recorder.status())[1]
 
 
 def test_a_milestone_that_was_withdrawn_is_not_done_any_more(recorder: Recorder) -> None:
