@@ -310,7 +310,8 @@ def test_a_restarted_stand_in_has_code_and_secrets_still(world: World) -> None:
     wait_until(world.aws.why_not_healthy, name=world.aws.name, log=world.aws.log, timeout_s=120)
     s3, manager = comparison.client(world.aws, "s3"), comparison.client(world.aws, "secretsmanager")
     assert s3.get_object(Bucket=comparison.BUCKET, Key=comparison.KEY)["Body"].read() == comparison_zip()
-    before = manager.get_secret_value(SecretId=comparison.secret_name("flights", "target"))
+    name = comparison.secret_name("flights", "target")
+    before = manager.get_secret_value(SecretId=name)
     assert json.loads(before["SecretString"]) == comparison.target(world.target.contact)
     comparison.put_secrets(world.aws, {"target": comparison.target(world.target.contact)})
-    assert manager.get_secret_value(SecretId=comparison.secret_name("flights", "target"))["VersionId"] == before["VersionId"]
+    assert manager.get_secret_value(SecretId=name)["VersionId"] == before["VersionId"]

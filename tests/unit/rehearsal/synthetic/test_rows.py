@@ -261,7 +261,7 @@ def test_a_column_that_can_t_be_what_its_role_asks_for_is_named() -> None:
     content = load_migration(HERE / "odd_lives.yaml").tables["sessions"].model_dump(mode="json", by_alias=True)
     content["schema"]["columns"][-1] = {"removed": "int"}
     table = Table.model_validate_json(json.dumps(content))
-    with pytest.raises(ValueError, match="REMOVED is the table's own column removed, a int, and .* be a boolean"):
+    with pytest.raises(ValueError, match=r"REMOVED is the table's own column removed, a int, and .* be a boolean"):
         Facts.of(table)
 
 
