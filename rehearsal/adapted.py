@@ -90,9 +90,11 @@ def adapt(migration: Migration, *, rows: int) -> Adapted:
     _adapt_function(draft, migration)
     _adapt_keys(draft)
     made = Migration.model_validate_json(json.dumps(draft.content))
-    return Adapted(
-        migration=made, changes=tuple(draft.changes), unrehearsed=tuple(dict.fromkeys(draft.unrehearsed)), rows=rows
-    )
+    before, after = _plain(migration), _plain(made)
+    # What only writes a default out is no change.
+    changes = tuple(each for each in draft.changes if _value_at(before, each.path) != _value_at(after, each.path))
+    lost = dict.fromkeys(draft.lost[each.path] for each in changes if each.path in draft.lost)
+    return Adapted(migration=made, changes=changes, unrehearsed=tuple(lost), rows=rows)
 
 
 class _Draft:
@@ -101,7 +103,7 @@ class _Draft:
     def __init__(self, content: dict[str, Any]) -> None:
         self.content = content
         self.changes: list[Change] = []
-        self.unrehearsed: list[str] = []
+        self.lost: dict[str, str] = {}
 
     def set(self, path: str, value: Any, why: str, *, lost: str = "") -> None:  # noqa: ANN401 -- any JSON
         """Set a key if it says something else.
@@ -124,14 +126,11 @@ class _Draft:
         place[last] = value
         self.changes.append(Change(path=path, yours=_shown(before), here=_shown(value), why=why))
         if lost:
-            self.unrehearsed.append(lost)
+            self.lost[path] = lost
 
     def get(self, path: str) -> Any:  # noqa: ANN401 -- any JSON
         """What a key says; None below a key that is null."""
-        place: Any = self.content
-        for key in path.split("."):
-            place = None if place is None else place.get(key)
-        return place
+        return _value_at(self.content, path)
 
 
 def _adapt_places(draft: _Draft, migration: Migration) -> None:
@@ -227,6 +226,13 @@ def _adapt_keys(draft: _Draft) -> None:
     draft.set("target.encryption_key_arn", None, "no such key here", lost=lost)
     for name in draft.content["tables"]:
         draft.set(f"tables.{name}.encryption_key_arn", None, "no such key here", lost=lost)
+
+
+def _value_at(content: Any, path: str) -> Any:  # noqa: ANN401 -- any JSON
+    place = content
+    for key in path.split("."):
+        place = None if place is None else place.get(key)
+    return place
 
 
 def _plain(migration: Migration) -> dict[str, Any]:

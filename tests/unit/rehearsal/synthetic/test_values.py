@@ -32,10 +32,14 @@ TYPES: st.SearchStrategy[CqlType] = st.one_of(
 )
 
 
+def generator(seed: int) -> random.Random:
+    return random.Random(seed)  # noqa: S311 -- data, not a secret
+
+
 @settings(deadline=None, max_examples=60)
 @given(TYPES, st.integers(0, 2**32))
 def test_a_value_is_one_of_its_type_for_the_codec_and_for_the_driver(cql_type: CqlType, seed: int) -> None:
-    value = made_value(random.Random(seed), cql_type)
+    value = made_value(generator(seed), cql_type)
     form = encode_value(value, cql_type)
     assert encode_value(decode_value(form, cql_type), cql_type) == form
     assert isinstance(serialise(value, driver_type(cql_type)), bytes)
@@ -44,7 +48,7 @@ def test_a_value_is_one_of_its_type_for_the_codec_and_for_the_driver(cql_type: C
 @settings(deadline=None, max_examples=60)
 @given(TYPES, st.integers(0, 2**32))
 def test_what_the_backfill_reads_from_the_history_is_the_value(cql_type: CqlType, seed: int) -> None:
-    value = made_value(random.Random(seed), cql_type)
+    value = made_value(generator(seed), cql_type)
     kind = snowflake_type(cql_type)
     column = pa.chunked_array([pa.array([in_history(value, kind)], kind.arrow)])
     (read,) = column_values(column)
@@ -53,7 +57,7 @@ def test_what_the_backfill_reads_from_the_history_is_the_value(cql_type: CqlType
 
 @pytest.mark.parametrize("name", NAMES)
 def test_keys_are_short_and_not_empty(name: ScalarName) -> None:
-    rng = random.Random(1)
+    rng = generator(1)
     for _ in range(200):
         written = serialise(made_key(rng, name, room=4), driver_type(Scalar(name)))
         assert 0 < len(written) <= 20
@@ -67,11 +71,11 @@ def test_a_key_of_many_columns_gives_each_its_share_of_keyspaces_limit() -> None
 @pytest.mark.parametrize("text", ["counter", "duration", "vector<float, 3>"])
 def test_of_types_that_no_migration_file_has_no_value_is_made(text: str) -> None:
     with pytest.raises(TypeError):
-        made_value(random.Random(1), parse_type(text))
+        made_value(generator(1), parse_type(text))
 
 
 def test_a_large_value_is_as_large_as_asked() -> None:
-    assert len(large_value(random.Random(1), ScalarName.TEXT, 5_000)) == 5_000
-    assert len(large_value(random.Random(1), ScalarName.BLOB, 5_000)) == 5_000
+    assert len(large_value(generator(1), ScalarName.TEXT, 5_000)) == 5_000
+    assert len(large_value(generator(1), ScalarName.BLOB, 5_000)) == 5_000
     with pytest.raises(TypeError, match="has no length"):
-        large_value(random.Random(1), ScalarName.INT, 5)
+        large_value(generator(1), ScalarName.INT, 5)
