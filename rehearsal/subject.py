@@ -97,13 +97,13 @@ def own_subject(adapted: Adapted, file: Path) -> Subject:
     """A person's own migration, adapted, in the file that the world runs.
 
     Raises:
-<<<<<<< HEAD
+    <<<<<<< HEAD
         ValueError: No data can be made for it, as a column of the history has two meanings; it has no tables, or
             none whose rows live for long enough to be told from lost ones.
-=======
+    =======
         ValueError: A column of the history has two meanings, there are no tables, or none whose rows live for long
             enough to be told from lost ones.
->>>>>>> 0b8fb5e3099f0161199f0bfa5b07fce30e40e064
+    >>>>>>> 0b8fb5e3099f0161199f0bfa5b07fce30e40e064
     """
     if not adapted.migration.tables:
         raise ValueError("the file has no tables yet: `assess` drafts them, and then there is something to rehearse")

@@ -155,7 +155,8 @@ def require_approval(
     Raises:
         ApprovalRefusedError: the answers do not allow this act; nothing was done.
         ApprovalUnreadableError: Airflow's record could not be read, which counts as refused.
-        LedgerError: the approval could not be recorded; nothing was done.
+        LedgerError: the approvals recorded before are not as they were signed, or this one could not be recorded;
+            nothing was done.
     """
     from keyspaces_migration.ledger import ApprovalRecord
 
@@ -170,6 +171,7 @@ def require_approval(
     answers = api.gate_answers(dag_id=run.dag_id, run_id=run.run_id, gates=gate_ids(migration))
     now = datetime.now(UTC)
     approval = verify_approvals(answers, policy=policy, evidence_digest=evidence_digest, now=now)
+    run.ledger.approvals(migration.name)  # nothing is added to, or done by, records that somebody has changed
     run.ledger.record_approval(
         ApprovalRecord(
             dag_id=run.dag_id,

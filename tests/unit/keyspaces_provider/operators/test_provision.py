@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from keyspaces_migration.approval import ApprovalRefusedError
-from keyspaces_migration.ledger import ConfigurationChangedError, ReportKind
+from keyspaces_migration.ledger import ConfigurationChangedError, LedgerSignatureError, ReportKind
 from keyspaces_migration.provisioning import PlanRefusedError
 from keyspaces_provider.evidence import Evidence, EvidenceDamagedError
 from keyspaces_provider.operators.provision import ApplyOperator, ApprovalNeededOperator, PreviewOperator
@@ -117,6 +117,16 @@ def test_edited_evidence_is_never_applied(setting: Setting) -> None:
     with pytest.raises(EvidenceDamagedError):
         apply(setting)
     assert operations(setting) == ["preview"]
+
+
+def test_while_an_approval_in_the_ledger_is_not_as_it_was_signed_no_other_counts(setting: Setting) -> None:
+    setting.answer(body=shown(preview(setting, PLAN)))
+    apply(setting)
+    with setting.run.ledger.database.writing() as connection:
+        connection.exec_driver_sql("""UPDATE approvals SET approved_by = '["mallory"]'""")
+    with pytest.raises(LedgerSignatureError, match="approval"):
+        apply(setting)
+    assert operations(setting) == ["preview", "up"]
 
 
 def test_a_file_that_has_changed_since_the_run_began_applies_nothing(setting: Setting) -> None:

@@ -33,7 +33,7 @@ TYPES: st.SearchStrategy[CqlType] = st.one_of(
 
 
 def generator(seed: int) -> random.Random:
-    return random.Random(seed)  # noqa: S311 -- data, not a secret
+    return random.Random(seed)
 
 
 @settings(deadline=None, max_examples=60)
