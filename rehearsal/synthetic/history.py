@@ -214,7 +214,7 @@ def _named(  # noqa: PLR0913 -- what a version is made of
         Role.VERSION: written_at if is_moment else number,
     }
     found = {stored: values.get(name) for name, stored in facts.stored.items()}
-    for role, name in reversed(facts.named.items()):  # the first role of a column decides, and so comes last
+    for role, name in reversed(list(facts.named.items())):  # the first role of a column decides, and so comes last
         if role not in facts.owners:
             found[name] = said[role]
         elif (column := facts.owner(role, in_key=False)) is not None:
