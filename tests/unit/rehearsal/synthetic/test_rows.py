@@ -118,7 +118,7 @@ def newest(of: SyntheticTable) -> dict[str, dict[str, Any]]:
         if key in found:
             assert version is not None, "a key comes twice, and nothing says which is the newest"
             assert each[version] != found[key][version], "two versions that nothing tells apart"
-        if key not in found or each[version] > found[key][version]:
+        if key not in found or (version is not None and each[version] > found[key][version]):
             found[key] = each
     return found
 
@@ -130,6 +130,7 @@ def test_the_newest_version_is_the_row_of_the_source_or_says_why_there_is_none(t
     for row in table.rows:
         version = latest[key_of(table, row.values)]
         if row.kind is Kind.DELETED:
+            assert deleted is not None
             assert version[deleted] is True
             continue
         assert not (deleted and version[deleted])
