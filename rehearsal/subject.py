@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from keyspaces_migration.config import LoadOrder, Migration, load_migration
 from keyspaces_migration.cutover.flag_writer import flag_address
 from rehearsal.servers.service import REPOSITORY
-from rehearsal.synthetic.roles import Facts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,6 +99,8 @@ def own_subject(adapted: Adapted, file: Path) -> Subject:
         ValueError: A column of the history has two meanings, there are no tables, or none whose rows live for long
             enough to be told from lost ones.
     """
+    from rehearsal.synthetic.roles import Facts  # noqa: PLC0415 - brings scipy, which other worlds do not need
+
     if not adapted.migration.tables:
         raise ValueError("the file has no tables yet: `assess` drafts them, and then there is something to rehearse")
     for name, table in adapted.migration.tables.items():
