@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from keyspaces_migration.config import LoadOrder, Migration, load_migration
 from keyspaces_migration.cutover.flag_writer import flag_address
 from rehearsal.servers.service import REPOSITORY
-from rehearsal.synthetic.roles import Facts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,6 +104,8 @@ def own_subject(adapted: Adapted, file: Path) -> Subject:
             enough to be told from lost ones.
     >>>>>>> 0b8fb5e3099f0161199f0bfa5b07fce30e40e064
     """
+    from rehearsal.synthetic.roles import Facts  # noqa: PLC0415 - brings scipy, which other worlds do not need
+
     if not adapted.migration.tables:
         raise ValueError("the file has no tables yet: `assess` drafts them, and then there is something to rehearse")
     for name, table in adapted.migration.tables.items():

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rehearsal.synthetic.rows import SyntheticTable
-
 if TYPE_CHECKING:
     import datetime as dt
 
     from keyspaces_migration.config import Migration
+    from rehearsal.synthetic.rows import SyntheticTable
 
 ROWS = 20_000
 SEED = 1
@@ -57,6 +56,8 @@ class SyntheticChoice:
 
 def tables_of(migration: Migration, choice: SyntheticChoice) -> tuple[SyntheticTable, ...]:
     """The made-up tables of a migration."""
+    from rehearsal.synthetic.rows import SyntheticTable  # noqa: PLC0415 - brings scipy; the supervisor needs none of it
+
     return tuple(
         SyntheticTable(name=name, table=table, wanted=choice.rows, seed=choice.seed, began=choice.began)
         for name, table in migration.tables.items()

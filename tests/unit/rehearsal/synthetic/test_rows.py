@@ -118,9 +118,8 @@ def newest(of: SyntheticTable) -> dict[str, dict[str, Any]]:
         if key in found:
             assert version is not None, "a key comes twice, and nothing says which is the newest"
             assert each[version] != found[key][version], "two versions that nothing tells apart"
-            if each[version] < found[key][version]:
-                continue
-        found[key] = each
+        if key not in found or (version is not None and each[version] > found[key][version]):
+            found[key] = each
     return found
 
 
