@@ -7,10 +7,12 @@ The form is part of the contract with writers in other languages (docs/writer-co
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from hashlib import sha256
 from typing import Any, Protocol
 
 from keyspaces_migration.cql.json_codec import JsonCodecError, canonical_text
+from keyspaces_migration.dual_write.barrier import ALLOWED_SKEW
 from keyspaces_migration.dual_write.errors import LetterFormatError, WriteRefusedError
 from keyspaces_migration.dual_write.failures import ReasonClass
 from keyspaces_migration.dual_write.flag import NO_BARRIER, WriteMode
@@ -59,6 +61,9 @@ class Letter:
         reason: Of the last attempt.
         text: The last attempt's error.
         attempts: How often it was sent to that store.
+        sent_us: When the message was made, in microseconds since 1970, by the writer's clock, which gave the write's
+            timestamp too. None: the writer does not say.
+        taken_us: When the queue took it, by the queue's clock; None where nobody knows, and in the writer.
     """
 
     migration: str
@@ -73,6 +78,19 @@ class Letter:
     reason: ReasonClass
     text: str
     attempts: int
+    sent_us: int | None = None
+    taken_us: int | None = None
+
+    @property
+    def clock_ahead_us(self) -> int:
+        """By how much the writer's clock is ahead of the queue's, as far as clocks may be apart; 0 where not known.
+
+        What is left of a time to live counts from the write's timestamp, and is right by the clock that gave it alone.
+        """
+        if self.sent_us is None or self.taken_us is None:
+            return 0
+        most = ALLOWED_SKEW // timedelta(microseconds=1)
+        return max(-most, min(most, self.sent_us - self.taken_us))
 
     def write_text(self, shape: TableShape) -> str:
         """Return the write's own JSON text.
@@ -97,6 +115,7 @@ class Letter:
             "leader_acknowledged": self.leader_acknowledged,
             "reason": {"class": self.reason.value, "text": self.text[:_MAX_TEXT_CHARS]},
             "attempts": self.attempts,
+            **({} if self.sent_us is None else {"sent_us": self.sent_us}),
         }
 
 
@@ -121,9 +140,10 @@ class Envelope:
     text: str
     attempts: int
     write: str | PayloadPlace
+    sent_us: int | None
 
-    def opened(self, write_text: str, shapes: Mapping[str, TableShape]) -> Letter:
-        """Return the letter, whose write is given.
+    def opened(self, write_text: str, shapes: Mapping[str, TableShape], *, taken_us: int | None = None) -> Letter:
+        """Return the letter, whose write is given, and when the queue took it.
 
         Raises:
             LetterFormatError: The write is none, is not the one that the id was made from, or is of another table.
@@ -155,6 +175,8 @@ class Envelope:
             reason=self.reason,
             text=self.text,
             attempts=self.attempts,
+            sent_us=self.sent_us,
+            taken_us=taken_us,
         )
 
 
@@ -222,6 +244,7 @@ def read_envelope(body: str) -> Envelope:
             text=_text(content["reason"], "text"),
             attempts=_whole(content, "attempts"),
             write=_text(content, "write") if place is None else _place(place),
+            sent_us=_whole(content, "sent_us") if "sent_us" in content else None,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise LetterFormatError(f"it can't be read: {type(error).__name__}: {error}") from error

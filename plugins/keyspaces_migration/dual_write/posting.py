@@ -1,8 +1,8 @@
 """Turns unsent writes into letters, and marks in the journal what the queue has acknowledged."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from keyspaces_migration.dual_write.clock import TARGET_WINDOW_US
+from keyspaces_migration.dual_write.clock import TARGET_WINDOW_US, system_now_us
 from keyspaces_migration.dual_write.delivery import plan_of
 from keyspaces_migration.dual_write.errors import LettersUnavailableError, WriteRefusedError
 from keyspaces_migration.dual_write.failures import ReasonClass
@@ -16,7 +16,7 @@ from keyspaces_migration.dual_write.unsent import Unsent
 class Postman:
     """Sends letters of one writer. The journal's entry is done only when the queue has acknowledged its letter."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- all by keyword
         self,
         *,
         outbox: Outbox,
@@ -24,12 +24,14 @@ class Postman:
         tables: Mapping[str, TableShape],
         migration: str,
         writer_id: str,
+        now_us: Callable[[], int] = system_now_us,
     ) -> None:
         self._outbox = outbox
         self._journal = journal
         self._tables = tables
         self._migration = migration
         self._writer_id = writer_id
+        self._now_us = now_us
 
     def send(self, writes: Sequence[Unsent]) -> tuple[set[int], str | None]:
         """Send letters; return the entries that are done with it, and why others are not."""
@@ -68,6 +70,7 @@ class Postman:
             reason=ReasonClass.TIMEOUT if failure is None else failure.reason,
             text=_TOO_OLD if failure is None else failure.text,
             attempts=write.attempts,
+            sent_us=self._now_us(),
         )
         return body_of(letter, self._tables[write.mutation.table], outbox=self._outbox)
 

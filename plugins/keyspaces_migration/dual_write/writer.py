@@ -597,6 +597,7 @@ class DualWriter:
             tables=self._tables,
             migration=self.settings.migration,
             writer_id=self.settings.writer_id,
+            now_us=self._now_us,
         )
 
     def _send_letters(self, writes: Sequence[Unsent]) -> tuple[set[int], str | None]:

@@ -8,7 +8,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Protocol
 
@@ -22,6 +22,7 @@ from keyspaces_migration.letters.calls import failed_call
 from keyspaces_migration.letters.inbox import Inbox, PayloadMissingError, Received
 from keyspaces_migration.letters.replay import Decision, Replayer
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _log = logging.getLogger(__name__)
 
 BATCH = 50
@@ -87,6 +88,11 @@ class _Opened:
     envelope: Envelope | None = None
     letter: Letter | None = None
     decision: Decision | None = None
+
+    @property
+    def taken_us(self) -> int | None:
+        """When the queue took it, in microseconds since 1970."""
+        return None if self.sent_at is None else (self.sent_at - _EPOCH) // timedelta(microseconds=1)
 
     @property
     def letter_id(self) -> str:
@@ -195,7 +201,7 @@ class Drain:
             text = envelope.write
             if isinstance(text, PayloadPlace):
                 text = verified_payload(text, self._inbox.fetch(text))
-            return replace(message, letter=envelope.opened(text, self._shapes))
+            return replace(message, letter=envelope.opened(text, self._shapes, taken_us=message.taken_us))
         except (LetterFormatError, PayloadMissingError) as error:
             return replace(message, decision=_unreadable(str(error)))
         except LettersUnavailableError as error:

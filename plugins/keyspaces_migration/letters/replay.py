@@ -136,7 +136,7 @@ class Replayer:
 
     def _send(self, letter: Letter) -> Decision:
         """Send a write at its own timestamp."""
-        store, shape = self._stores[letter.store], self.shapes[letter.mutation.table]
+        store, shape = self._stores[letter.store].by_clock(letter.clock_ahead_us), self.shapes[letter.mutation.table]
         failure: Failure | None = None
         for pause_s in (*_PAUSES_S, None):
             try:

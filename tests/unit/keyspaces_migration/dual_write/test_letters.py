@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from dataclasses import replace
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any
@@ -146,6 +147,36 @@ def test_a_letter_comes_out_as_it_went_in(letter: Letter) -> None:
     assert body.isascii()
     assert len(body) <= MAX_BODY_BYTES
     assert opened(body, bucket) == letter
+
+
+@pytest.mark.parametrize(
+    ("sent_us", "taken_us", "ahead_us"),
+    [
+        (None, 5, 0),
+        (7_000_000, None, 0),
+        (37_000_000, 7_000_000, 30_000_000),
+        (7_000_000, 22_000_000, -15_000_000),
+        (900_000_000, 7_000_000, 60_000_000),  # a message that lay about, or a clock that no barrier would take
+        (7_000_000, 900_000_000, -60_000_000),
+    ],
+)
+def test_it_tells_how_far_the_writers_clock_is_ahead_of_the_queues(
+    sent_us: int | None, taken_us: int | None, ahead_us: int
+) -> None:
+    letter = a_letter(sent_us=sent_us)
+    body = body_of(letter, SHAPE, outbox=Kept())
+    envelope = read_envelope(body)
+    assert isinstance(envelope.write, str)
+    received = envelope.opened(envelope.write, {"t": SHAPE}, taken_us=taken_us)
+    assert received == replace(letter, taken_us=taken_us)
+    assert received.clock_ahead_us == ahead_us
+
+
+def test_when_it_was_made_is_no_part_of_its_id_and_must_be_a_number() -> None:
+    bodies = [body_of(a_letter(sent_us=moment), SHAPE, outbox=Kept()) for moment in (None, 1, 2)]
+    assert len({json.loads(body)["id"] for body in bodies}) == 1
+    with pytest.raises(LetterFormatError, match="sent_us is 'soon'"):
+        read_envelope(json.dumps({**json.loads(bodies[1]), "sent_us": "soon"}))
 
 
 @given(LETTERS)

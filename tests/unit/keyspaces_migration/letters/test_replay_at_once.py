@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 from cassandra import OperationTimedOut
@@ -107,3 +108,20 @@ def test_a_store_that_takes_nothing_is_not_tried_with_every_letter() -> None:
     decisions = replayer(target).replay([letter(ROWS, number) for number in range(50)])
     assert all((each.outcome, each.store_is_away) == (None, True) for each in decisions)
     assert 1 <= len(set(target.sent)) <= IN_FLIGHT
+
+
+def test_what_is_left_of_a_time_to_live_is_reckoned_by_the_clock_of_the_writer() -> None:
+    """A row would otherwise die before, or after, its twin in the leader, by as much as clocks are apart."""
+    ahead_us = 30_000_000
+
+    class ByClock(Watched):
+        asked: list[int] = []  # noqa: RUF012 -- of one test
+
+        def by_clock(self, ahead_us: int) -> Store:
+            self.asked.append(ahead_us)
+            return self
+
+    target = ByClock(StoreName.TARGET)
+    sent = replace(letter(ROWS, 1), sent_us=NOW_US + ahead_us, taken_us=NOW_US)
+    replayer(target).replay([sent, letter(ROWS, 2)])
+    assert sorted(target.asked) == [0, ahead_us]
