@@ -301,6 +301,8 @@ class Letters:
         at_us: int | None = None,
         hours_ago: float = 0,
         migration: str = MIGRATION,
+        ttl_s: int | None = None,
+        sent_us: int | None = None,
     ) -> str:
         """The message of one."""
         self._entries += 1
@@ -320,10 +322,12 @@ class Letters:
                 columns=columns,
                 timestamp_us=at_us or system_now_us() - int(hours_ago * HOUR_US),
                 bounds=bounds,
+                ttl_s=ttl_s,
             ),
             reason=ReasonClass.TIMEOUT,
             text="no answer",
             attempts=1,
+            sent_us=sent_us,
         )
         return body_of(letter, NOTES, outbox=self._world.queue.outbox())
 

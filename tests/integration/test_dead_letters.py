@@ -350,6 +350,21 @@ def test_a_write_of_which_nobody_knows_whether_the_leader_has_it_is_settled_by_t
     assert world.agree("a") is None, "it is on neither: what the leader has counts"
 
 
+@pytest.mark.parametrize("ahead_s", [-30, 0, 30])
+def test_a_row_dies_when_it_should_however_the_writers_clock_was_off(world: LetterWorld, ahead_s: int) -> None:
+    now_us = system_now_us() + ahead_s * 1_000_000
+    body = Letters(world).body(
+        key=world.key("mortal"), columns={"kind": "k"}, at_us=now_us - 100 * 1_000_000, ttl_s=600, sent_us=now_us
+    )
+    world.queue.send(body)
+    assert world.drain().of(LetterOutcome.REPLAYED) == 1
+    (left,) = world.sessions[TARGET].execute(
+        f"SELECT ttl(kind) AS s FROM {TARGET}.notes WHERE customer = %s AND name = %s",
+        tuple(world.key("mortal").values()),
+    )
+    assert left.s == pytest.approx(500, abs=15)
+
+
 def test_poison_is_parked_with_its_reason_and_stops_nobody(world: LetterWorld) -> None:
     letters = Letters(world)
     good = letters.body(key=world.key("good"), columns={"kind": "k"}, hours_ago=0)
