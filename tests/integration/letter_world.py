@@ -53,6 +53,7 @@ NOTES = TableShape(
     partition_keys=("customer",),
     clustering_keys=("name",),
     static_columns=("s",),
+    expires=True,
 )
 COLUMNS = ", ".join(f"{name} {text}" for name, text in TYPES.items())
 DDL = f"CREATE TABLE {{}}.notes ({COLUMNS}, s text static, PRIMARY KEY ((customer), name))"
