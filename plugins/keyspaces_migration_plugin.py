@@ -2,7 +2,7 @@
 
 from airflow.plugins_manager import AirflowPlugin
 
-from keyspaces_provider.status_page import PREFIX, StatusPage
+from keyspaces_provider.status_page import PREFIX, URL_ROUTE, StatusPage
 
 
 class KeyspacesMigrationPlugin(AirflowPlugin):
@@ -15,7 +15,7 @@ class KeyspacesMigrationPlugin(AirflowPlugin):
             "name": "Migrations",
             "href": f"{PREFIX}/",
             "destination": "nav",
-            "url_route": "keyspaces-migrations",
+            "url_route": URL_ROUTE,
             "nav_top_level": True,
         }
     ]

@@ -16,6 +16,7 @@ from rich.markdown import Markdown
 from rich.markup import escape
 
 from keyspaces_migration.config import MigrationFileError, load_migration
+from keyspaces_provider.status_page import URL_ROUTE
 from rehearsal import home as homes
 from rehearsal.adapted import adapt
 from rehearsal.certificates import write_ca_bundle
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
     from rehearsal.adapted import Adapted
 
 INTERRUPTED = 130
-STATUS_PAGE = "/plugin/keyspaces-migrations"
-"""Of Airflow's UI: where each migration stands."""
 WIDTH = 160
 
 
@@ -204,7 +203,7 @@ def describe(world: World, console: Console) -> None:
     """Print where everything is, and how to log in."""
     if Component.AIRFLOW in world.services:
         console.print(f"Airflow    {world.airflow.url}")
-        console.print(f"Status     {world.airflow.url}{STATUS_PAGE}")
+        console.print(f"Status     {world.airflow.url}/plugin/{URL_ROUTE}")
         for user, password in world.airflow.users.items():
             console.print(f"           user {user}  password {escape(password)}", soft_wrap=True)
     if Component.SOURCE in world.services:

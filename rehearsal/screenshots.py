@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from keyspaces_provider.status_page import URL_ROUTE
 from rehearsal.browser import HEIGHT, WIDTH, airflow_page, open_page
 from rehearsal.servers.connections import SAMPLE as MIGRATION
 
@@ -35,7 +36,7 @@ def take(world: World, folder: Path) -> Iterator[Path]:
         open_page(page, f"{url}/dags?tags=keyspaces-migration")
         page.get_by_text(f"{MIGRATION}.assess").first.wait_for()
         yield _picture(page, folder / "dag-list.png")
-        open_page(page, f"{url}/plugin/keyspaces-migrations")
+        open_page(page, f"{url}/plugin/{URL_ROUTE}")
         frame = page.frame_locator("iframe")
         frame.get_by_role("link", name=MIGRATION, exact=True).click()
         frame.get_by_role("heading", name="The way back").wait_for()

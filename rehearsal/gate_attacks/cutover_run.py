@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from keyspaces_migration.cutover.appconfig import FlagStore
 from keyspaces_migration.cutover.flag_writer import FlagWriter
@@ -15,7 +15,7 @@ from rehearsal.processes import WorldError
 from rehearsal.servers.application import FLAG
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from keyspaces_migration.dual_write.flag import FlagState
     from rehearsal.airflow_api import AirflowApi
@@ -26,6 +26,7 @@ GATE = "approve_1"
 TIMEOUT_S = 240
 POLL_S = 0.5
 _SAID = 3000
+T = TypeVar("T")
 
 
 class CutoverRun:
@@ -47,20 +48,21 @@ class CutoverRun:
 
     def wait_for(self, task_id: str, *states: str) -> str:
         """Wait until a task is in one of `states`, and return which."""
-        deadline = time.monotonic() + TIMEOUT_S
-        while (state := self.task(task_id)["state"]) not in states:
-            if time.monotonic() > deadline:
-                raise WorldError(f"{task_id} is {state} and not {states} after {TIMEOUT_S} s. {self._failures()}")
-            time.sleep(POLL_S)
-        return str(state)
+        return str(
+            wait_for(
+                lambda: self.task(task_id)["state"],
+                states.__contains__,
+                lambda state: f"{task_id} is {state} and not {states}. {self._failures()}",
+            )
+        )
 
     def wait_for_log(self, task_id: str, text: str) -> str:
         """Wait until a task's log has `text`, and return the log."""
-        deadline = time.monotonic() + TIMEOUT_S
-        while text not in (log := self.log(task_id)):
-            _within(deadline, f"{text!r} is not in the log of {task_id}: {log}")
-            time.sleep(POLL_S)
-        return log
+        return wait_for(
+            lambda: self.log(task_id),
+            lambda log: text in log,
+            lambda log: f"{text!r} is not in the log of {task_id}: {log}",
+        )
 
     def log(self, task_id: str) -> str:
         """The log of a task's newest try; empty before it has one."""
@@ -120,15 +122,27 @@ class CutoverRun:
 
 def wait_until_let_go(world: World, gate: Mapping[str, Any]) -> None:
     """Wait until a gate that waits may be answered."""
-    deadline = time.monotonic() + TIMEOUT_S
-    while not world.airflow.has_let_go(gate["id"]):
-        _within(deadline, f"the scheduler has not let go of {gate['task_id']} after {TIMEOUT_S} s")
+    wait_for(
+        lambda: world.airflow.has_let_go(gate["id"]),
+        bool,
+        lambda _: f"the scheduler has not let go of {gate['task_id']}",
+    )
+
+
+def wait_for(
+    look: Callable[[], T], is_wanted: Callable[[T], bool], problem: Callable[[T], str], *, timeout_s: float = TIMEOUT_S
+) -> T:
+    """Look again and again until what is seen is wanted, and return it.
+
+    Raises:
+        WorldError: It was not in time; the message is `problem` of what was seen last.
+    """
+    deadline = time.monotonic() + timeout_s
+    while not is_wanted(seen := look()):
+        if time.monotonic() > deadline:
+            raise WorldError(f"After {timeout_s} s: {problem(seen)}")
         time.sleep(POLL_S)
-
-
-def _within(deadline: float, what: str) -> None:
-    if time.monotonic() > deadline:
-        raise WorldError(what)
+    return seen
 
 
 def flag_store(world: World) -> FlagStore:
@@ -148,9 +162,10 @@ def flag_in_force(world: World) -> FlagState:
 
 def wait_for_writers(world: World) -> None:
     """Wait until every writer has reported that it follows the flag in force."""
-    deadline = time.monotonic() + TIMEOUT_S
     flag = flag_in_force(world)
     with sample_source.opened(world.source.host, world.source.port) as session:
-        while missing := missing_writers(list_writers(session, "flights"), flag):
-            _within(deadline, "; ".join(map(str, missing)))
-            time.sleep(POLL_S)
+        wait_for(
+            lambda: missing_writers(list_writers(session, "flights"), flag),
+            lambda missing: not missing,
+            lambda missing: "; ".join(map(str, missing)),
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from keyspaces_migration.cutover.alarms import read_alarms
@@ -15,8 +14,7 @@ from rehearsal.gate_attacks.by_approval import (
     wrong_approvals,
 )
 from rehearsal.gate_attacks.by_flag import after_rollback, by_hand
-from rehearsal.gate_attacks.cutover_run import DAG_ID, POLL_S, CutoverRun, flag_store, wait_for_writers
-from rehearsal.processes import WorldError
+from rehearsal.gate_attacks.cutover_run import DAG_ID, CutoverRun, flag_store, wait_for, wait_for_writers
 
 if TYPE_CHECKING:
     from rehearsal.airflow_api import AirflowApi
@@ -67,11 +65,13 @@ class Attacks:
     def _wait_for_alarms(self) -> None:
         store = flag_store(self._world)
         arns = [each["AlarmArn"] for each in store.monitors(store.ids())]
-        cloudwatch, deadline = self._world.aws.client("cloudwatch"), time.monotonic() + ALARM_TIMEOUT_S
-        while against := [str(each) for each in read_alarms(cloudwatch, arns) if not each.is_ok]:
-            if time.monotonic() > deadline:
-                raise WorldError(f"not OK after {ALARM_TIMEOUT_S} s: {', '.join(against)}")
-            time.sleep(POLL_S)
+        cloudwatch = self._world.aws.client("cloudwatch")
+        wait_for(
+            lambda: [str(each) for each in read_alarms(cloudwatch, arns) if not each.is_ok],
+            lambda against: not against,
+            lambda against: f"not OK: {', '.join(against)}",
+            timeout_s=ALARM_TIMEOUT_S,
+        )
 
     def _trigger_with_two_gates(self) -> CutoverRun:
         self._wait_for_gates(2)
@@ -79,11 +79,12 @@ class Attacks:
 
     def _wait_for_gates(self, wanted: int) -> None:
         """Until Airflow has read the migration file anew."""
-        deadline = time.monotonic() + GATE_TIMEOUT_S
-        while (found := self._gates()) != wanted:
-            if time.monotonic() > deadline:
-                raise WorldError(f"{DAG_ID} has {found} gates and not {wanted} after {GATE_TIMEOUT_S} s")
-            time.sleep(POLL_S)
+        wait_for(
+            self._gates,
+            lambda found: found == wanted,
+            lambda found: f"{DAG_ID} has {found} gates and not {wanted}",
+            timeout_s=GATE_TIMEOUT_S,
+        )
 
     def _gates(self) -> int:
         tasks = self._api.call("GET", f"/dags/{DAG_ID}/tasks")["tasks"]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
+    from keyspaces_migration.ledger.check_records import CheckRun
     from keyspaces_migration.ledger.checks import CheckLedger
 
 TREND = "trend.svg"
@@ -42,13 +43,13 @@ class TrendPoint:
     allowed: float
 
 
-def trend_points(checks: CheckLedger, migration: str) -> tuple[TrendPoint, ...]:
+def trend_points(checks: CheckLedger, runs: Sequence[CheckRun]) -> tuple[TrendPoint, ...]:
     """Return the newest checks of a migration, oldest first; the newest attempt of each run.
 
     Raises:
         LedgerUnreachableError, LedgerSignatureError: The ledger does not answer, or is not as it was signed.
     """
-    newest = {(run.dag_id, run.run_id): run for run in checks.runs(migration)}
+    newest = {(run.dag_id, run.run_id): run for run in runs}
     points = []
     for run in list(newest.values())[-MOST_CHECKS:]:
         tables = checks.tables(dag_id=run.dag_id, run_id=run.run_id, attempt=run.attempt)

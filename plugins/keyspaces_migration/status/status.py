@@ -109,7 +109,7 @@ def read_status(ledger: Ledger, migration: str, *, now: datetime) -> MigrationSt
             canary=_newest_attempt(CanaryLedger(ledger).records(migration)),
             barrier_us=FlagLedger(ledger).barrier_us(migration),
             load=_load(BackfillLedger(ledger), migration, now=now),
-            checks=trend_points(checks, migration),
+            checks=trend_points(checks, checked),
             newest_check=newest,
             checked_tables=()
             if newest is None

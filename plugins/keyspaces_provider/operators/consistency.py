@@ -204,7 +204,8 @@ class ConsistencyCheckOperator(BaseOperator):
         title = f"Consistency of {migration.name}"
         page = to_markdown(result, title=title, epoch=epoch)
         self.log.info("%s", page)
-        words, plot = trend_plot(trend_points(CheckLedger(run.ledger), migration.name))
+        checks = CheckLedger(run.ledger)
+        words, plot = trend_plot(trend_points(checks, checks.runs(migration.name)))
         with_plot = f"{page}\n## Checks over time\n\n![{words}]({TREND})\n"
         sent = html(with_plot, title=title, plots={TREND: (words, plot)})
         return {

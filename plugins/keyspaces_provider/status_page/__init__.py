@@ -9,6 +9,9 @@ if TYPE_CHECKING:
 PREFIX = "/keyspaces-migration"
 """Where Airflow mounts the application."""
 
+URL_ROUTE = "keyspaces-migrations"
+"""Of the view in Airflow's UI, under `/plugin/`."""
+
 
 class StatusPage:
     """The page's application, made with its first request: every process of Airflow loads its plugins, one serves."""

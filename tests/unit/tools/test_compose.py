@@ -12,6 +12,7 @@ import yaml
 
 from keyspaces_migration.config import load_migration
 from rehearsal.servers.airflow import COMMANDS, GATE_READER, LEDGER_KEYS, USERS
+from rehearsal.servers.connections import SAMPLE, connection_ids
 from rehearsal.settings import Component, WorldPorts, WorldSettings
 from rehearsal.world import World
 
@@ -97,6 +98,10 @@ def test_the_connection_to_airflow_itself_is_its_readers(environment: dict[str, 
     text = environment["AIRFLOW_CONN_FLIGHTS_AIRFLOW"]
     found = yaml.safe_load(text)
     assert (found["conn_type"], found["login"], found["port"]) == ("http", GATE_READER, 8080)
+
+
+def test_the_status_page_finds_the_samples_ledger(environment: dict[str, str]) -> None:
+    assert environment["AIRFLOW__KEYSPACES_MIGRATION__LEDGER_CONN_IDS"] == connection_ids(SAMPLE)["ledger"]
 
 
 def test_tasks_find_the_ledgers_keys_and_the_stacks_passphrase(environment: dict[str, str]) -> None:

@@ -51,7 +51,7 @@ def test_a_run_is_one_point_with_its_newest_attempt_and_worst_bound(
     record(ledger, new_run, replace(RUN, attempt=2, verdict=Verdict.FAIL), 2e-3, 0.0)
     later = replace(RUN, run_id="two", verdict=Verdict.INCONCLUSIVE, finished_at=NOON + DAY)
     record(ledger, new_run, later, 1e-5, None)
-    assert trend_points(CheckLedger(ledger), "flights") == (
+    assert trend_points(CheckLedger(ledger), CheckLedger(ledger).runs("flights")) == (
         TrendPoint(finished_at=NOON, verdict=Verdict.FAIL, bound=2e-3, allowed=1e-4),
         TrendPoint(finished_at=NOON + DAY, verdict=Verdict.INCONCLUSIVE, bound=None, allowed=1e-4),
     )
