@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from rehearsal.synthetic.rows import SyntheticTable
 
 FILES = Path(__file__).parents[1] / "unit" / "rehearsal" / "synthetic"
-NOW = dt.datetime.now(tz=dt.UTC).replace(microsecond=0)
 ROWS = 300
 
 
@@ -47,7 +46,9 @@ class Loaded:
     def __init__(self, session: Session, cursor: SnowflakeCursor, file: Path) -> None:
         self.session, self.cursor = session, cursor
         self.migration: Migration = load_migration(file)
-        choice = SyntheticChoice(migration_file=file, rows=ROWS, began=NOW)
+        # Read here, not when the module is imported: the rows' lives are counted from it.
+        self.now = dt.datetime.now(tz=dt.UTC).replace(microsecond=0)
+        choice = SyntheticChoice(migration_file=file, rows=ROWS, began=self.now)
         self.tables: Sequence[SyntheticTable] = tables_of(self.migration, choice)
 
     def load(self) -> None:
@@ -73,7 +74,7 @@ class Loaded:
             name=made.name,
             table=made.table,
             run_id="test",
-            now=NOW,
+            now=self.now,
             since=None,
             deletes=False,
         )
@@ -89,7 +90,7 @@ class Loaded:
             for values in zip(*map(column_values, batch.columns), strict=True):
                 ends_ms = values[-1] if expires else None
                 if not values[wide]:
-                    over = ends_ms is not None and ends_ms <= NOW.timestamp() * 1000
+                    over = ends_ms is not None and ends_ms <= self.now.timestamp() * 1000
                     (ended if over else living).add(self._canonical(made, read(made, values[:wide])))
         return living, ended
 
@@ -136,7 +137,7 @@ def test_rows_have_in_the_source_what_is_left_of_their_life_in_the_history(loade
         lives = [row.ends_at(made.table) for row in made.living]
         assert any(end is not None for end in lives)
         expected = sorted(
-            (end - NOW).total_seconds()
+            (end - loaded.now).total_seconds()
             for row, end in zip(made.living, lives, strict=True)
             if end is not None and row.values[name] is not None
         )
