@@ -39,8 +39,8 @@ test-full: ## as `test`, with the long ones: soaks, faults, kills
 	@tools/run-tests.sh full
 
 .PHONY: soak
-soak: ## a long run under faults: make soak NAME=dual-write MINUTES=10
-	@tools/setup.sh without-pulumi
+soak: ## a long run under faults: make soak NAME=dual-write MINUTES=10, or NAME=faults for the whole lifecycle
+	@tools/setup.sh $(if $(filter faults,$(NAME)),,without-pulumi)
 	@$(PY) -m rehearsal.soak $(or $(NAME),dual-write) --minutes $(or $(MINUTES),10) --rate $(or $(RATE),500) --clocks-apart-s $(or $(CLOCKS_APART_S),30)
 
 .PHONY: gate-attacks

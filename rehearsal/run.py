@@ -8,6 +8,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -150,7 +151,7 @@ class Rehearsal:
             self._skip(
                 "the load before dual writes", "a table's order is DUAL_WRITES_FIRST: all is loaded at the barrier"
             )
-        self._start_dual_writes(api)
+        self.stage(api, DUAL_WRITES, meanwhile=partial(self.start_application, api))
         self._backfill(api)
 
     def check_until_ready(self, api: AirflowApi) -> None:
@@ -202,7 +203,7 @@ class Rehearsal:
 
     def repair(self, api: AirflowApi) -> None:
         """Repair what the newest check found, once the approvers allow it."""
-        run_id = self._stage(api, "repair", conf={"dry_run": False})
+        run_id = self.stage(api, "repair", conf={"dry_run": False})
         self.repaired = api.returned(self._dag_id("repair"), run_id, "check_again")
         self.reporter.done(f"repaired on the target, and looked at again: {self.repaired}")
 
@@ -214,7 +215,7 @@ class Rehearsal:
             self._wait_for_letters()
         finally:
             admin.remove_fault(fault)
-        run_id = self._stage(api, "replay_dead_letters")
+        run_id = self.stage(api, "replay_dead_letters")
         found = api.returned(self._dag_id("replay_dead_letters"), run_id, "replay")
         self.letters = {name: found[name] for name in ("replayed", "parked", "left_in_queue")}
         self.reporter.done(f"dead letters of {table}, brought back: {self.letters}; {found['html']}")
@@ -240,7 +241,7 @@ class Rehearsal:
                 self.reporter.done(f"reads of {table} on the target fail from now on")
 
         try:
-            run_id = self._stage(api, "cutover", meanwhile=break_reads, expected="failed")
+            run_id = self.stage(api, "cutover", meanwhile=break_reads, expected="failed")
         finally:
             for fault in planted:
                 admin.remove_fault(fault)
@@ -254,14 +255,14 @@ class Rehearsal:
 
     def cut_over(self, api: AirflowApi) -> None:
         """All reads to the target, step by step, once readiness and the approvers allow it; then the target leads."""
-        run_id = self._stage(api, "cutover")
+        run_id = self.stage(api, "cutover")
         led = api.returned(self._dag_id("cutover"), run_id, "target_leads")
         self.cutover = led["mode"]
         self.reporter.done(f"the target leads: {_reads(self.world.application.ask('status'))}")
 
     def roll_back(self, api: AirflowApi) -> None:
         """All reads back to the source."""
-        run_id = self._stage(api, "rollback", conf={"confirm_migration": self.subject.name})
+        run_id = self.stage(api, "rollback", conf={"confirm_migration": self.subject.name})
         found = api.returned(self._dag_id("rollback"), run_id, "lower_share")
         self.rollback = "lossless" if found["lossless"] else f"at risk: {'; '.join(found['at_risk'])}"
         self.reporter.done(f"rolled back: {found['statement']}")
@@ -272,7 +273,7 @@ class Rehearsal:
         self.check(api)
         stood_s = self.subject.migration.cutover.retire_after.total_seconds()
         time.sleep(max(0.0, stood_s - (time.monotonic() - began)))  # the file asks for it, and the stage refuses before
-        run_id = self._stage(api, "retire")
+        run_id = self.stage(api, "retire")
         self.retired = api.returned(self._dag_id("retire"), run_id, "retire")["mode"]
         report = api.returned(self._dag_id("retire"), run_id, "report")
         self.reporter.done(f"the source is let go; the last report is kept, as a page to send: {report['html']}")
@@ -319,13 +320,13 @@ class Rehearsal:
 
     def _provision(self, api: AirflowApi) -> None:
         """Make the target; then look that a second plan is empty and that nobody has changed anything."""
-        first = self._stage(api, "provision")
+        first = self.stage(api, "provision")
         made = api.returned(self._dag_id("provision"), first, "preview")["changes"]
-        again = self._stage(api, "provision")
+        again = self.stage(api, "provision")
         left = api.returned(self._dag_id("provision"), again, "preview")["changes"]
         if left:
             raise StageFailedError(f"a second provision still has something to do: {left}")
-        drift = self._stage(api, "drift")
+        drift = self.stage(api, "drift")
         outputs = api.returned(self._dag_id("provision"), first, "outputs")["outputs"]
         self.provisioned = {
             "changes": made,
@@ -335,20 +336,17 @@ class Rehearsal:
         for name, value in outputs.items():
             self.reporter.done(f"provisioned {name}: {value}")
 
-    def _start_dual_writes(self, api: AirflowApi) -> None:
-        def start_application(run_id: str) -> None:
-            """Once the flag is deployed: the application can't run without one, and the stage waits for its writers."""
-            tasks = self._task_states(api, DUAL_WRITES, run_id)
-            if tasks.get("record_mode") == "success" and not self.application_runs:
-                self.application_runs = True
-                self.world.application.start()
-                self.reporter.done("the sample application writes, updates, deletes and reads")
-
-        self._stage(api, DUAL_WRITES, meanwhile=start_application)
+    def start_application(self, api: AirflowApi, run_id: str) -> None:
+        """Once the flag is deployed: the application can't run without one, and the stage waits for its writers."""
+        tasks = self._task_states(api, DUAL_WRITES, run_id)
+        if tasks.get("record_mode") == "success" and not self.application_runs:
+            self.application_runs = True
+            self.world.application.start()
+            self.reporter.done("the sample application writes, updates, deletes and reads")
 
     def check(self, api: AirflowApi, *, expected: str = "success") -> dict[str, Any]:
         """Compare the stores; return what the check says."""
-        run_id = self._stage(api, "consistency_check", expected=expected)
+        run_id = self.stage(api, "consistency_check", expected=expected)
         found = api.returned(self._dag_id("consistency_check"), run_id, "check")
         self.verdicts.append(found["verdict"])
         self.sampled_rows += found["rows_compared"]
@@ -357,7 +355,7 @@ class Rehearsal:
 
     def _backfill(self, api: AirflowApi) -> None:
         dag_id, before = self._dag_id("historical_backfill"), consumed_write_units(self.world.target.admin.metrics())
-        run_id = self._stage(api, "historical_backfill", conf={"dry_run": False})
+        run_id = self.stage(api, "historical_backfill", conf={"dry_run": False})
         found = api.returned(dag_id, run_id, "verify")
         after = consumed_write_units(self.world.target.admin.metrics())
         if not self.rows_by_table:
@@ -378,14 +376,14 @@ class Rehearsal:
         if statements is None:
             self._skip("what your applications send", "give `assess` their statements: docs/guides/statements.md")
         conf = None if statements is None else {"statements": str(statements)}
-        run_id = self._stage(api, "assess", conf=conf)
+        run_id = self.stage(api, "assess", conf=conf)
         reports = api.returned(self._dag_id("assess"), run_id, "assess")
         page = Path(reports["markdown"].removeprefix("file://"))
         self.assessment = json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))
         self.console.print(Markdown(page.read_text(encoding="utf-8")))
         self.reporter.done(f"the report is kept, as a page to send: {page.with_suffix('.html')}")
 
-    def _stage(
+    def stage(
         self,
         api: AirflowApi,
         stage: str,

@@ -96,13 +96,8 @@ def own_subject(adapted: Adapted, file: Path) -> Subject:
     """A person's own migration, adapted, in the file that the world runs.
 
     Raises:
-    <<<<<<< HEAD
         ValueError: No data can be made for it, as a column of the history has two meanings; it has no tables, or
             none whose rows live for long enough to be told from lost ones.
-    =======
-        ValueError: A column of the history has two meanings, there are no tables, or none whose rows live for long
-            enough to be told from lost ones.
-    >>>>>>> 0b8fb5e3099f0161199f0bfa5b07fce30e40e064
     """
     from rehearsal.synthetic.roles import Facts  # noqa: PLC0415 - brings scipy, which other worlds do not need
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from rehearsal.cassandra.node import CassandraNode, NodeSettings, NodeTls
 from rehearsal.certificates import make_keystore, make_server_files
@@ -18,6 +19,9 @@ from tests.postgresql import Postgresql, running
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# How long an example takes says how busy the machine is, and nothing about the code.
+settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any-machine")
 # Processes that tests start run the sources under test, and not whatever checkout the environment has installed.
 os.environ["PYTHONPATH"] = os.pathsep.join(str(Path(__file__).parents[1] / path) for path in (".", "plugins", "infra"))
 

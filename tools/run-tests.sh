@@ -24,6 +24,6 @@ step "migration files" python -m keyspaces_migration.config validate dags/migrat
 step "unit tests" pytest tests/unit -q -n 2 "${marker[@]}"
 step "integration tests" pytest tests/integration -q "${marker[@]}"
 # The time-out is for one test with its fixtures, and the first one takes the whole rehearsal.
-step "end-to-end tests" pytest tests/end_to_end -q --timeout 2400 "${marker[@]}"
+step "end-to-end tests" pytest tests/end_to_end -q --timeout 3000 "${marker[@]}"
 ((${#failed[@]} == 0)) || { printf '\nfailed: %s\n' "${failed[*]}"; exit 1; }
 printf '\nall passed in %d s\n' "$SECONDS"

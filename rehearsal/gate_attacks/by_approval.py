@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.data import source as sample_source
+from rehearsal.edited import edited
 from rehearsal.gate_attacks.cutover_run import GATE, CutoverRun
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def wrong_approvals(siege: Siege, run: CutoverRun) -> None:
         siege.try_(name, _approve(run, typed), says=says)
 
 
-def changes_after_approval(siege: Siege, run: CutoverRun, *, file: Path, store: FlagStore) -> None:
+def changes_after_approval(siege: Siege, run: CutoverRun, *, file: Path, store: FlagStore, few: bool) -> None:
     """A good approval, and something else that has changed since; each is put right again.
 
     Args:
@@ -40,25 +41,33 @@ def changes_after_approval(siege: Siege, run: CutoverRun, *, file: Path, store: 
         run: Has ended; its gate is asked once more, and then keeps its answer.
         file: The migration file that the DAGs are read from.
         store: The flag's place in AppConfig.
+        few: Only one of each kind.
     """
-    with _edited(file, "max_check_age: P1D", "max_check_age: P2D"):
+    with edited(file, "max_check_age: P1D", "max_check_age: P2D"):
         siege.try_(
             "migration file edited after the approval",
             _approve(run, NAME),
             says="Start a new run to use the file as it is now",
         )
     world = siege.world
-    for name, undo, says in (
-        ("ledger unreachable", _connection(world, "flights_ledger", host="/nowhere/ledger.db"), "ledger"),
-        ("Airflow's API unreachable", _connection(world, "flights_airflow", port=NOBODY_LISTENS), "could not be read"),
+    of_each_kind = (
+        ("ledger unreachable", world.airflow.changed_connection("flights_ledger", host="/nowhere/ledger.db"), "ledger"),
         ("a writer that is still in SOURCE_ONLY", _stray_writer(world), "still in SOURCE_ONLY"),
-        ("actions of the alarm disabled", _deaf_alarm(world, store), "its actions are disabled"),
         ("alarms taken from the flag's environment", _no_monitors(store), "alarms: unmet"),
         ("verdict of a check edited in the ledger", _ledger(world, "check_runs", EDIT_CHECK), "signature does not fit"),
+        ("an approval edited in the ledger", _ledger(world, "approvals", EDIT_APPROVAL), "ledger"),
+    )
+    others = (
+        (
+            "Airflow's API unreachable",
+            world.airflow.changed_connection("flights_airflow", port=NOBODY_LISTENS),
+            "could not be read",
+        ),
+        ("actions of the alarm disabled", _deaf_alarm(world, store), "its actions are disabled"),
         ("a finished bake written into the ledger", _ledger(world, "canary_events", FORGE_BAKE), "not signed"),
         ("the newest change of the flag taken from the ledger", _ledger(world, "flag_changes", TAKE_CHANGE), "ledger"),
-        ("an approval edited in the ledger", _ledger(world, "approvals", EDIT_APPROVAL), "ledger"),
-    ):
+    )
+    for name, undo, says in of_each_kind if few else (*of_each_kind, *others):
         with undo:
             siege.try_(name, lambda: run.run_again(ACT), says=says)
 
@@ -94,7 +103,7 @@ def damaged_evidence(siege: Siege, run: CutoverRun) -> None:
 
 def one_as_two(siege: Siege, *, file: Path, trigger: Callable[[], CutoverRun]) -> None:
     """Two approvals are asked for, and one person gives both."""
-    with _edited(file, "approvers: [admin]\n  required: 1", "approvers: [admin, alice]\n  required: 2"):
+    with edited(file, "approvers: [admin]\n  required: 1", "approvers: [admin, alice]\n  required: 2"):
         run = trigger()
 
         def act() -> str:
@@ -114,29 +123,6 @@ def _approve(run: CutoverRun, typed: dict[str, Any]) -> Callable[[], str]:
         return run.said_at_end(ACT)
 
     return act
-
-
-@contextmanager
-def _edited(file: Path, what: str, by: str) -> Iterator[None]:
-    kept = file.read_text(encoding="utf-8")
-    if what not in kept:
-        raise ValueError(f"{file} has no {what!r}")
-    file.write_text(kept.replace(what, by), encoding="utf-8")
-    try:
-        yield
-    finally:
-        file.write_text(kept, encoding="utf-8")
-
-
-@contextmanager
-def _connection(world: World, connection_id: str, **changed: str | int) -> Iterator[None]:
-    (body,) = [each.body() for each in world.airflow.all_connections() if each.connection_id == connection_id]
-    with world.airflow.api() as api:
-        api.save_connections([{**body, **changed}])
-        try:
-            yield
-        finally:
-            api.save_connections([body])
 
 
 @contextmanager

@@ -30,18 +30,24 @@ TIMEOUT_S = 240.0
 POLL_S = 1.0
 
 
-def by_hand(siege: Siege, api: AirflowApi) -> None:
-    """Deploy states that no run of ours asked for; the source leads before, with no read on the target."""
+def by_hand(siege: Siege, api: AirflowApi, *, few: bool) -> None:
+    """Deploy states that no run of ours asked for; the source leads before, with no read on the target.
+
+    Args:
+        siege: The world.
+        api: Of its Airflow.
+        few: Only a state that is a flag, and what is none.
+    """
     store = flag_store(siege.world)
     base = flag_in_force(siege.world)
     everything = replace(base, target_read_percent=100, version=base.version + 1)
     leads = replace(everything, mode=WriteMode.DUAL_TARGET_LEADS, version=base.version + 50)
-    for name, state in (
-        ("flag edited by hand to 100 %", everything),
-        ("flag edited by hand so that the target leads", leads),
-    ):
-        siege.try_by_flag(name, _deploy(siege.world, api, store, state), says="somebody else changed it")
-    if (old := _hosted_with_reads(store)) is not None:
+    says = "somebody else changed it"
+    siege.try_by_flag("flag edited by hand to 100 %", _deploy(siege.world, api, store, everything), says=says)
+    if not few:
+        edited = _deploy(siege.world, api, store, leads)
+        siege.try_by_flag("flag edited by hand so that the target leads", edited, says=says)
+    if not few and (old := _hosted_with_reads(store)) is not None:
         siege.try_by_flag(
             "an old version of the flag, with reads on the target, deployed again",
             _deploy_hosted(siege.world, api, store, old),

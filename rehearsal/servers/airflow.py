@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import contextlib
 import datetime as dt
 import json
 import os
@@ -13,18 +14,28 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import httpx
+import psutil
 from cryptography.fernet import Fernet
 
 from keyspaces_migration.ledger import Keyring
 from rehearsal.airflow_api import AirflowApi
 from rehearsal.certificates import write_ca_bundle
 from rehearsal.ports import PortNeed
-from rehearsal.processes import NO_ANSWER, Child, Program, ProgramDiedError, tail
+from rehearsal.processes import (
+    NO_ANSWER,
+    Child,
+    Program,
+    ProgramDiedError,
+    WorldError,
+    processes_of,
+    tail,
+    wait_until,
+)
 from rehearsal.servers.connections import SAMPLE, AirflowConnection, connection_ids
 from rehearsal.servers.service import PROBE_TIMEOUT_S, REPOSITORY, without_proxy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from io import TextIOWrapper
     from pathlib import Path
 
@@ -219,6 +230,51 @@ class AirflowServer:
             login=GATE_READER,
             password=self.users[GATE_READER],
         )
+
+    def kill(self, process: str) -> None:
+        """End one of the four (`api-server`, `scheduler`, `dag-processor`, `triggerer`) at once, with its children."""
+        child = self._children[process]
+        children = psutil.Process(child.pid).children(recursive=True)
+        child.kill()
+        for each in children:  # some lead sessions of their own
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.kill()
+
+    def start_again(self, process: str) -> None:
+        """Start one of the four that was killed; return once all four have given a sign of life since.
+
+        Raises:
+            ProgramNotHealthyError: They have not in time.
+            ProgramDiedError: One has ended.
+        """
+        self._launched_at = dt.datetime.now(tz=dt.UTC)
+        self._children[process].start()
+        log = self._log_of(process)
+        wait_until(self.why_not_healthy, name=f"Airflow's {process}", log=log, timeout_s=self.start_timeout_s)
+
+    def kill_task(self, task_instance_id: str) -> None:
+        """End the process of a task that runs, as the kernel does when memory runs out.
+
+        Raises:
+            WorldError: There is none.
+        """
+        title = f"airflow worker -- {task_instance_id}"
+        running = [each for each in processes_of(self.world) if " ".join(each.cmdline()).strip() == title]
+        if not running:
+            raise WorldError(f"no process is called {title!r}")
+        for each in running:
+            each.kill()
+
+    @contextlib.contextmanager
+    def changed_connection(self, connection_id: str, **changed: str | int) -> Iterator[None]:
+        """Within it, the connection differs in these fields."""
+        (body,) = [each.body() for each in self.all_connections() if each.connection_id == connection_id]
+        with self.api() as api:
+            api.save_connections([{**body, **changed}])
+            try:
+                yield
+            finally:
+                api.save_connections([body])
 
     def stop(self) -> None:
         """End the processes; the API server last, as the others report to it."""

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 START_TIMEOUT_S = 120.0
 ANSWER_TIMEOUT_S = 300.0
 FLAG_POLL_S = 1.0
+OPERATIONS_PER_S = 30.0
+"""The nodes and the application share the machine with the stages: at 50 a second they take half of two cores."""
 LETTERS_AFTER_S = 5.0
 FLAG = ("keyspaces-migration-flights", "rehearsal", "flag")
 """Application, environment and profile, as `cutover.flag_writer.flag_address` names them for flights.yaml."""
@@ -74,6 +76,15 @@ class SampleApplication:
         """Raise ProgramDiedError when it was started and has ended."""
         self._child.check()
 
+    @property
+    def log(self) -> Path:
+        """What it said."""
+        return self._child.program.log
+
+    def kill(self) -> None:
+        """End it at once, as a power cut would."""
+        self._child.kill()
+
     def stop(self) -> None:
         """End it. No harm when it does not run."""
         self._child.stop()
@@ -104,8 +115,9 @@ class SampleApplication:
             "--flag-environment": flag.environment,
             "--flag-profile": flag.profile,
             "--flag-poll-s": str(FLAG_POLL_S),
+            "--rate": str(OPERATIONS_PER_S),
             # What the canary watches; a real application compares less, and reads more.
-            "--shadow-share": "0.3",
+            "--shadow-share": "0.4",
             # Not an hour, as in earnest: the rehearsal waits for letters.
             "--letters-after-s": str(LETTERS_AFTER_S),
             "--letters-queue-url": f"{self._aws.endpoint_url}/000000000000/{self._subject.letters}",

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
 
 from rehearsal.ports import PortNeed
+from rehearsal.servers.cut_services import CutKind, write_cut
 from rehearsal.servers.service import REPOSITORY, HttpService, without_proxy
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 REGION = "us-east-1"
@@ -52,6 +55,19 @@ class AwsStandIn(HttpService):
         """boto3's client of one of its services."""
         return stand_in_client(service, self.endpoint_url)
 
+    @contextmanager
+    def cut_off(self, *services: str, kind: CutKind = CutKind.AWAY) -> Iterator[None]:
+        """Within it, these services, by the names that requests are signed for, refuse every request."""
+        write_cut(self._cut_services, dict.fromkeys(services, kind))
+        try:
+            yield
+        finally:
+            write_cut(self._cut_services, {})
+
+    @property
+    def _cut_services(self) -> Path:
+        return self.folder / "cut-services.json"
+
     def ports(self) -> list[PortNeed]:
         """The gateway."""
         return [PortNeed(setting="aws", address="127.0.0.1", port=self.port, wanted_by=self.name)]
@@ -61,11 +77,13 @@ class AwsStandIn(HttpService):
         for kind in ("state", "s3", "tmp"):
             (self.folder / kind).mkdir(parents=True, exist_ok=True)
         folder = self.folder.resolve()
+        write_cut(self._cut_services, {})
         self.start_child(
             (sys.executable, "-m", "rehearsal.servers.ministack"),
             environment={
                 **without_proxy(),
                 "PYTHONPATH": str(REPOSITORY),
+                "CUT_SERVICES_FILE": str(self._cut_services.resolve()),
                 "APPCONFIG_MINUTE_S": str(APPCONFIG_MINUTE_S),
                 "BIND_HOST": "127.0.0.1",
                 "GATEWAY_PORT": str(self.port),

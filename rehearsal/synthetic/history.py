@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from keyspaces_migration.assessment.snowflake_names import quote_name
 from keyspaces_migration.backfill.names import address_of
 from keyspaces_migration.cql.types import CqlType, Frozen, ListOf, MapOf, Scalar, ScalarName, SetOf, TupleOf
+from keyspaces_migration.snowflake_names import quote_name
 from rehearsal.data.source import SampleMismatchError
 from rehearsal.synthetic.roles import Role
 from rehearsal.synthetic.rows import Kind

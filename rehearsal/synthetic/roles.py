@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Self
 
-from keyspaces_migration.assessment.snowflake_names import stored_name
 from keyspaces_migration.cql.types import Scalar, ScalarName
+from keyspaces_migration.snowflake_names import stored_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,10 +16,10 @@ from keyspaces_migration.assessment.draft_text import as_yaml
 from keyspaces_migration.assessment.history import History, TableHistory
 from keyspaces_migration.assessment.model import ColumnKind, Source, Table
 from keyspaces_migration.assessment.rules.finding import Finding, Severity
-from keyspaces_migration.assessment.snowflake_names import quote_name, written_name
 from keyspaces_migration.config.durations import format_duration
 from keyspaces_migration.config.problems import RuleError, path_text
 from keyspaces_migration.config.tables import Table as TableInFile
+from keyspaces_migration.snowflake_names import quote_name, written_name
 
 UNKNOWN_HISTORY_PLACE = "DATABASE.SCHEMA"
 

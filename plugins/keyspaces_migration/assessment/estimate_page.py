@@ -5,12 +5,12 @@ from typing import Final
 
 from keyspaces_migration.assessment.estimate import Estimate, TableEstimate
 from keyspaces_migration.assessment.estimate.sampled import CONFIDENCE
-from keyspaces_migration.assessment.markdown import code, table, text
 from keyspaces_migration.assessment.money_page import history_section, load_section
 from keyspaces_migration.assessment.wording import UNKNOWN, bytes_text, mean_text, usd_text
 from keyspaces_migration.capacity.load_cost import BARRIER_HOURS
 from keyspaces_migration.capacity.partitions import HotPartition, HotReason
 from keyspaces_migration.capacity.wording import hours_text
+from keyspaces_migration.markdown import code, table, text
 
 _SHOWN_HOT: Final = 10
 _HOT: Final = {

@@ -21,7 +21,7 @@ from keyspaces_migration.assessment.history_types import (
     fits,
 )
 from keyspaces_migration.assessment.model import Part, Table, Unseen
-from keyspaces_migration.assessment.snowflake_names import quote_name, stored_name, written_name
+from keyspaces_migration.snowflake_names import quote_name, stored_name, written_name
 
 UNARCHIVED_SUFFIX = "_unarchived"
 MAX_VERSION_CANDIDATES = 3

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from keyspaces_migration.assessment.model import ColumnKind, Table
-from keyspaces_migration.assessment.snowflake_names import quote_name
+from keyspaces_migration.snowflake_names import quote_name
 
 MOST = 20
 SECONDS_A_DAY = 86_400

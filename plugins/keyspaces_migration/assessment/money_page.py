@@ -5,13 +5,13 @@ from typing import Final
 
 from keyspaces_migration.assessment.estimate import Estimate, TableEstimate
 from keyspaces_migration.assessment.estimate.budgets import BudgetPoint
-from keyspaces_migration.assessment.markdown import code, table, text
 from keyspaces_migration.assessment.wording import UNKNOWN, cents_text, usd_text
 from keyspaces_migration.capacity.cost import MonthlyCost
 from keyspaces_migration.capacity.load_cost import BARRIER_HOURS, OrderEstimate
 from keyspaces_migration.capacity.wording import hours_text
 from keyspaces_migration.config.tables import LoadOrder
 from keyspaces_migration.config.throughput import ThroughputMode
+from keyspaces_migration.markdown import code, table, text
 
 _ORDERS: Final = {LoadOrder.HISTORY_FIRST: "history first", LoadOrder.DUAL_WRITES_FIRST: "dual writes first"}
 _LOAD_HEADER: Final = (

@@ -7,10 +7,10 @@ from keyspaces_migration.assessment.assessment import Assessment, Verdict
 from keyspaces_migration.assessment.clients import Client
 from keyspaces_migration.assessment.estimate_page import ASSUMED, estimate_sections, short_rows
 from keyspaces_migration.assessment.history import History, TableHistory
-from keyspaces_migration.assessment.markdown import block, code, table, text
 from keyspaces_migration.assessment.model import Column, ColumnKind, Part, Table
 from keyspaces_migration.assessment.rules import RULES, Finding, Severity
 from keyspaces_migration.assessment.wording import bytes_text
+from keyspaces_migration.markdown import block, code, table, text
 
 if TYPE_CHECKING:
     from keyspaces_migration.statements import StatementReport

@@ -3,8 +3,8 @@
 import hashlib
 import re
 
-from keyspaces_migration.assessment.snowflake_names import quote_name, stored_name
 from keyspaces_migration.config.names import SNOWFLAKE_COLUMN
+from keyspaces_migration.snowflake_names import quote_name, stored_name
 
 _PART = re.compile(SNOWFLAKE_COLUMN.pattern)
 

@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from keyspaces_migration.assessment.markdown import code, text
-from keyspaces_migration.assessment.markdown import table as markdown_table
 from keyspaces_migration.backfill.deadline import MARGIN, MAX_AGE, barrier_moment, end_by
 from keyspaces_migration.backfill.errors import Refusal
 from keyspaces_migration.backfill.order_advice import order_advice
 from keyspaces_migration.backfill.plan import BackfillPlan, TablePlan
 from keyspaces_migration.capacity.wording import hours_text, usd
 from keyspaces_migration.ledger.backfill_records import LoadMode
+from keyspaces_migration.markdown import code, text
+from keyspaces_migration.markdown import table as markdown_table
 
 _HEADER = (
     "table",

@@ -4,14 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from keyspaces_migration.assessment.markdown import code, text
-from keyspaces_migration.assessment.markdown import table as markdown_table
 from keyspaces_migration.backfill.letter_classes import letter_classes
 from keyspaces_migration.backfill.money import spent_usd
 from keyspaces_migration.backfill.verify import TableCounts, Verification
 from keyspaces_migration.capacity.wording import hours_text, usd
 from keyspaces_migration.ledger.backfill_records import DeadLetter, TableProgress
 from keyspaces_migration.ledger.plan_records import LoadPlan
+from keyspaces_migration.markdown import code, text
+from keyspaces_migration.markdown import table as markdown_table
 
 _COUNTS_HEADER = ("table", "snapshot", "read", "written", "expired", "dead letters", "on the target", "splits")
 _PACE_HEADER = ("table", "took", "planned", "rows/s", "write units/s", "throttled", "spent", "planned cost")

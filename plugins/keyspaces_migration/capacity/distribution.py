@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import t as student  # type: ignore[import-untyped]
+from scipy.special import stdtrit  # type: ignore[import-untyped]  # scipy.stats takes seconds to import
 
 from keyspaces_migration.capacity.errors import EmptySampleError
 from keyspaces_migration.capacity.units import (
@@ -168,7 +168,7 @@ def _mean_of_groups(values: "NDArray[np.int64]", groups: Groups, *, confidence: 
     sums = np.bincount(groups.of_rows, weights=values, minlength=groups.drawn)
     spread = float(((sums - value * rows) ** 2).sum())
     error = math.sqrt(groups.drawn / (groups.drawn - 1) * spread) / values.size
-    half_width = error * float(student.ppf((1 + confidence) / 2, groups.drawn - 1))
+    half_width = error * float(stdtrit(groups.drawn - 1, (1 + confidence) / 2))
     return Mean(value=value, lower=max(0.0, value - half_width), upper=value + half_width, confidence=confidence)
 
 
@@ -180,5 +180,5 @@ def _mean(values: "NDArray[np.int64]", *, confidence: float, table_rows: int | N
         return Mean(value=value, lower=0.0, upper=math.inf, confidence=confidence)
     unseen = 1.0 if table_rows is None else (table_rows - rows) / (table_rows - 1)
     error = float(values.std(ddof=1)) * math.sqrt(unseen / rows)
-    half_width = error * float(student.ppf((1 + confidence) / 2, rows - 1))
+    half_width = error * float(stdtrit(rows - 1, (1 + confidence) / 2))
     return Mean(value=value, lower=max(0.0, value - half_width), upper=value + half_width, confidence=confidence)

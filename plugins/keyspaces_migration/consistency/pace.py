@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import Any
 
 from keyspaces_migration.consistency.results import StoreReads
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 UNIT_BYTES = 4_096
 """A read unit of Amazon Keyspaces at LOCAL_QUORUM: up to 4 KiB of a row, or of a page."""
@@ -65,19 +63,36 @@ class ReadPace:
             self._free_at = max(self._free_at, self._clock() - _AT_ONCE_S) + units / self._rate
 
 
-def row_bytes(row: Sequence[object]) -> int:
+def row_bytes(row: Iterable[object]) -> int:
     """About how many bytes a row's values take: text and blobs by their length, all else by 8 a value."""
     return sum(map(_bytes, row))
 
 
 def _bytes(value: object) -> int:
-    match value:
-        case None:
-            return 0
-        case str() | bytes():
-            return len(value)
-        case Mapping():
-            return sum(_bytes(key) + _bytes(item) for key, item in value.items())
-        case AbstractSet() | list() | tuple():
-            return sum(map(_bytes, value))
+    return _measure_of(type(value))(value)
+
+
+@cache
+def _measure_of(kind: type) -> Callable[[Any], int]:
+    """How to measure values of a type; asked once for each, as it takes longer than most values take to measure."""
+    if kind is type(None):
+        return _nothing
+    if issubclass(kind, str | bytes):
+        return len
+    if issubclass(kind, Mapping):
+        return _map_bytes
+    if issubclass(kind, AbstractSet | list | tuple):
+        return row_bytes
+    return _scalar_bytes
+
+
+def _nothing(_: None) -> int:
+    return 0
+
+
+def _scalar_bytes(_: object) -> int:
     return _SCALAR_BYTES
+
+
+def _map_bytes(value: Mapping[object, object]) -> int:
+    return sum(_bytes(key) + _bytes(item) for key, item in value.items())

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from keyspaces_migration.assessment.markdown import code, table, text
 from keyspaces_migration.capacity.wording import hours_text
 from keyspaces_migration.config import Migration
+from keyspaces_migration.markdown import code, table, text
 from keyspaces_migration.retirement.page import UNKNOWN, money, proposal_document, proposal_lines
 from keyspaces_migration.retirement.proposal import CapacityProposal, units_text
 from keyspaces_migration.retirement.story import LoadStory, StageStory, Story

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from keyspaces_migration.assessment.markdown import block, code, table, text
 from keyspaces_migration.capacity.wording import hours_text, usd
 from keyspaces_migration.config import Migration
+from keyspaces_migration.markdown import block, code, table, text
 from keyspaces_migration.retirement.file_change import as_yaml
 from keyspaces_migration.retirement.proposal import HEADROOM, UTILISATION_PERCENT, CapacityProposal, units_text
 

@@ -4,8 +4,8 @@ import datetime as dt
 from collections.abc import Iterator
 from typing import Final
 
-from keyspaces_migration.assessment.markdown import block, code, table, text
 from keyspaces_migration.assessment.rules.finding import Severity
+from keyspaces_migration.markdown import block, code, table, text
 from keyspaces_migration.statements.report import Shape, ShapeFinding, StatementReport
 from keyspaces_migration.statements.rules import Group, Rule
 from keyspaces_migration.statements.rules.writes import MAX_LOGGED, MAX_UNLOGGED

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from keyspaces_migration.assessment.snowflake_names import stored_name
 from keyspaces_migration.cql.identifiers import quote
 from keyspaces_migration.cql.type_tree import CqlType, Custom, Scalar, ScalarName, UserType, Vector
 from keyspaces_migration.cql_access.metadata import TableColumn, TableDescription
+from keyspaces_migration.snowflake_names import stored_name
 from keyspaces_migration.transfer.errors import ColumnMappingError
 from keyspaces_migration.transfer.query import ResultColumn
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from snowflake.connector.constants import FIELD_ID_TO_NAME
 
-from keyspaces_migration.assessment.snowflake_names import quote_name
+from keyspaces_migration.snowflake_names import quote_name
 from keyspaces_migration.transfer.errors import QueryRefusedError
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from keyspaces_migration.assessment.errors import HistoryUnreadableError
 from keyspaces_migration.assessment.history import HistoryReader, TableHistory, VersionCandidate
 from keyspaces_migration.assessment.history_types import ACCEPTED, accepted_types, fits
 from keyspaces_migration.assessment.model import Table
-from keyspaces_migration.assessment.snowflake_names import quote_name, stored_name, written_name
 from keyspaces_migration.cql.types import ScalarName, parse_type
+from keyspaces_migration.snowflake_names import quote_name, stored_name, written_name
 from tests.unit.keyspaces_migration.assessment.builders import column, table
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")

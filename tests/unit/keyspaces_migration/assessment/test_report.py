@@ -12,7 +12,7 @@ from keyspaces_migration.assessment import Verdict, as_json, assess_with, markdo
 from keyspaces_migration.assessment.assessment import Assessment
 from keyspaces_migration.assessment.errors import HistoryUnreadableError, NoAnswerError, NotPermittedError
 from keyspaces_migration.assessment.history import History, HistorySource, KeyShape, TableHistory
-from keyspaces_migration.assessment.markdown import block, code, table, text
+from keyspaces_migration.markdown import block, code, table, text
 from tests.unit.keyspaces_migration.assessment.builders import MURMUR3, FakeQueries
 
 NOW = dt.datetime(2026, 11, 23, 12, 0, tzinfo=dt.UTC)

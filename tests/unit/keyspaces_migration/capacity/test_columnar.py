@@ -112,7 +112,7 @@ def assert_equal_to_row_by_row(batch: pa.RecordBatch, shape: RowShape) -> None:
     static=st.sampled_from([*SCALARS, *NESTED]),
     rows=ROWS,
 )
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_a_batch_is_sized_as_its_rows_one_by_one(  # noqa: PLR0913 # one for each role that a column has
     *, data: st.DataObject, partition: str, clustering: str, regular: str, static: str, rows: int
 ) -> None:
@@ -138,7 +138,7 @@ def test_a_batch_is_sized_as_its_rows_one_by_one(  # noqa: PLR0913 # one for eac
 
 @pytest.mark.parametrize("cql_type", [*SCALARS, *NESTED])
 @given(data=st.data(), nulls=st.sampled_from(Nulls))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_each_type_is_sized_alike_with_nulls_between(cql_type: str, data: st.DataObject, nulls: Nulls) -> None:
     shape = RowShape(
         columns={"k": parse_type("int"), "v": parse_type(cql_type)},

@@ -62,7 +62,6 @@ def migrations(draw: st.DrawFn) -> dict[str, Any]:
 @settings(
     max_examples=30,
     phases=[Phase.explicit, Phase.generate],
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(migrations())

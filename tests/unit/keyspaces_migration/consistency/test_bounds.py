@@ -23,7 +23,7 @@ def test_the_bound_is_that_of_scipys_exact_test(mismatches: int, looked_at: int)
 
 
 @given(rate=st.floats(1e-5, 0.5), confidence=st.floats(0.5, 0.9999))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_sample_size_is_the_smallest_that_shows_the_rate(rate: float, confidence: float) -> None:
     size = sample_size(rate=rate, confidence=confidence)
     assert upper_bound(mismatches=0, looked_at=size, confidence=confidence) < rate
@@ -31,7 +31,7 @@ def test_the_sample_size_is_the_smallest_that_shows_the_rate(rate: float, confid
 
 
 @given(looked_at=st.integers(1, 5_000), data=st.data(), confidence=st.floats(0.6, 0.999))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_more_mismatches_or_more_confidence_never_lower_the_bound(
     looked_at: int, data: st.DataObject, confidence: float
 ) -> None:
@@ -43,7 +43,7 @@ def test_more_mismatches_or_more_confidence_never_lower_the_bound(
 
 
 @given(population=st.integers(2, 120), data=st.data(), confidence=st.sampled_from([0.9, 0.95, 0.99]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_bound_holds_at_its_confidence_for_draws_without_replacement(
     population: int, data: st.DataObject, confidence: float
 ) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from keyspaces_migration.consistency.check import TableCheck
@@ -94,7 +94,6 @@ def damaged(damage: dict[Any, str]) -> World:
     return world
 
 
-@settings(deadline=None)  # two whole checks an example: how long that takes is the machine's
 @given(damage=DAMAGE, count=st.integers(2, 6), changes=PLANS)
 def test_parts_put_together_are_the_whole_check(damage: dict[Any, str], count: int, changes: dict[str, Any]) -> None:
     plan = replace(PLAN, **changes)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 from cassandra.util import Date, Time, sortedset
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from keyspaces_migration.consistency.errors import HistoryValueError
@@ -94,7 +94,6 @@ TYPED = st.sampled_from(sorted(SCALARS)).flatmap(lambda name: st.tuples(st.just(
 
 
 # The first text and timestamp that hypothesis makes are slow, on a busy machine for longer than it allows.
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(TYPED)
 def test_a_value_equals_itself_alone_and_in_every_collection(typed: tuple[str, Any, Any]) -> None:
     name, one, other = typed

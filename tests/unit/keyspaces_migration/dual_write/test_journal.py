@@ -81,7 +81,7 @@ def test_the_greatest_timestamp_outlives_what_is_done_and_compacted(tmp_path: Pa
             assert again.last_timestamp_us == 3
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(st.data())
 def test_cut_at_any_byte_every_complete_entry_is_kept_and_an_incomplete_one_dropped(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from keyspaces_migration.assessment.markdown import text
+from keyspaces_migration.markdown import text
 from keyspaces_migration.statements import read_schema_file
 from keyspaces_migration.statements.model import Statement
 from keyspaces_migration.statements.parser import parse

@@ -211,7 +211,7 @@ def encoded(cells: Cells) -> list[tuple[int, bytes, str | None]]:
 
 
 @pytest.mark.parametrize("name", COLUMNS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data(), null=st.sampled_from([NULL, UNSET]))
 def test_a_column_is_what_the_driver_would_send(name: str, data: st.DataObject, null: int) -> None:
     text, arrow_type, values = COLUMNS[name]
@@ -225,7 +225,6 @@ def test_a_column_is_what_the_driver_would_send(name: str, data: st.DataObject, 
 @given(st.integers(-(2**127), 2**127 - 1).filter(lambda n: abs(n) < 10**38))
 @example(2**63)
 @example(-(2**63) - 1)
-@settings(deadline=None)
 def test_numbers_beyond_64_bits_are_exact(number: int) -> None:
     cells = encode_column(pa.array([Decimal(number)], pa.decimal128(38, 0)), parse_type("varint"))
     assert int.from_bytes(encoded(cells)[0][1], "big", signed=True) == number

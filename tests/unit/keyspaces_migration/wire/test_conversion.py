@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 from cassandra import cqltypes
 from cassandra.util import Date, Time
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from keyspaces_migration.cql.types import CqlType, Frozen, ListOf, MapOf, Scalar, SetOf, TupleOf, parse_type
@@ -73,7 +73,6 @@ def driver_type(cql_type: CqlType) -> Any:
 
 
 @pytest.mark.parametrize("name", SCALARS)
-@settings(deadline=None)
 @given(data=st.data())
 def test_a_scalar_comes_back_from_the_driver_as_it_went_in(name: str, data: st.DataObject) -> None:
     values, expected = SCALARS[name]
@@ -185,7 +184,6 @@ def test_not_a_number_and_infinities_are_doubles() -> None:
     assert convert("[Infinity, -Infinity]", parse_type("frozen<list<double>>")) == [math.inf, -math.inf]
 
 
-@settings(deadline=None)  # Arrow is imported by the first example
 @given(nanoseconds=st.integers(-(2**62), 2**62))
 def test_a_moments_column_is_cut_to_the_millisecond_before_it_also_before_1970(nanoseconds: int) -> None:
     for zone in (None, "UTC", "Asia/Tokyo"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from keyspaces_migration.cql.types import parse_type
@@ -21,7 +21,6 @@ def groups(partitions: list[str], sizes: list[int], *, max_rows: int, max_bytes:
     return [order[start:end].tolist() for start, end in zip(found.starts[:-1], found.starts[1:], strict=True)]
 
 
-@settings(deadline=None)
 @given(
     rows=st.lists(st.tuples(st.sampled_from("abcde"), st.integers(1, 50)), min_size=1, max_size=60),
     max_rows=st.integers(1, 6),
@@ -49,7 +48,6 @@ def test_the_row_that_passes_a_groups_bytes_is_its_last() -> None:
     assert groups(list("aaa"), [10, 500, 10], max_rows=30, max_bytes=100) == [[0, 1], [2]]
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=200))
 def test_rows_of_a_partition_with_many_of_them_are_apart(drawn: list[int]) -> None:
     numbers = np.array(pa.array(drawn).dictionary_encode().indices)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from keyspaces_migration.cql.types import parse_type
@@ -67,13 +67,11 @@ def check(asked: Requests, read: Callable[[bytes], Request]) -> None:
     assert sorted(seen) == list(range(asked.rows))
 
 
-@settings(deadline=None)
 @given(requests(batched=False))
 def test_each_execute_carries_the_row_whose_turn_it_is(asked: Requests) -> None:
     check(asked, read_execute)
 
 
-@settings(deadline=None)
 @given(requests(batched=True))
 def test_each_batch_carries_the_rows_whose_turn_it_is(asked: Requests) -> None:
     check(asked, read_batch)

@@ -67,7 +67,7 @@ def test_a_later_acknowledged_write_settles_the_unknown_ones_before_it(tmp_path:
     assert state(truth, KEY) == (row(2), [row(3)])
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.data())
 def test_cut_at_any_byte_no_acknowledged_write_is_forgotten(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

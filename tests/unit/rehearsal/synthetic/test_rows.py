@@ -246,7 +246,7 @@ def tables(draw: st.DrawFn) -> Table:
     return Table.model_validate_json(json.dumps(content))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(tables(), st.integers(0, 1000))
 def test_any_schema_gets_data_that_fits(table: Table, seed: int) -> None:
     of = synthetic("any", table, rows=25, seed=seed)

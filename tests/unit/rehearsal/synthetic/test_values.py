@@ -36,7 +36,7 @@ def generator(seed: int) -> random.Random:
     return random.Random(seed)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(TYPES, st.integers(0, 2**32))
 def test_a_value_is_one_of_its_type_for_the_codec_and_for_the_driver(cql_type: CqlType, seed: int) -> None:
     value = made_value(generator(seed), cql_type)
@@ -45,7 +45,7 @@ def test_a_value_is_one_of_its_type_for_the_codec_and_for_the_driver(cql_type: C
     assert isinstance(serialise(value, driver_type(cql_type)), bytes)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(TYPES, st.integers(0, 2**32))
 def test_what_the_backfill_reads_from_the_history_is_the_value(cql_type: CqlType, seed: int) -> None:
     value = made_value(generator(seed), cql_type)

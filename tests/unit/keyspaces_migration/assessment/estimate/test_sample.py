@@ -65,7 +65,7 @@ def test_an_empty_table_has_no_sizes_and_no_rows() -> None:
     assert (found.sizes, found.table_rows.value, found.is_whole) == (None, 0, True)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32), st.sampled_from([1, 3, 40]))
 def test_a_large_tables_rows_are_told_within_their_bounds_mostly(seed: int, rows: int) -> None:
     """The bounds hold at 95 %; three times as wide they hold practically always, whatever the seed."""

@@ -1,0 +1,254 @@
+"""A rehearsal in the course of which things break, and what was seen of each fault."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from rehearsal.airflow_api import AirflowApiError
+from rehearsal.data import source as sample_source
+from rehearsal.faults.trial import NotSaidError, Trial, line_with
+from rehearsal.processes import WorldError, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+    from rehearsal.airflow_api import AirflowApi
+    from rehearsal.reporter import Reporter
+    from rehearsal.run import Rehearsal
+    from rehearsal.world import World
+
+START_TIMEOUT_S = 240.0
+POLL_S = 0.5
+QUIET_TIMEOUT_S = 240.0
+RUNS = frozenset({"running"})
+WAITS_TO_RETRY = frozenset({"up_for_retry", "up_for_reschedule", "failed", "success"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Breach:
+    """What breaks while a stage runs.
+
+    Attributes:
+        name: In words.
+        task: The task of the stage that meets it.
+        begin: Breaks it, once a try of the task runs; entered and left by the thread that waits for the stage.
+        says: What the task's log must say of it, in any of its tries.
+        end_when: When it is mended, by the task's log; by default once that says it.
+    """
+
+    name: str
+    task: str
+    begin: Callable[[Mapping[str, Any]], AbstractContextManager[object]]
+    says: str
+    end_when: Callable[[str], bool] | None = None
+
+
+class Ordeal:
+    """A rehearsal, and the faults in its course.
+
+    Attributes:
+        rehearsal: The lifecycle, stage by stage.
+        trials: What was tried so far.
+    """
+
+    def __init__(self, rehearsal: Rehearsal, api: AirflowApi, *, reporter: Reporter) -> None:
+        self.rehearsal, self.api = rehearsal, api
+        self._reporter = reporter
+        self.trials: list[Trial] = []
+        self._wrong_reads = 0
+
+    @property
+    def world(self) -> World:
+        """Where it takes place."""
+        return self.rehearsal.world
+
+    def try_(self, name: str, act: Callable[[], str], *, says: str) -> None:
+        """Break something.
+
+        Args:
+            name: What is broken, and when.
+            act: Breaks it, mends it, lets the lifecycle go on, and returns what was said meanwhile.
+            says: What must have been said.
+
+        Raises:
+            WorldError: The lifecycle did not go on; the trial is noted.
+        """
+        try:
+            said = act()
+        except WorldError as error:
+            self._note(Trial(name=name, survived=False, said=str(error)))
+            raise
+        try:
+            line, survived = line_with(says, said), True
+        except NotSaidError as error:
+            line, survived = str(error), False
+        self._note(self._audited(Trial(name=name, survived=survived, said=line)))
+
+    def stage_fails(self, stage: str, task_id: str, **given: Any) -> str:  # noqa: ANN401 - as `Rehearsal.stage` takes
+        """Run a stage that must fail, and return what the task that failed said."""
+        run_id = self.rehearsal.stage(self.api, stage, expected="failed", **given)
+        return self.said(stage, run_id, task_id)
+
+    def during(self, breaches: Sequence[Breach], run: Callable[[Callable[[str], None]], str], stage: str) -> None:
+        """Break one thing after the other while a stage runs to its end, each once the one before is mended.
+
+        Args:
+            breaches: What breaks.
+            run: Runs the stage with something to do meanwhile, which gets the run's id; returns the run's id.
+            stage: Its name.
+        """
+        waiting = list(breaches)
+        with ExitStack() as open_ones:
+            broken: list[Breach] = []
+
+            def meanwhile(run_id: str) -> None:
+                if broken and self._is_over(broken[0], stage, run_id):
+                    open_ones.close()
+                    self._reporter.done(f"mended: {broken.pop().name}")
+                elif not broken and waiting:
+                    running = self._running(stage, run_id, waiting[0].task)
+                    if running is not None:
+                        broken.append(waiting.pop(0))
+                        self._reporter.done(f"broken: {broken[0].name}")
+                        open_ones.enter_context(broken[0].begin(running))
+
+            run_id = run(meanwhile)
+        for breach in breaches:
+            said = self.said(stage, run_id, breach.task)
+            if breach in waiting:
+                self._note(Trial(name=breach.name, survived=False, said="the stage ended before it could be broken"))
+                continue
+            try:
+                trial = Trial(name=breach.name, survived=True, said=line_with(breach.says, said))
+            except NotSaidError as error:
+                trial = Trial(name=breach.name, survived=False, said=str(error))
+            self._note(self._audited(trial))
+
+    def said(self, stage: str, run_id: str, task_id: str) -> str:
+        """What a task said in all its tries, and all its parts."""
+        dag_id = self.rehearsal.subject.dag_id(stage)
+        texts = []
+        for task in self.api.task_instances(dag_id, run_id):
+            if task["task_id"] != task_id:
+                continue
+            for number in range(1, task["try_number"] + 1):
+                try:
+                    texts.append(
+                        self.api.task_log(dag_id, run_id, task_id, try_number=number, map_index=task["map_index"])
+                    )
+                except AirflowApiError as error:
+                    texts.append(f"(no log of try {number}: {error})")
+        return "\n".join(texts)
+
+    def _running(self, stage: str, run_id: str, task_id: str) -> Mapping[str, Any] | None:
+        tasks = self.api.task_instances(self.rehearsal.subject.dag_id(stage), run_id)
+        return next((task for task in tasks if task["task_id"] == task_id and task["state"] in RUNS), None)
+
+    def _is_over(self, breach: Breach, stage: str, run_id: str) -> bool:
+        said = self.said(stage, run_id, breach.task)
+        return breach.says in said if breach.end_when is None else breach.end_when(said)
+
+    def _note(self, trial: Trial) -> None:
+        self.trials.append(trial)
+        what = "survived" if trial.survived else "NOT survived"
+        self._reporter.done(f"fault: {trial.name}: {what}, {trial.lost} lost, {trial.wrong} wrong: {trial.said}")
+
+    def _audited(self, trial: Trial) -> Trial:
+        """The trial with what the application finds in both stores, once all is delivered."""
+        if not self.rehearsal.application_runs:
+            return trial
+        self.bring_letters_back()
+        found = self.world.application.ask("audit")
+        sides = [found["audit"][store] for store in ("source", "target")]
+        wrong_reads, self._wrong_reads = found["wrong_reads"] - self._wrong_reads, found["wrong_reads"]
+        return replace(
+            trial,
+            lost=sum(side["missing"] for side in sides) + found["audit"]["unsent"],
+            wrong=sum(side["lost_writes"] - side["missing"] for side in sides) + max(0, wrong_reads),
+        )
+
+    def bring_letters_back(self) -> None:
+        """Wait until the application has sent all that it can, and replay what became letters."""
+        wait_until(
+            lambda: f"{unsent} unsent" if (unsent := self.world.application.ask("status")["unsent"]) else None,
+            name="the application's journal",
+            log=self.world.application.log,
+            timeout_s=QUIET_TIMEOUT_S,
+        )
+        if self.letters_in_queue():
+            self.rehearsal.stage(self.api, "replay_dead_letters")
+
+    def letters_in_queue(self) -> int:
+        """How many letters wait."""
+        sqs = self.world.aws.client("sqs")
+        url = sqs.get_queue_url(QueueName=self.rehearsal.subject.letters)["QueueUrl"]
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        return sum(
+            int(count) for count in sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"].values()
+        )
+
+    @contextmanager
+    def target_stopped(self) -> Iterator[None]:
+        """Within it the target's process does not run."""
+        with self._stopped(self.world.target):
+            yield
+
+    @contextmanager
+    def source_stopped(self) -> Iterator[None]:
+        """Within it the source's process does not run."""
+        with self._stopped(self.world.source):
+            yield
+
+    @contextmanager
+    def history_stopped(self) -> Iterator[None]:
+        """Within it the Snowflake stand-in does not run."""
+        with self._stopped(self.world.snowflake):
+            yield
+
+    @contextmanager
+    def keyspaces_stopped(self) -> Iterator[None]:
+        """Within it Keyspaces' API does not answer; its tables do."""
+        with self._stopped(self.world.keyspaces):
+            yield
+
+    @contextmanager
+    def _stopped(self, service: Any) -> Iterator[None]:  # noqa: ANN401 - a part of the world
+        service.stop()
+        try:
+            yield
+        finally:
+            service.launch()
+            wait_until(service.why_not_healthy, name=service.name, log=service.log, timeout_s=START_TIMEOUT_S)
+
+    def rows_that_differ(self) -> tuple[int, int]:
+        """Every row of both stores, with nothing written meanwhile: rows that the target lacks; others that it has."""
+        missing = others = 0
+        keyspace = self.rehearsal.subject.migration.target.keyspace
+        world = self.world
+        with sample_source.opened(world.source.host, world.source.port) as source, world.target.session() as target:
+            for table in self.rehearsal.subject.migration.tables:
+                there, here = (
+                    {tuple(map(repr, row)) for row in session.execute(f"SELECT * FROM {keyspace}.{table}")}  # noqa: S608 -- ours
+                    for session in (source, target)
+                )
+                missing += len(there - here)
+                others += len(here - there)
+        return missing, others
+
+
+def wait_for_words(look: Callable[[], str], words: str, *, timeout_s: float) -> str:
+    """Look until something says these words, and return all that it says.
+
+    Raises:
+        WorldError: It did not in time.
+    """
+    deadline = time.monotonic() + timeout_s
+    while words not in (said := look()):
+        if time.monotonic() > deadline:
+            raise WorldError(f"{words!r} was not said within {timeout_s:.0f} s: {said[-3000:]}")
+        time.sleep(POLL_S)
+    return said
