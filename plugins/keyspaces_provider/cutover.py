@@ -68,7 +68,12 @@ class Look:
 
 
 def look(run: "MigrationRun") -> Look:
-    """Look, judge every criterion, and keep for the status page how each stands.
+    """Look for a run of the cutover. Raises what `look_at` raises."""
+    return look_at(run.migration, run.ledger, dag_id=run.dag_id, run_id=run.run_id)
+
+
+def look_at(migration: "Migration", ledger: "Ledger", *, dag_id: str, run_id: str) -> Look:
+    """Look, judge every criterion, and keep for the status page how each stands, and which run has looked.
 
     Raises:
         FlagNotReadyError: No flag is deployed.
@@ -80,7 +85,7 @@ def look(run: "MigrationRun") -> Look:
     from keyspaces_migration.cutover.readiness import judge
     from keyspaces_migration.ledger.looks import LookedAt, LookLedger, ReadinessLook
 
-    migration, writer, now = run.migration, flag_writer(run.migration), datetime.now(UTC)
+    writer, now = flag_writer(migration), datetime.now(UTC)
     state = require_flag(writer)
     blind: list[str] = []
     outside = Outside(
@@ -89,16 +94,18 @@ def look(run: "MigrationRun") -> Look:
         queue=_unless_blind("the dead letter queue", lambda: letter_queue(migration), blind),
         alarms=_unless_blind("the alarms", lambda: alarms_of(migration, writer), blind),
         throttling=_unless_blind(
-            "the throttles", lambda: target_throttling(migration, since=_throttles_since(run, now), until=now), blind
+            "the throttles",
+            lambda: target_throttling(migration, since=_throttles_since(migration, ledger, now), until=now),
+            blind,
         ),
     )
-    facts = read_facts(run.ledger, migration, outside=outside)
+    facts = read_facts(ledger, migration, outside=outside)
     readiness = judge(facts, migration, now=datetime.now(UTC))
-    LookLedger(run.ledger).record(
+    LookLedger(ledger).record(
         ReadinessLook(
             migration=migration.name,
-            dag_id=run.dag_id,
-            run_id=run.run_id,
+            dag_id=dag_id,
+            run_id=run_id,
             findings=tuple(
                 LookedAt(
                     criterion=str(each.criterion), state=str(each.state), observed=each.observed, required=each.required
@@ -250,10 +257,10 @@ def letter_queue(migration: "Migration") -> "LetterQueue | None":
     return None if found is None else LetterQueue(letters=found.letters, oldest_age=found.oldest_age)
 
 
-def _throttles_since(run: "MigrationRun", now: datetime) -> datetime:
+def _throttles_since(migration: "Migration", ledger: "Ledger", now: datetime) -> datetime:
     """An hour ago, or the end of the last load, which is throttled on purpose: it finds its rate by that."""
     loads = {Milestone.SNAPSHOT_LOADED, Milestone.BACKFILL_COMPLETE}
-    ended = [each.reached_at for each in run.ledger.milestones(run.migration.name) if each.milestone in loads]
+    ended = [each.reached_at for each in ledger.milestones(migration.name) if each.milestone in loads]
     return max([now - THROTTLES_OF, *ended])
 
 

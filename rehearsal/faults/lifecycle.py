@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
-from rehearsal.faults.ordeal import Ordeal
+    from rehearsal.faults.ordeal import Ordeal
 
 SLOW_WRITES_MS = 400
 """How long the target takes for a write while the history is loaded: a few days of flights are loaded at once else."""

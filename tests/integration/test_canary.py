@@ -21,6 +21,7 @@ from keyspaces_migration.ledger.canary_records import CanaryEvent
 from keyspaces_migration.ledger.checks import CheckLedger
 from keyspaces_migration.ledger.errors import LedgerSignatureError
 from keyspaces_migration.ledger.flags import FlagLedger
+from keyspaces_migration.ledger.looks import LookLedger, ReadinessLook
 from keyspaces_migration.ledger.stacks import DriftLook, StackLedger
 from keyspaces_migration.ledger.sweeps import SweepLedger, SweepRecord
 from keyspaces_migration.lifecycle import Milestone, Stage
@@ -37,6 +38,7 @@ from keyspaces_provider.operators.cutover import (
     TargetLeadsOperator,
 )
 from keyspaces_provider.operators.guard import FlagGuardOperator, FlagNotOursError
+from keyspaces_provider.operators.watch import WatchOperator
 from keyspaces_provider.run import recorded_run
 from tests.checks import a_check
 from tests.integration.flag_world import LEDGER, TARGET, FlagWorld, flag_world, stores_of, wait_for
@@ -184,6 +186,11 @@ class Canary(FlagWorld):
         operator = FlagGuardOperator(task_id="guard", migration_file=str(self.file), ledger_conn_id=LEDGER)
         return operator.execute(self.context)
 
+    def watched(self) -> ReadinessLook | None:
+        """How the criteria stood at the newest look, after one by the watch."""
+        WatchOperator(task_id="watch", migration_file=str(self.file), ledger_conn_id=LEDGER).execute(self.context)
+        return LookLedger(self.ledger).newest(self.migration.name)
+
     def events(self) -> list[tuple[int, CanaryEvent]]:
         return [
             (each.target_read_percent, each.event) for each in CanaryLedger(self.ledger).records(self.migration.name)
@@ -238,6 +245,32 @@ def test_a_canary_goes_up_by_steps_and_the_target_leads(canary: Canary) -> None:
         for event in (CanaryEvent.RAISED, CanaryEvent.ARRIVED, CanaryEvent.BAKED)
     ]
     assert canary.guard()["went_back"] is False
+
+
+def test_the_watch_keeps_for_the_status_page_how_the_criteria_stand(canary: Canary) -> None:
+    canary.set_alarm("ALARM")
+    look = canary.watched()
+    assert look is not None
+    assert [each.criterion for each in look.findings if each.state != "met"] == ["alarms"]
+    canary.set_alarm("OK")
+    again = canary.watched()
+    assert again is not None
+    assert [each.criterion for each in again.findings if each.state != "met"] == []
+    assert again.looked_at > look.looked_at
+
+
+def test_the_watch_looks_no_more_once_the_target_leads(canary: Canary) -> None:
+    recorded_run(canary.context, ledger_conn_id=LEDGER).reach(Milestone.CUTOVER_FINISHED)
+    assert canary.watched() is None
+
+
+def test_a_look_that_fails_leaves_the_one_before_and_turns_the_watch_not_red(
+    canary: Canary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = canary.watched()
+    assert look is not None
+    monkeypatch.delenv("AIRFLOW_CONN_FLIGHTS_CASSANDRA")
+    assert canary.watched() == look
 
 
 def test_a_task_that_ran_twice_raises_once(canary: Canary) -> None:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from keyspaces_migration.events.watch import Condition, Facts
     from keyspaces_migration.ledger import Ledger
 
+DECIDED = frozenset({Milestone.CUTOVER_FINISHED, Milestone.RETIRED})
+"""Where one of these holds, nobody asks whether the cutover may begin."""
+
 
 class WatchIncompleteError(MigrationError):
     """Something could not be looked at, a channel can't be used, or a condition reached nobody; all else was told."""
@@ -77,6 +80,7 @@ class WatchOperator(BaseOperator):
             failures=failures,
             queue_is_known=facts.queue_is_known,
         )
+        self._look_at_readiness(ledger, migration, facts, context)
         if failures:
             raise WatchIncompleteError("; ".join(failures))
         return {"lasting": [_name(each) for each in lasting], "told": told}
@@ -94,6 +98,27 @@ class WatchOperator(BaseOperator):
             self.log.exception("The dead letter queue could not be looked at")
             failures.append(f"the dead letter queue could not be looked at: {error}")
             return replace(facts, queue_is_known=False)
+
+    def _look_at_readiness(self, ledger: "Ledger", migration: Migration, facts: "Facts", context: "Context") -> None:
+        """Keep for the status page how the criteria of the cutover stand, from dual writes on until it has happened.
+
+        A run of the cutover looks for itself, and nothing is told of this look: where it fails, the page goes on to
+        show the one before, with its time.
+        """
+        if Milestone.DUAL_WRITES_STARTED not in facts.held or facts.held & DECIDED:
+            return
+        from keyspaces_provider.cutover import look_at
+
+        run = context["dag_run"]
+        try:
+            readiness = look_at(migration, ledger, dag_id=run.dag_id, run_id=run.run_id).readiness
+        except Exception:
+            self.log.exception(
+                "The criteria of the cutover could not be looked at; the status page keeps the last look"
+            )
+            return
+        listed = "; ".join(str(each) for each in readiness.missing)
+        self.log.info("Ready for the cutover" if readiness.is_ready else f"Not ready for the cutover: {listed}")
 
     def _tell(  # noqa: PLR0913 - of one call
         self,

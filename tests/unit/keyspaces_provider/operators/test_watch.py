@@ -70,7 +70,7 @@ def look(file: Path) -> Callable[[], dict[str, list[str]]]:
 
 def context(**ti: Any) -> Any:
     where = {"dag_id": "flights.watch", "run_id": "run", "task_id": "watch", "log_url": "http://airflow/x"}
-    return {"ti": SimpleNamespace(**where, **ti)}
+    return {"ti": SimpleNamespace(**where, **ti), "dag_run": SimpleNamespace(dag_id="flights.watch", run_id="run")}
 
 
 def fix_barrier(run: MigrationRun, *, age: timedelta, run_id: str = "run-1") -> int:
