@@ -178,6 +178,7 @@ def _adapt_checks(draft: _Draft, migration: Migration, *, rows: int) -> None:
     lost = "history_lag: nothing carries the source's changes into the history here, so it can't be blamed for old rows"
     draft.set("consistency.history_lag", None, "nothing feeds the history here", lost=lost)
     draft.set("dead_letters.schedule", None, "letters are replayed when the rehearsal says so")
+    draft.set("dead_letters.provision_bucket", False, "no letter here is above 256 KB")
     draft.set("dead_letters.payload_bucket", None, "no such bucket here", lost="the bucket of letters above 256 KB")
 
 

@@ -57,7 +57,7 @@ class Subject:
     @property
     def letters(self) -> str:
         """The name of the dead letter queue that `provision` makes."""
-        return f"{self.migration.resource_name}-dead-letters"
+        return self.migration.dead_letter_queue
 
     @property
     def first_step(self) -> int:

@@ -58,6 +58,7 @@ _BY_NAME: Mapping[str, Callable[[Inputs], str]] = {
     "aws:cloudcontrol/resource:Resource": _cloud_control,
     "aws:iam/role:Role": lambda given: str(given["name"]),
     "aws:kms/alias:Alias": lambda given: str(given["name"]),
+    "aws:s3/bucket:Bucket": lambda given: str(given["bucket"]),
     "aws:cloudwatch/logGroup:LogGroup": lambda given: str(given["name"]),
     "aws:lambda/function:Function": lambda given: str(given["name"]),
     "aws:lambda/alias:Alias": lambda given: f"{given['functionName']}/{given['name']}",
@@ -76,7 +77,11 @@ _MADE_AGAIN = frozenset(
         "aws:cloudwatch/metricAlarm:MetricAlarm",
         "aws:iam/rolePolicy:RolePolicy",
         "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig",
+        "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
         "aws:s3/bucketNotification:BucketNotification",
+        "aws:s3/bucketPolicy:BucketPolicy",
+        "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
+        "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
         "aws:sns/topicSubscription:TopicSubscription",
         "aws:sqs/queue:Queue",
         "aws:sqs/queuePolicy:QueuePolicy",
@@ -109,6 +114,13 @@ def _profile(inputs: Inputs, client: Client) -> str | None:
 def _strategy(inputs: Inputs, client: Client) -> str | None:
     listed = _named(client("appconfig"), "list_deployment_strategies", inputs["name"])
     return _one(listed, what="deployment strategy", of=inputs)
+
+
+def _policy(inputs: Inputs, client: Client) -> str | None:
+    """The id of a managed policy is its ARN, which has the account; names are once in an account."""
+    pages = client("iam").get_paginator("list_policies").paginate(Scope="Local")
+    named = [str(each["Arn"]) for page in pages for each in page["Policies"] if each["PolicyName"] == inputs["name"]]
+    return _one(named, what="IAM policy", of=inputs)
 
 
 def _key(inputs: Inputs, client: Client) -> str | None:
@@ -144,6 +156,7 @@ _BY_LOOKING: Mapping[str, Callable[[Inputs, Client], str | None]] = {
     "aws:appconfig/environment:Environment": _environment,
     "aws:appconfig/configurationProfile:ConfigurationProfile": _profile,
     "aws:appconfig/deploymentStrategy:DeploymentStrategy": _strategy,
+    "aws:iam/policy:Policy": _policy,
     "aws:kms/key:Key": _key,
     "aws:lambda/eventSourceMapping:EventSourceMapping": _mapping,
 }

@@ -20,7 +20,11 @@ CLOUD_CONTROL_TYPE = "aws:cloudcontrol/resource:Resource"
 HOLDS_DATA = frozenset({KEYSPACE_TYPE, TABLE_TYPE, CLOUD_CONTROL_TYPE})
 """Resources whose deletion or replacement loses rows."""
 
-_WHAT = {KEYSPACE_TYPE: ("keyspace", "its rows"), "aws:sqs/queue:Queue": ("queue", "its letters")}
+_WHAT = {
+    KEYSPACE_TYPE: ("keyspace", "its rows"),
+    "aws:sqs/queue:Queue": ("queue", "its letters"),
+    "aws:s3/bucket:Bucket": ("bucket", "its letters"),
+}
 _PROTECTED = ("resource", "what it holds")
 _UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"  # how the engine writes a string that is known only after `up`
 _STACK_TYPE = "pulumi:pulumi:Stack"

@@ -28,7 +28,7 @@ def queue_url(migration: "Migration", sqs: Any) -> str | None:  # noqa: ANN401 -
 
 def queue_name(migration: "Migration") -> str:
     """The name that the Pulumi program gives the queue."""
-    return f"{migration.resource_name}-dead-letters"
+    return migration.dead_letter_queue
 
 
 def look_at_queue(migration: "Migration") -> "Queue | None":

@@ -17,11 +17,13 @@ def change_by_hand(stack: AwsStack) -> dict[str, str]:
     changes: dict[str, Callable[[], object]] = {
         **changes_of_functions(stack),
         **changes_of_triggers(stack),
+        **changes_of_letters(stack),
         **changes_of_the_rest(stack),
     }
     for change in changes.values():
         change()
-    return {name: "delete" if name in ("permission", "role-policy") else "update" for name in changes}
+    deleted = ("permission", "role-policy", "letters-block", "letters-policy")
+    return {name: "delete" if name in deleted else "update" for name in changes}
 
 
 def changes_of_functions(stack: AwsStack) -> dict[str, Callable[[], object]]:
@@ -62,6 +64,26 @@ def changes_of_triggers(stack: AwsStack) -> dict[str, Callable[[], object]]:
             AttributeValue="false",
         ),
         "schedule": lambda: scheduler.update_schedule(**kept, State="DISABLED"),
+    }
+
+
+def changes_of_letters(stack: AwsStack) -> dict[str, Callable[[], object]]:
+    iam, s3, bucket = stack.client("iam"), stack.client("s3"), {"Bucket": f"{NAME}-letters"}
+    (policy,) = iam.list_policies(Scope="Local")["Policies"]
+    statement = {"Sid": "ByHand", "Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    rule = {"ID": "letters", "Status": "Enabled", "Filter": {"Prefix": "dead-letters/"}, "Expiration": {"Days": 1}}
+    return {
+        "managed-policy": lambda: iam.create_policy_version(
+            PolicyArn=policy["Arn"], PolicyDocument=document, SetAsDefault=True
+        ),
+        "letters": lambda: s3.delete_bucket_tagging(**bucket),
+        "letters-block": lambda: s3.delete_public_access_block(**bucket),
+        "letters-encryption": lambda: s3.delete_bucket_encryption(**bucket),
+        "letters-lifecycle": lambda: s3.put_bucket_lifecycle_configuration(
+            **bucket, LifecycleConfiguration={"Rules": [rule]}
+        ),
+        "letters-policy": lambda: s3.delete_bucket_policy(**bucket),
     }
 
 

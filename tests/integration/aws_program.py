@@ -70,6 +70,7 @@ def declare(edition: Edition, around: Surroundings) -> None:
     key = declare_key(edition, options)
     role = declare_role(edition, options)
     function = declare_function(edition, options, role=role, failures=queues["failures"])
+    declare_letters(edition, options)
     declare_triggers(edition, options, around=around, function=function, role=role, source=queues["source"])
     declare_watching(edition, options)
     declare_flag(edition, options)
@@ -127,6 +128,50 @@ def declare_role(edition: Edition, options: pulumi.ResourceOptions) -> aws.iam.R
         opts=options,
     )
     return role
+
+
+def declare_letters(edition: Edition, options: pulumi.ResourceOptions) -> None:
+    allowed = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*", "Sid": edition.name}
+    aws.iam.Policy("managed-policy", name=NAME, policy=policy(allowed), opts=options)
+    bucket = aws.s3.Bucket("letters", bucket=f"{NAME}-letters", tags={"Edition": edition.name}, opts=options)
+    aws.s3.BucketPublicAccessBlock(
+        "letters-block",
+        bucket=bucket.bucket,
+        block_public_acls=True,
+        restrict_public_buckets=edition.number == 1,
+        opts=options,
+    )
+    encrypted = aws.s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgs(
+        sse_algorithm={1: "AES256", 2: "aws:kms"}[edition.number]
+    )
+    aws.s3.BucketServerSideEncryptionConfiguration(
+        "letters-encryption",
+        bucket=bucket.bucket,
+        rules=[
+            aws.s3.BucketServerSideEncryptionConfigurationRuleArgs(apply_server_side_encryption_by_default=encrypted)
+        ],
+        opts=options,
+    )
+    aws.s3.BucketLifecycleConfiguration(
+        "letters-lifecycle",
+        bucket=bucket.bucket,
+        rules=[
+            aws.s3.BucketLifecycleConfigurationRuleArgs(
+                id="letters",
+                status="Enabled",
+                filter=aws.s3.BucketLifecycleConfigurationRuleFilterArgs(prefix="dead-letters/"),
+                expiration=aws.s3.BucketLifecycleConfigurationRuleExpirationArgs(days=30 + edition.number),
+            )
+        ],
+        opts=options,
+    )
+    denied = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Sid": edition.name}
+    aws.s3.BucketPolicy(
+        "letters-policy",
+        bucket=bucket.bucket,
+        policy=bucket.arn.apply(lambda arn: policy({**denied, "Resource": f"{arn}/*"})),
+        opts=options,
+    )
 
 
 def declare_function(

@@ -69,6 +69,17 @@ def test_the_parts_of_a_flag_are_found_by_name(client: Callable[[str], Any], nam
     assert list(found.values()) == [application, f"{environment}:{application}", f"{profile}:{application}", strategy]
 
 
+def test_a_managed_policy_is_found_by_its_name_and_a_bucket_has_no_other_id(
+    client: Callable[[str], Any], name: str
+) -> None:
+    iam, document = client("iam"), '{"Version": "2012-10-17", "Statement": []}'
+    iam.create_policy(PolicyName=f"{name}-other", PolicyDocument=document)
+    assert find_id("aws:iam/policy:Policy", {"name": name}, client=client) is None
+    arn = iam.create_policy(PolicyName=name, PolicyDocument=document)["Policy"]["Arn"]
+    assert find_id("aws:iam/policy:Policy", {"name": name}, client=client) == arn
+    assert find_id("aws:s3/bucket:Bucket", {"bucket": name}, client=client) == name
+
+
 def test_what_aws_takes_twice_is_made_again(client: Callable[[str], Any], name: str) -> None:
     assert find_id("aws:sqs/queue:Queue", {"name": name}, client=client) is Adoption.MADE_AGAIN
     assert find_id("aws:ec2/instance:Instance", {"name": name}, client=client) is Adoption.UNKNOWN_TYPE

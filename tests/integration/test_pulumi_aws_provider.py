@@ -144,6 +144,7 @@ def is_as_said(stack: AwsStack, said: Edition) -> None:
     """Each thing as its own API tells it, with the default tags."""
     function_is_as_said(stack, said)
     triggers_are_as_said(stack, said)
+    letters_are_as_said(stack, said)
     rest_is_as_said(stack, said)
     scaling_is_as_said(stack, said)
 
@@ -193,6 +194,25 @@ def triggers_are_as_said(stack: AwsStack, said: Edition) -> None:
     assert json.loads(source["Policy"])["Statement"][0]["Sid"] == said.name
     tags = sqs.list_queue_tags(QueueUrl=queue_url(stack, "failures"))["Tags"]
     assert tags == {"Project": "rehearsal", "Owner": "own", "Edition": said.name}
+
+
+def letters_are_as_said(stack: AwsStack, said: Edition) -> None:
+    iam, s3, bucket = stack.client("iam"), stack.client("s3"), f"{NAME}-letters"
+    (policy,) = iam.list_policies(Scope="Local")["Policies"]
+    version = {"PolicyArn": policy["Arn"], "VersionId": policy["DefaultVersionId"]}
+    document = iam.get_policy_version(**version)["PolicyVersion"]["Document"]
+    assert (policy["PolicyName"], document["Statement"][0]["Sid"]) == (NAME, said.name)
+    tags = {each["Key"]: each["Value"] for each in s3.get_bucket_tagging(Bucket=bucket)["TagSet"]}
+    assert tags == {"Project": "rehearsal", "Owner": "default", "Edition": said.name}
+    block = s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
+    assert (block["BlockPublicAcls"], block["RestrictPublicBuckets"]) == (True, said.number == 1)
+    (encryption,) = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+    algorithm = encryption["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"]
+    assert algorithm == {1: "AES256", 2: "aws:kms"}[said.number]
+    (rule,) = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    assert (rule["Filter"], rule["Expiration"]) == ({"Prefix": "dead-letters/"}, {"Days": 30 + said.number})
+    (denied,) = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"]
+    assert (denied["Sid"], denied["Resource"]) == (said.name, f"arn:aws:s3:::{bucket}/*")
 
 
 def rest_is_as_said(stack: AwsStack, said: Edition) -> None:
@@ -270,6 +290,8 @@ def inventory(stack: AwsStack) -> dict[str, Any]:
         "layers": len(functions.list_layers()["Layers"]),
         "mappings": len(functions.list_event_source_mappings()["EventSourceMappings"]),
         "roles": len(stack.client("iam").list_roles()["Roles"]),
+        "managed policies": len(stack.client("iam").list_policies(Scope="Local")["Policies"]),
+        "buckets": len(stack.client("s3").list_buckets()["Buckets"]),
         "keys": sum(state != "PendingDeletion" for state in states),
         "aliases": len([each for each in kms.list_aliases()["Aliases"] if "provider-test" in each["AliasName"]]),
         "queues": len(stack.client("sqs").list_queues().get("QueueUrls", ())),

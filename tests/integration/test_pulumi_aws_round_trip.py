@@ -26,6 +26,11 @@ TYPES = {resource.token: resource for resource in RESOURCES if isinstance(resour
 SERVICES = ("lambda", "sqs", "sns", "s3", "kms", "iam", "sts", "scheduler", "cloudwatch", "logs", "appconfig", "ec2")
 BUCKET, DEFAULT_TAGS = "round-trip", {"Project": "p"}
 POLICY = json.dumps({"Statement": [{"Effect": "Allow", "Action": ["sqs:*"], "Resource": ["*"]}]})
+# A bucket always has a configuration of what it notifies, and one of its encryption.
+ALWAYS_THERE = {
+    "aws:s3/bucketNotification:BucketNotification",
+    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
+}
 NOBODY = "arn:aws:iam::000000000000:role/nobody"
 
 
@@ -108,8 +113,7 @@ def comes_back(world: World, token: str, inputs: dict[str, Any], **change: Any) 
     for _ in range(2):
         resource.delete(account, resource_id, found.outputs)
     gone = resource.read(account, resource_id, first)
-    # A bucket always has a configuration of what it notifies.
-    assert gone is None or token == "aws:s3/bucketNotification:BucketNotification"
+    assert gone is None or token in ALWAYS_THERE
 
 
 def test_keys_and_roles(world: World) -> None:
@@ -123,6 +127,73 @@ def test_keys_and_roles(world: World) -> None:
     make(world.account, "aws:iam/role:Role", {"name": "around", "assumeRolePolicy": POLICY})
     inline = {"role": "around", "name": "round", "policy": POLICY}
     comes_back(world, "aws:iam/rolePolicy:RolePolicy", inline, policy=POLICY.replace("Allow", "Deny"))
+
+
+def test_managed_policies(world: World) -> None:
+    policy = {"name": "round", "path": "/p/", "description": "d", "policy": POLICY, "tags": {"a": "b"}}
+    token = "aws:iam/policy:Policy"
+    comes_back(world, token, policy, policy=POLICY.replace("Allow", "Deny"), tags={"c": "d"})
+    comes_back(world, token, {"name": "round", "policy": POLICY})
+
+
+def test_a_managed_policy_changes_more_often_than_iam_keeps_versions(world: World) -> None:
+    resource, account = TYPES["aws:iam/policy:Policy"], world.account
+    said = checked(resource, {"name": "often", "policy": POLICY})
+    arn = resource.create(account, said)
+    for number in range(7):
+        wanted = {**said, "policy": POLICY.replace("sqs:*", f"sqs:{number}*")}
+        resource.update(account, arn, said, wanted)
+        said = wanted
+    found = resource.read(account, arn, said)
+    assert found is not None
+    assert found.inputs == said
+    # As a person does it: it is no change of what was said.
+    account.client("iam").create_role(RoleName="writer", AssumeRolePolicyDocument=POLICY)
+    account.client("iam").attach_role_policy(RoleName="writer", PolicyArn=arn)
+    attached = resource.read(account, arn, said)
+    assert attached is not None
+    assert (attached.inputs, attached.outputs["attachmentCount"]) == (said, 1)
+    with pytest.raises(ClientError) as caught:
+        resource.delete(account, arn, attached.outputs)
+    assert caught.value.response["Error"]["Code"] == "DeleteConflict"
+
+
+def test_buckets(world: World) -> None:
+    token = "aws:s3/bucket:Bucket"
+    comes_back(world, token, {"bucket": "letters", "tags": {"a": "b"}}, forceDestroy=True, tags={"c": "d"})
+    bucket = {"bucket": make(world.account, token, {"bucket": "letters"})["bucket"]}
+    block = {"blockPublicAcls": True, "blockPublicPolicy": True, "ignorePublicAcls": True}
+    token = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
+    comes_back(world, token, {**bucket, **block}, blockPublicAcls=None, restrictPublicBuckets=True)
+    keys = {"sseAlgorithm": "aws:kms", "kmsMasterKeyId": world.key_arn}
+    encrypted = {"applyServerSideEncryptionByDefault": keys, "bucketKeyEnabled": True}
+    token = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
+    plain = [{"applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"}}]
+    comes_back(world, token, {**bucket, "rules": [encrypted]}, rules=plain)
+    rule = {"id": "r", "status": "Enabled", "filter": {"prefix": "p/"}, "expiration": {"days": 90}}
+    token = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
+    comes_back(world, token, {**bucket, "rules": [rule]}, rules=[{**rule, "expiration": {"days": 60}}])
+    token = "aws:s3/bucketPolicy:BucketPolicy"
+    comes_back(world, token, {**bucket, "policy": POLICY}, policy=POLICY.replace("Allow", "Deny"))
+
+
+@pytest.mark.parametrize("emptied", [True, False])
+def test_a_bucket_with_something_in_it_goes_only_where_that_was_said(world: World, *, emptied: bool) -> None:
+    resource, account = TYPES["aws:s3/bucket:Bucket"], world.account
+    made = make(account, resource.token, {"bucket": f"full-{emptied}".lower(), "forceDestroy": emptied})
+    account.client("s3").put_object(Bucket=made["bucket"], Key="letter", Body=b"{}")
+    if emptied:
+        resource.delete(account, made["bucket"], made)
+        assert resource.read(account, made["bucket"], {}) is None
+    else:
+        with pytest.raises(ClientError) as caught:
+            resource.delete(account, made["bucket"], made)
+        assert caught.value.response["Error"]["Code"] == "BucketNotEmpty"
+
+
+def test_a_bucket_that_is_there_is_not_taken_over(world: World) -> None:
+    with pytest.raises(AlreadyThereError, match=BUCKET):
+        TYPES["aws:s3/bucket:Bucket"].create(world.account, {"bucket": BUCKET})
 
 
 def test_queues_and_subscriptions(world: World) -> None:
@@ -288,6 +359,7 @@ def test_app_config(world: World) -> None:
     ("token", "inputs", "code"),
     [
         ("aws:iam/role:Role", {"name": "twice", "assumeRolePolicy": POLICY}, "EntityAlreadyExists"),
+        ("aws:iam/policy:Policy", {"name": "twice", "policy": POLICY}, "EntityAlreadyExists"),
         ("aws:cloudwatch/logGroup:LogGroup", {"name": "/twice"}, "ResourceAlreadyExistsException"),
         ("aws:kms/alias:Alias", {"name": "alias/twice", "targetKeyId": None}, "AlreadyExistsException"),
         (

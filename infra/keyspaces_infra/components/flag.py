@@ -14,6 +14,8 @@ from keyspaces_infra.components.policies import Statement, policy, trust
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from keyspaces_infra.components.place import Place
+
 PROFILE = "flag"
 _ROLE_SUFFIX = "-flag-monitors"
 _LONGEST_NAME = 64
@@ -120,6 +122,14 @@ class FeatureFlag(pulumi.ComponentResource):
                 "canary_id": self.canary_id,
             }
         )
+
+    def arn(self, place: Place) -> pulumi.Output[str]:
+        """ARN of what a reader of the flag asks AppConfig for, by the ids of application, environment and profile."""
+        return pulumi.Output.concat(
+            place.arn("appconfig", "application/"), self.application_id,
+            "/environment/", self.environment_id,
+            "/configuration/", self.profile_id,
+        )  # fmt: skip
 
     def _environment(self, application_id: pulumi.Output[str]) -> aws.appconfig.Environment:
         args = self._args

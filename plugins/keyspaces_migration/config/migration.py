@@ -16,11 +16,12 @@ from keyspaces_migration.config.floors import (
     WATCH_LIMITS,
     limit_violations,
 )
-from keyspaces_migration.config.infrastructure import Alarms, ComparisonLambda, Provisioning
+from keyspaces_migration.config.infrastructure import DEAD_LETTERS, Alarms, ComparisonLambda, Provisioning
 from keyspaces_migration.config.model import ByName, FileModel
 from keyspaces_migration.config.names import KeyspacesName, MigrationName, Owner
 from keyspaces_migration.config.notifications import Notifications
 from keyspaces_migration.config.problems import RuleError, Violation, broken
+from keyspaces_migration.config.rights import MAX_POLICY_SIZE, longest_writer_policy
 from keyspaces_migration.config.sections import (
     Approvals,
     Backfill,
@@ -33,6 +34,7 @@ from keyspaces_migration.config.sections import (
     Reports,
     Source,
     Target,
+    Writers,
 )
 from keyspaces_migration.config.tables import LoadOrder, Table, TableType
 
@@ -85,6 +87,8 @@ class Migration(FileModel):
     """When reads may move to the target, and in which steps."""
     dead_letters: DeadLetters = DeadLetters()
     """Writes that a store did not take for good, and their replay."""
+    writers: Writers = Writers()
+    """What `provision` makes for the application that writes to both stores."""
     provisioning: Provisioning = Provisioning()
     """Where Pulumi keeps the state of what it made."""
     comparison_lambda: ComparisonLambda | None = None
@@ -153,10 +157,34 @@ class Migration(FileModel):
             raise RuleError([Violation(("consistency", "engine"), found, allowed)])
         return self
 
+    @model_validator(mode="after")
+    def _writers_policy_is_short_enough(self) -> Self:
+        if not self.writers.policy:
+            return self
+        size = longest_writer_policy(self)
+        if size > MAX_POLICY_SIZE:
+            found = f"true, of which {len(self.tables)} tables make {size} characters"
+            allowed = (
+                f"true where the policy has at most {MAX_POLICY_SIZE}, a quota of IAM; or false, and policies of your "
+                "own: keyspaces_migration.config.rights.writer_policy gives the statements to divide among them"
+            )
+            raise RuleError([Violation(("writers", "policy"), found, allowed)])
+        return self
+
     @property
     def resource_name(self) -> str:
         """Return what the names of the migration's AWS resources beside its tables begin with."""
         return f"{RESOURCE_PREFIX}{self.name}"
+
+    @property
+    def dead_letter_queue(self) -> str:
+        """Return the name of the queue for writes that a store did not take."""
+        return f"{self.resource_name}-{DEAD_LETTERS}"
+
+    @property
+    def writer_policy(self) -> str:
+        """Return the name of the managed policy for the application's writers."""
+        return f"{self.resource_name}-writers"
 
     @property
     def comparison_function(self) -> str:

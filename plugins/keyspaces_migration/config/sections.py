@@ -38,6 +38,10 @@ MAX_BAKE_TIME = timedelta(days=1)
 MAX_OWN_MONITORS = 4
 
 
+# A day above the retention of the queue's letters.
+MIN_PAYLOAD_LIFE = timedelta(days=15)
+
+
 MIN_WATCH_INTERVAL = timedelta(seconds=5)
 
 
@@ -269,10 +273,43 @@ class DeadLetters(FileModel):
     payload_bucket: S3Bucket | None = None
     """The S3 bucket in which writers keep letters above 256 KB; give it to them too. A rule of the bucket deletes what
     is old: keep letters for as long as some may stay parked."""
+    provision_bucket: bool = False
+    """Whether `provision` makes that bucket: private, encrypted, by TLS alone, protected. One that is there already is
+    not taken over."""
+    keep_payloads: Duration = timedelta(days=90)
+    """After how long the bucket that `provision` makes deletes a letter's content, in whole days, P15D at least: SQS
+    keeps the letter itself for 14."""
     max_age: Duration = timedelta(hours=1)
     """How old the oldest letter in the queue may be for the cutover."""
     max_follower_lag: Duration = timedelta(minutes=1)
     """How old the oldest write may be, for the cutover, that a writer has not yet brought to both stores."""
+
+    @model_validator(mode="after")
+    def _keeps_the_rules(self) -> Self:
+        if violations := [*self._bucket_violations(), *self._keeping_violations()]:
+            raise RuleError(violations)
+        return self
+
+    def _bucket_violations(self) -> list[Violation]:
+        if not self.provision_bucket or self.payload_bucket is not None:
+            return []
+        allowed = "true beside payload_bucket, the name that the bucket shall have; or false"
+        return [Violation(("provision_bucket",), "true without payload_bucket", allowed)]
+
+    def _keeping_violations(self) -> list[Violation]:
+        if self.keep_payloads >= MIN_PAYLOAD_LIFE and not self.keep_payloads % timedelta(days=1):
+            return []
+        allowed = f"whole days, as S3 counts them, {format_duration(MIN_PAYLOAD_LIFE)} or more"
+        hint = "SQS keeps a letter for 14 days, and its content must outlive it"
+        return [Violation(("keep_payloads",), format_duration(self.keep_payloads), allowed, hint)]
+
+
+class Writers(FileModel):
+    """What `provision` makes for the application that writes to both stores."""
+
+    policy: bool = False
+    """Whether `provision` makes the managed IAM policy `keyspaces-migration-<migration>-writers`, with what a writer
+    needs in AWS and no more; a person attaches it to the application's role. It needs `iam` for policies."""
 
 
 class Approvals(FileModel):

@@ -132,11 +132,12 @@ def test_the_digest_changes_with_everything_that_was_approved() -> None:
     assert digest(**base) == digest(**base)
 
 
-def test_what_the_state_protects_is_refused_whatever_the_new_program_says() -> None:
+@pytest.mark.parametrize("kind", ["aws:sqs/queue:Queue", "aws:s3/bucket:Bucket"])
+def test_what_the_state_protects_is_refused_whatever_the_new_program_says(kind: str) -> None:
     old, new = {**state(), "protect": True}, {**state(), "protect": False}
-    (refusal,) = refuse(read_changes([step("replace", kind="aws:sqs/queue:Queue", old=old, new=new)]))
+    (refusal,) = refuse(read_changes([step("replace", kind=kind, old=old, new=new)]))
     assert "its letters" in refusal.reason
-    assert refuse(read_changes([step("replace", kind="aws:sqs/queue:Queue", old=state(), new=state())])) == ()
+    assert refuse(read_changes([step("replace", kind=kind, old=state(), new=state())])) == ()
 
 
 def looked(op: str, *, kind: str = TABLE_TYPE, **metadata: Any) -> EngineEvent:

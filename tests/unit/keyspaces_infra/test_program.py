@@ -13,9 +13,10 @@ from keyspaces_infra.components.tables import SCALED_UNITS
 from keyspaces_infra.errors import TableNotExpressibleError
 from keyspaces_infra.program import declare
 from keyspaces_migration.config import Migration, infrastructure, load_migration
+from keyspaces_migration.config.rights import writer_policy
 from tests.unit.keyspaces_infra.pulumi_recorder import Recorder, declared
 
-QUEUE = "aws:sqs/queue:Queue"
+QUEUE, BUCKET, WRITERS = "aws:sqs/queue:Queue", "aws:s3/bucket:Bucket", "aws:iam/policy:Policy"
 FLIGHTS = Path(__file__).parents[3] / "dags/migrations/flights.yaml"
 
 
@@ -234,6 +235,57 @@ def test_letters_are_kept_for_14_days_and_alarmed_of_after_one() -> None:
     name = "keyspaces-migration-flights-dead-letters"
     assert asked.inputs(QUEUE, name)["messageRetentionSeconds"] == 14 * 86_400
     assert asked.inputs("aws:cloudwatch/metricAlarm:MetricAlarm", f"{name}-age")["threshold"] == 86_400
+
+
+def with_writers(whole: dict[str, Any]) -> None:
+    whole["writers"]["policy"] = True
+    whole["dead_letters"] |= {"payload_bucket": "my-letters", "provision_bucket": True, "keep_payloads": "P30D"}
+
+
+def test_nothing_is_made_for_writers_unless_the_file_asks_for_it() -> None:
+    asked = asked_for(edited())
+    assert asked.of_type(BUCKET) == asked.of_type(WRITERS) == []
+    assert len(asked_for(edited(with_writers)).asked) == len(asked.asked) + 8
+
+
+def test_the_writers_policy_names_what_the_program_makes() -> None:
+    asked, name = asked_for(edited(with_writers)), "keyspaces-migration-flights"
+    made = asked.inputs(WRITERS, f"{name}-writers")
+    flag = f"application/{name}-id/environment/{name}-environment/configuration/{name}-profile"
+    assert json.loads(made["policy"]) == writer_policy(
+        edited(with_writers),
+        queue_arn=f"arn:sqs/queue:{name}-dead-letters",
+        flag_arn=f"arn:aws:appconfig:us-east-1:000000000000:{flag}",
+        letters_bucket="my-letters",
+    )
+
+
+def test_a_policy_may_name_a_bucket_that_is_there_already() -> None:
+    def edit(whole: dict[str, Any]) -> None:
+        whole["writers"]["policy"] = True
+        whole["dead_letters"]["payload_bucket"] = "not-ours"
+
+    asked = asked_for(edited(edit))
+    assert asked.of_type(BUCKET) == []
+    assert "arn:aws:s3:::not-ours/" in asked.of_type(WRITERS)[0].inputs["policy"]
+
+
+@pytest.mark.parametrize("disposable", [True, False])
+def test_letters_in_s3_are_protected_and_deleted_with_their_bucket_only_where_all_is_disposable(
+    *, disposable: bool
+) -> None:
+    def edit(whole: dict[str, Any]) -> None:
+        with_writers(whole)
+        for section in () if disposable else ("consistency", "cutover"):
+            del whole[section]
+        whole["reports"]["path"] = "s3://bucket/reports"
+        whole["environment"]["disposable"] = disposable
+
+    made = asked_for(edited(edit)).asked[(BUCKET, "my-letters")]
+    assert made.protect
+    assert made.inputs["forceDestroy"] is disposable
+    unprotected = declared(lambda: declare(edited(edit), endpoints={}, protect=False)).asked
+    assert not unprotected[(BUCKET, "my-letters")].protect
 
 
 def comparison(**section: Any) -> Recorder:

@@ -27,7 +27,17 @@ def test_a_snippet_runs_as_it_stands_and_declares_a_component(number: int) -> No
 
 
 @pytest.mark.parametrize(
-    "component", ["ZipLambda", "ImageLambda", "DeadLetterQueue", "TableAlarms", "FeatureFlag", "Dashboard"]
+    "component",
+    [
+        "ZipLambda",
+        "ImageLambda",
+        "DeadLetterQueue",
+        "LettersBucket",
+        "WriterPolicy",
+        "TableAlarms",
+        "FeatureFlag",
+        "Dashboard",
+    ],
 )
 def test_the_guide_shows_every_component(component: str) -> None:
     assert any(f"{component}(" in snippet for snippet in SNIPPETS)

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 from typing import Any
 
-from keyspaces_migration.config import load_migration
-from keyspaces_migration.dual_write.rights import writer_policy
+import pytest
+from pydantic import ValidationError
+
+from keyspaces_migration.config import Migration, load_migration
+from keyspaces_migration.config.rights import LETTERS_PREFIX, longest_writer_policy, writer_policy
+from keyspaces_migration.dual_write.sqs_outbox import SqsOutbox
 
 REPOSITORY = Path(__file__).parents[4]
 MIGRATION = load_migration(REPOSITORY / "rehearsal/soak/migration.yaml")
@@ -47,6 +52,37 @@ def test_large_letters_go_below_their_prefix_only() -> None:
     found = statements(letters_bucket="letters", letters_prefix="flights/", partition="aws-cn")
     assert found["LargeLetters"]["Resource"] == ["arn:aws-cn:s3:::letters/flights/*"]
     assert found["Driver"]["Resource"][0].startswith("arn:aws-cn:cassandra:")
+
+
+def of_tables(count: int, *, policy: bool) -> Migration:
+    whole = MIGRATION.model_dump(mode="json", by_alias=True)
+    (table, *_) = whole["tables"].values()
+    whole["tables"] = {f"table_{number:03}": table for number in range(count)}
+    whole["writers"] = {"policy": policy}
+    return Migration.model_validate_json(json.dumps(whole))
+
+
+def test_a_migration_whose_policy_iam_would_not_take_asks_for_none() -> None:
+    fits = next(count for count in range(100, 0, -1) if longest_writer_policy(of_tables(count, policy=False)) <= 6144)
+    assert fits > 20
+    assert of_tables(fits, policy=True).writers.policy
+    assert not of_tables(fits + 1, policy=False).writers.policy
+    with pytest.raises(ValidationError, match=rf"{fits + 1} tables make \d+ characters.*at most 6144, a quota of IAM"):
+        of_tables(fits + 1, policy=True)
+
+
+def test_the_longest_policy_is_no_shorter_than_the_one_that_is_made() -> None:
+    named = MIGRATION.model_copy(
+        update={"dead_letters": MIGRATION.dead_letters.model_copy(update={"payload_bucket": "letters"})}
+    )
+    real = writer_policy(named, queue_arn=QUEUE, flag_arn=FLAG, letters_bucket="letters")
+    size = len(json.dumps(real, separators=(",", ":")))
+    assert size <= longest_writer_policy(named) <= size + len("keyspaces-migration-")
+
+
+def test_letters_lie_where_a_writer_puts_them() -> None:
+    given = inspect.signature(SqsOutbox).parameters["prefix"].default
+    assert given == LETTERS_PREFIX == inspect.signature(writer_policy).parameters["letters_prefix"].default
 
 
 def test_the_policy_of_the_guide_is_the_one_that_is_made() -> None:

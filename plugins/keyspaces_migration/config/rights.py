@@ -1,10 +1,22 @@
-"""What a writer's identity must be allowed in AWS, and nothing more: an IAM policy from the migration file."""
+"""What a writer's identity must be allowed in AWS, and nothing more: an IAM policy from the migration file.
 
+It is here, and not beside the writers, as `infra/` imports of the core `config` alone.
+"""
+
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from keyspaces_migration.config import Migration
+    from keyspaces_migration.config.migration import Migration
+
+LETTERS_PREFIX = "dead-letters/"
+"""What the keys of letters in S3 begin with, where nothing else is said."""
+MAX_POLICY_SIZE = 6144
+"""Characters of a managed policy, white space not counted: a quota of IAM that can't be raised."""
+
+# AppConfig's ids are of 4 to 7 characters, and made when the flag is.
+_LONGEST_ID = "0" * 7
 
 
 def writer_policy(  # noqa: PLR0913 -- what a policy names
@@ -13,7 +25,7 @@ def writer_policy(  # noqa: PLR0913 -- what a policy names
     queue_arn: str,
     flag_arn: str,
     letters_bucket: str | None = None,
-    letters_prefix: str = "dead-letters/",
+    letters_prefix: str = LETTERS_PREFIX,
     key_arns: Sequence[str] = (),
     partition: str = "aws",
 ) -> dict[str, Any]:
@@ -48,6 +60,19 @@ def writer_policy(  # noqa: PLR0913 -- what a policy names
     if key_arns:
         statements.append(_statement("Keys", ["kms:GenerateDataKey", "kms:Decrypt"], list(key_arns)))
     return {"Version": "2012-10-17", "Statement": statements}
+
+
+def longest_writer_policy(migration: "Migration") -> int:
+    """Return how many characters, as IAM counts them, the policy that `provision` makes has at most."""
+    target = migration.target
+    flag = f"application/{_LONGEST_ID}/environment/{_LONGEST_ID}/configuration/{_LONGEST_ID}"
+    document = writer_policy(
+        migration,
+        queue_arn=f"arn:aws:sqs:{target.region}:{target.account_id}:{migration.dead_letter_queue}",
+        flag_arn=f"arn:aws:appconfig:{target.region}:{target.account_id}:{flag}",
+        letters_bucket=migration.dead_letters.payload_bucket,
+    )
+    return len(json.dumps(document, separators=(",", ":")))
 
 
 def _statement(sid: str, actions: Sequence[str], resources: Sequence[str]) -> dict[str, Any]:
