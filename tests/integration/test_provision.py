@@ -23,6 +23,7 @@ from keyspaces_infra.command import EngineCommand, find_engine
 from keyspaces_infra.settings import PROJECT
 from keyspaces_migration.clients import open_session
 from keyspaces_migration.config import Migration, load_migration
+from keyspaces_migration.config.rights import writer_policy
 from keyspaces_migration.parity import compare_schema
 from rehearsal.keyspaces_control_plane.account import Account
 from rehearsal.keyspaces_control_plane.process import ControlPlaneSettings, KeyspacesControlPlane
@@ -155,6 +156,56 @@ def test_tables_are_made_changed_in_place_and_never_replaced_or_deleted(
     assert {each["name"] for each in stack.run("preview", narrower).last["refused"]} == {"weather", "planes"}
     assert live(session, wider) == []
     assert session.execute("SELECT origin FROM weather").one().origin == "JFK"
+
+
+def test_what_writers_need_is_made_once_and_letters_are_never_deleted(stack: Stack, content: dict[str, Any]) -> None:
+    content["tables"] = {"weather": content["tables"]["weather"]}
+    before = edited(content)
+    assert stack.provision(before).code == 0
+    bucket = f"{before.name}-letters"
+    content["writers"] = {"policy": True}
+    content["dead_letters"] |= {"payload_bucket": bucket, "provision_bucket": True}
+    migration = edited(content)
+
+    done = stack.provision(migration)
+    assert done.code == 0, done
+    # Nothing else of a stack that is there is touched.
+    assert {(each["op"], each["name"]) for each in done.last["changes"]} == {
+        ("add", bucket),
+        ("add", migration.writer_policy),
+    }
+    outputs, iam = done.last["outputs"], stack.client("iam")
+    assert (outputs["letters_bucket"], outputs["letters_bucket_arn"]) == (bucket, f"arn:aws:s3:::{bucket}")
+    policy = iam.get_policy(PolicyArn=outputs["writer_policy_arn"])["Policy"]
+    version = iam.get_policy_version(PolicyArn=policy["Arn"], VersionId=policy["DefaultVersionId"])["PolicyVersion"]
+    target, ids = migration.target, (outputs[f"flag_{name}_id"] for name in ("application", "environment", "profile"))
+    place = f"{target.region}:{target.account_id}"
+    flag = "application/{}/environment/{}/configuration/{}".format(*ids)
+    assert version["Document"] == writer_policy(
+        migration,
+        queue_arn=f"arn:aws:sqs:{place}:{migration.dead_letter_queue}",
+        flag_arn=f"arn:aws:appconfig:{place}:{flag}",
+        letters_bucket=bucket,
+    )
+
+    iam.create_role(RoleName=migration.name, AssumeRolePolicyDocument=json.dumps({"Statement": []}))
+    iam.attach_role_policy(RoleName=migration.name, PolicyArn=policy["Arn"])
+    again = stack.run("preview", migration)
+    assert (again.code, again.last["changes"], again.last["drift"]) == (0, [], []), again
+    assert stack.run("drift", migration).last["drift"] == []
+
+    content["dead_letters"]["provision_bucket"] = False
+    preview = stack.run("preview", edited(content))
+    assert preview.code == 10
+    assert [(each["name"], each["type"]) for each in preview.last["refused"]] == [(bucket, "aws:s3/bucket:Bucket")]
+    assert "its letters" in preview.last["refused"][0]["reason"]
+
+    iam.detach_role_policy(RoleName=migration.name, PolicyArn=policy["Arn"])
+    s3 = stack.client("s3")
+    s3.put_object(Bucket=bucket, Key="dead-letters/a", Body=b"{}")
+    approved = stack.run("preview-destroy", migration).last["digest"]
+    assert stack.run("destroy", migration, "--digest", approved).code == 0
+    assert bucket not in [each["Name"] for each in s3.list_buckets()["Buckets"]]
 
 
 def refused(stack: Stack, migration: Migration, name: str, op: str, reason: str) -> None:
