@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 LETTERS_PREFIX = "dead-letters/"
 """What the keys of letters in S3 begin with, where nothing else is said."""
-MAX_POLICY_SIZE = 6144
+MAX_POLICY_SIZE = 6_144
 """Characters of a managed policy, white space not counted: a quota of IAM that can't be raised."""
 
 # AppConfig's ids are of 4 to 7 characters, and made when the flag is.

@@ -308,8 +308,8 @@ class Writers(FileModel):
     """What `provision` makes for the application that writes to both stores."""
 
     policy: bool = False
-    """Whether `provision` makes the managed IAM policy `keyspaces-migration-<migration>-writers`, with what a writer
-    needs in AWS and no more; a person attaches it to the application's role. It needs `iam` for policies."""
+    """Whether `provision` makes the managed IAM policy `keyspaces-migration-<migration>-writers`: what a writer needs
+    in AWS, and no more. A person attaches it to the application's role."""
 
 
 class Approvals(FileModel):
