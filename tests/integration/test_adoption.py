@@ -72,7 +72,8 @@ def test_the_parts_of_a_flag_are_found_by_name(client: Callable[[str], Any], nam
 def test_a_managed_policy_is_found_by_its_name_and_a_bucket_has_no_other_id(
     client: Callable[[str], Any], name: str
 ) -> None:
-    iam, document = client("iam"), '{"Version": "2012-10-17", "Statement": []}'
+    iam = client("iam")
+    document = '{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}}'
     iam.create_policy(PolicyName=f"{name}-other", PolicyDocument=document)
     assert find_id("aws:iam/policy:Policy", {"name": name}, client=client) is None
     arn = iam.create_policy(PolicyName=name, PolicyDocument=document)["Policy"]["Arn"]
