@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 START_TIMEOUT_S = 240.0
 POLL_S = 0.5
 QUIET_TIMEOUT_S = 240.0
-RUNS = frozenset({"running"})
-WAITS_TO_RETRY = frozenset({"up_for_retry", "up_for_reschedule", "failed", "success"})
+RUNS = frozenset({"running", "up_for_reschedule", "deferred"})
+"""States of a task that has begun and has not ended: between two looks, a sensor is in one of the last two."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ import os
 import secrets
 import shutil
 import sys
+import time
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from rehearsal.certificates import write_ca_bundle
 from rehearsal.ports import PortNeed
 from rehearsal.processes import (
     NO_ANSWER,
+    POLL_S,
     Child,
     Program,
     ProgramDiedError,
@@ -50,6 +52,9 @@ NOTIFICATIONS = "notifications"
 """Folder under Airflow's home; the sample's migration file names it."""
 
 DAGS = REPOSITORY / "dags"
+
+TASK_PROCESS_TIMEOUT_S = 30.0
+"""How long a task that runs takes at most to give its process its name."""
 
 LOCK_TIMEOUT_S = 20
 """How long a statement waits for SQLite's lock; shorter than the API client's own time-out."""
@@ -256,12 +261,13 @@ class AirflowServer:
         """End the process of a task that runs, as the kernel does when memory runs out.
 
         Raises:
-            WorldError: There is none.
+            WorldError: There is none, a while after the task has begun.
         """
-        title = f"airflow worker -- {task_instance_id}"
-        running = [each for each in processes_of(self.world) if " ".join(each.cmdline()).strip() == title]
-        if not running:
-            raise WorldError(f"no process is called {title!r}")
+        title, deadline = f"airflow worker -- {task_instance_id}", time.monotonic() + TASK_PROCESS_TIMEOUT_S
+        while not (running := [each for each in processes_of(self.world) if _title(each) == title]):
+            if time.monotonic() > deadline:
+                raise WorldError(f"no process is called {title!r}")
+            time.sleep(POLL_S)
         for each in running:
             each.kill()
 
@@ -421,10 +427,18 @@ class AirflowServer:
                 "min_file_process_interval": "60",
                 "parsing_processes": "1",
             },
-            "scheduler": {"enable_health_check": "False"},
+            # A task whose machine died is found after two minutes, not after five.
+            "scheduler": {"enable_health_check": "False", "task_instance_heartbeat_timeout": "120"},
             "keyspaces_migration": {"ledger_conn_ids": connection_ids(self._migration_name)["ledger"]},
             "usage_data_collection": {"enabled": "False"},
         }
+
+
+def _title(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline()).strip()
+    except psutil.NoSuchProcess:
+        return ""
 
 
 def _write_private(path: Path, text: str) -> None:
