@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 START_TIMEOUT_S = 240.0
 POLL_S = 0.5
 QUIET_TIMEOUT_S = 240.0
+BROKEN_AT_MOST_S = 90.0
 RUNS = frozenset({"running", "up_for_reschedule", "deferred"})
 """States of a task that has begun and has not ended: between two looks, a sensor is in one of the last two."""
 
@@ -37,14 +38,14 @@ class Breach:
         task: The task of the stage that meets it.
         begin: Breaks it, once a try of the task runs; entered and left by the thread that waits for the stage.
         says: What the task's log must say of it, in any of its tries.
-        end_when: When it is mended, by the task's log; by default once that says it.
+        at_most_s: After which it is mended even if nothing was said, and the trial is lost.
     """
 
     name: str
     task: str
     begin: Callable[[Mapping[str, Any]], AbstractContextManager[object]]
     says: str
-    end_when: Callable[[str], bool] | None = None
+    at_most_s: float = BROKEN_AT_MOST_S
 
 
 class Ordeal:
@@ -103,18 +104,21 @@ class Ordeal:
         """
         waiting = list(breaches)
         with ExitStack() as open_ones:
-            broken: list[Breach] = []
+            broken: list[tuple[Breach, float]] = []
 
             def meanwhile(run_id: str) -> None:
-                if broken and self._is_over(broken[0], stage, run_id):
-                    open_ones.close()
-                    self._reporter.done(f"mended: {broken.pop().name}")
-                elif not broken and waiting:
-                    running = self._running(stage, run_id, waiting[0].task)
-                    if running is not None:
-                        broken.append(waiting.pop(0))
-                        self._reporter.done(f"broken: {broken[0].name}")
-                        open_ones.enter_context(broken[0].begin(running))
+                if broken:
+                    breach, since = broken[0]
+                    is_late = time.monotonic() > since + breach.at_most_s
+                    if is_late or breach.says in self.said(stage, run_id, breach.task):
+                        open_ones.close()
+                        broken.clear()
+                        self._reporter.done(f"mended: {breach.name}")
+                elif waiting and (running := self._running(stage, run_id, waiting[0].task)) is not None:
+                    breach = waiting.pop(0)
+                    broken.append((breach, time.monotonic()))
+                    self._reporter.done(f"broken: {breach.name}")
+                    open_ones.enter_context(breach.begin(running))
 
             run_id = run(meanwhile)
         for breach in breaches:
@@ -147,10 +151,6 @@ class Ordeal:
     def _running(self, stage: str, run_id: str, task_id: str) -> Mapping[str, Any] | None:
         tasks = self.api.task_instances(self.rehearsal.subject.dag_id(stage), run_id)
         return next((task for task in tasks if task["task_id"] == task_id and task["state"] in RUNS), None)
-
-    def _is_over(self, breach: Breach, stage: str, run_id: str) -> bool:
-        said = self.said(stage, run_id, breach.task)
-        return breach.says in said if breach.end_when is None else breach.end_when(said)
 
     def _note(self, trial: Trial) -> None:
         self.trials.append(trial)
