@@ -13,6 +13,7 @@ import argparse
 import json
 import logging
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -38,6 +39,8 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=500, help="writes a second, over three processes")
     parser.add_argument("--clocks-apart-s", type=float, default=30)
     asked = parser.parse_args()
+    # As Ctrl-C, which ends what was started, and takes away what was mounted.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by a signal"))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("cassandra").setLevel(logging.CRITICAL)
     return _faults() if asked.name == FAULTS else _writes(asked)
