@@ -22,7 +22,8 @@ step format ruff format --check .
 step types mypy
 step "migration files" python -m keyspaces_migration.config validate dags/migrations
 step "unit tests" pytest tests/unit -q -n 2 "${marker[@]}"
-step "integration tests" pytest tests/integration -q "${marker[@]}"
+# Each of the two has nodes of its own; the tests of a file share them, and stay together.
+step "integration tests" pytest tests/integration -q -n 2 --dist loadfile "${marker[@]}"
 # The time-out is for one test with its fixtures, and the first one takes the whole rehearsal.
 step "end-to-end tests" pytest tests/end_to_end -q --timeout 3000 "${marker[@]}"
 ((${#failed[@]} == 0)) || { printf '\nfailed: %s\n' "${failed[*]}"; exit 1; }
