@@ -58,7 +58,7 @@ def tables(client: Any, session: Session, admin: LocalKeyspacesAdmin) -> Iterato
             client.create_table(keyspaceName=KEYSPACE, tableName=table, schemaDefinition=schema)
 
     yield make
-    admin.change_settings(ddl_delay_ms=0)
+    admin.change_settings(ddl_delay_ms=0, ddl_frozen=False)
     session.execute(f"DROP KEYSPACE {KEYSPACE}")
 
 
@@ -78,14 +78,16 @@ def is_deferred(task: dict[str, Any]) -> bool:
 
 
 def test_it_waits_in_the_triggerer_and_goes_on_when_the_tables_are_active(
-    airflow: AirflowServer, tables: Callable[[int], None]
+    airflow: AirflowServer, tables: Callable[[int], None], admin: LocalKeyspacesAdmin
 ) -> None:
     with airflow.api() as api:
         api.wait_for_dag(DAG)
         api.unpause(DAG)
-        tables(15_000)
+        admin.change_settings(ddl_frozen=True)
+        tables(0)
         run_id = api.trigger(DAG)
         waiting = wait_for(api, run_id, is_deferred)
+        admin.change_settings(ddl_frozen=False)
         assert waiting["trigger"]["classpath"].startswith("keyspaces_provider.triggers.")
         assert api.wait_for_run(DAG, run_id, timeout_s=TIMEOUT_S) == "success"
         (done,) = api.task_instances(DAG, run_id)
