@@ -25,6 +25,8 @@ WORDS_TIMEOUT_S = 120.0
 PARSED_TIMEOUT_S = 240.0
 """Airflow reads a file of DAGs once a minute, and one after the other."""
 NONE = "none"
+SHORT_S = 20.0
+"""Shorter than the tries of a task of the load last, ten seconds and twenty apart: else the stage fails."""
 LOAD = "historical_backfill"
 
 
@@ -74,7 +76,13 @@ def during_the_load(ordeal: Ordeal) -> None:
 
     breaches = (
         Breach(name="a worker is killed during the load", task="load", begin=kill, says="Process terminated by signal"),
-        Breach(name="Snowflake is away during the load", task="load", begin=no_history, says="history"),
+        Breach(
+            name="Snowflake is away during the load",
+            task="load",
+            begin=no_history,
+            says="Could not connect to Snowflake",
+            at_most_s=SHORT_S,
+        ),
         Breach(name="the target stops during the load", task="load", begin=no_target, says="target"),
     )
     admin.add_fault(slow)
