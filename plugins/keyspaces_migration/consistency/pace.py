@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from functools import cache
 from typing import Any
 
 from keyspaces_migration.consistency.results import StoreReads
@@ -69,21 +68,28 @@ def row_bytes(row: Iterable[object]) -> int:
 
 
 def _bytes(value: object) -> int:
-    return _measure_of(type(value))(value)
+    return _MEASURES[type(value)](value)
 
 
-@cache
-def _measure_of(kind: type) -> Callable[[Any], int]:
-    """How to measure values of a type; asked once for each, as it takes longer than most values take to measure."""
-    if kind is type(None):
-        return _nothing
-    if issubclass(kind, str | bytes):
-        return len
-    if issubclass(kind, Mapping):
-        return _map_bytes
-    if issubclass(kind, AbstractSet | list | tuple):
-        return row_bytes
-    return _scalar_bytes
+class _Measures(dict[type, Callable[[Any], int]]):
+    """How to measure values of a type; found out once for each, as that takes longer than most values take."""
+
+    def __missing__(self, kind: type) -> Callable[[Any], int]:
+        """Find it out, and keep it."""
+        measure: Callable[[Any], int] = _scalar_bytes
+        if kind is type(None):
+            measure = _nothing
+        elif issubclass(kind, str | bytes):
+            measure = len
+        elif issubclass(kind, Mapping):
+            measure = _map_bytes
+        elif issubclass(kind, AbstractSet | list | tuple):
+            measure = row_bytes
+        self[kind] = measure
+        return measure
+
+
+_MEASURES = _Measures()
 
 
 def _nothing(_: None) -> int:
