@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rehearsal.pulumi_aws_provider.description import Description
+from rehearsal.pulumi_aws_provider.description import Description, by_putting
 from rehearsal.pulumi_aws_provider.shapes import from_api, to_api
 from rehearsal.pulumi_aws_provider.tagging import Tagging
 
@@ -43,11 +43,6 @@ def _read_target(account: Account, resource_id: str, given: Properties) -> Prope
     for told in ("creationTime", "predictedCapacity"):
         found.pop(told, None)
     return {**found, "region": account.region}
-
-
-def _update_target(account: Account, resource_id: str, old: Properties, new: Properties) -> None:
-    del resource_id, old
-    _put_target(account, new)
 
 
 def _put_target(account: Account, inputs: Properties, **tags: dict[str, str]) -> None:
@@ -85,11 +80,6 @@ def _read_policy(account: Account, resource_id: str, given: Properties) -> Prope
     return {**found, "alarmArns": alarms, "region": account.region}
 
 
-def _update_policy(account: Account, resource_id: str, old: Properties, new: Properties) -> None:
-    del resource_id, old
-    _put_policy(account, new)
-
-
 def _delete_policy(account: Account, resource_id: str, outputs: Properties) -> None:
     client = account.client(SERVICE)
     request = to_api(client, "DeleteScalingPolicy", _key(outputs))
@@ -121,7 +111,7 @@ TARGET = Description(
     tagging=_TAGGING,
     create=_register,
     read=_read_target,
-    update=_update_target,
+    update=by_putting(_put_target),
     delete=_deregister,
 )
 
@@ -136,7 +126,7 @@ POLICY = Description(
     gone=("ObjectNotFoundException",),
     create=_put_policy,
     read=_read_policy,
-    update=_update_policy,
+    update=by_putting(_put_policy),
     delete=_delete_policy,
 )
 

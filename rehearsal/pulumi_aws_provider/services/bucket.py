@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from rehearsal.pulumi_aws_provider.account import is_error
-from rehearsal.pulumi_aws_provider.description import Description
+from rehearsal.pulumi_aws_provider.description import Description, by_putting
 from rehearsal.pulumi_aws_provider.managed import made
 from rehearsal.pulumi_aws_provider.resources import AlreadyThereError
 from rehearsal.pulumi_aws_provider.shapes import from_api, to_api
@@ -152,26 +152,6 @@ def _remove(operation: str, account: Account, resource_id: str, outputs: Propert
     getattr(account.client("s3"), operation)(Bucket=resource_id)
 
 
-def _update_block(account: Account, resource_id: str, old: Properties, new: Properties) -> None:
-    del resource_id, old
-    _put_block(account, new)
-
-
-def _update_encryption(account: Account, resource_id: str, old: Properties, new: Properties) -> None:
-    del resource_id, old
-    _put_encryption(account, new)
-
-
-def _update_lifecycle(account: Account, resource_id: str, old: Properties, new: Properties) -> None:
-    del resource_id, old
-    _put_lifecycle(account, new)
-
-
-def _update_policy(account: Account, resource_id: str, old: Properties, new: Properties) -> None:
-    del resource_id, old
-    _put_policy(account, new)
-
-
 _TAGGING = _BucketTagging(
     service="s3",
     of="bucket",
@@ -208,7 +188,7 @@ PUBLIC_ACCESS_BLOCK = Description(
     gone=(_GONE, "NoSuchPublicAccessBlockConfiguration"),
     create=_put_block,
     read=_read_block,
-    update=_update_block,
+    update=by_putting(_put_block),
     delete=partial(_remove, "delete_public_access_block"),
 )
 
@@ -222,7 +202,7 @@ ENCRYPTION = Description(
     gone=(_GONE, "ServerSideEncryptionConfigurationNotFoundError"),
     create=_put_encryption,
     read=_read_encryption,
-    update=_update_encryption,
+    update=by_putting(_put_encryption),
     delete=partial(_remove, "delete_bucket_encryption"),
 )
 
@@ -235,7 +215,7 @@ LIFECYCLE = Description(
     gone=(_GONE, "NoSuchLifecycleConfiguration"),
     create=_put_lifecycle,
     read=_read_lifecycle,
-    update=_update_lifecycle,
+    update=by_putting(_put_lifecycle),
     delete=partial(_remove, "delete_bucket_lifecycle"),
 )
 
@@ -249,7 +229,7 @@ BUCKET_POLICY = Description(
     gone=(_GONE, "NoSuchBucketPolicy"),
     create=_put_policy,
     read=_read_policy,
-    update=_update_policy,
+    update=by_putting(_put_policy),
     delete=partial(_remove, "delete_bucket_policy"),
 )
 

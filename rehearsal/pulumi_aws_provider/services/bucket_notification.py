@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rehearsal.pulumi_aws_provider.description import Description
+from rehearsal.pulumi_aws_provider.description import Description, by_putting
 
 if TYPE_CHECKING:
     from rehearsal.pulumi_aws_provider.account import Account
@@ -39,11 +39,6 @@ def _read(account: Account, resource_id: str, given: Properties) -> Properties:
     }
     eventbridge = "EventBridgeConfiguration" in there
     return {"bucket": resource_id, **rules, "eventbridge": eventbridge, "region": account.region}
-
-
-def _update(account: Account, resource_id: str, old: Properties, new: Properties) -> None:
-    del resource_id, old
-    _create(account, new)
 
 
 def _delete(account: Account, resource_id: str, outputs: Properties) -> None:
@@ -84,7 +79,7 @@ BUCKET_NOTIFICATION = Description(
     gone=("NoSuchBucket",),
     create=_create,
     read=_read,
-    update=_update,
+    update=by_putting(_create),
     delete=_delete,
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rehearsal.pulumi_aws_provider.description import Description
+from rehearsal.pulumi_aws_provider.description import Description, by_putting
 from rehearsal.pulumi_aws_provider.resources import AlreadyThereError
 from rehearsal.pulumi_aws_provider.services.metric_alarm import TAGGING, delete_alarm, find_alarm
 from rehearsal.pulumi_aws_provider.shapes import from_api, to_api
@@ -44,11 +44,6 @@ def _read(account: Account, resource_id: str, given: Properties) -> Properties |
     return {**{name: found[name] for name in (*_PLAIN, "arn") if name in found}, "region": account.region}
 
 
-def _update(account: Account, resource_id: str, old: Properties, new: Properties) -> None:
-    del resource_id, old
-    _put(account, new)
-
-
 def _put(account: Account, inputs: Properties, **tags: Any) -> None:  # noqa: ANN401 - a list of tags
     client, wanted = account.client("cloudwatch"), COMPOSITE_ALARM.with_defaults(inputs)
     plain = {name: wanted[name] for name in _PLAIN if wanted.get(name) not in (None, "", [])}
@@ -69,7 +64,7 @@ COMPOSITE_ALARM = Description(
     tagging=TAGGING,
     create=_create,
     read=_read,
-    update=_update,
+    update=by_putting(_put),
     delete=delete_alarm,
 )
 

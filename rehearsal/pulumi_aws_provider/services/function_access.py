@@ -10,7 +10,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from rehearsal.pulumi_aws_provider.description import Description
+from rehearsal.pulumi_aws_provider.description import Description, by_putting
 from rehearsal.pulumi_aws_provider.shapes import from_api, to_api
 
 if TYPE_CHECKING:
@@ -124,11 +124,6 @@ def _read_invoke_config(account: Account, resource_id: str, given: Properties) -
     }
 
 
-def _update_invoke_config(account: Account, resource_id: str, old: Properties, new: Properties) -> None:
-    del resource_id, old
-    _put_invoke_config(account, new)
-
-
 def _delete_invoke_config(account: Account, resource_id: str, outputs: Properties) -> None:
     del outputs
     account.client("lambda").delete_function_event_invoke_config(**_invoke_key(resource_id))
@@ -197,7 +192,7 @@ EVENT_INVOKE_CONFIG = Description(
     defaults={"maximumEventAgeInSeconds": 21_600, "maximumRetryAttempts": 2},
     create=_put_invoke_config,
     read=_read_invoke_config,
-    update=_update_invoke_config,
+    update=by_putting(_put_invoke_config),
     delete=_delete_invoke_config,
 )
 

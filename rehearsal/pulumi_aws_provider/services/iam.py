@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from rehearsal.pulumi_aws_provider.description import Description
+from rehearsal.pulumi_aws_provider.description import Description, by_putting
 from rehearsal.pulumi_aws_provider.shapes import from_api, to_api
 from rehearsal.pulumi_aws_provider.tagging import Tagging
 
@@ -71,11 +71,6 @@ def _read_policy(account: Account, resource_id: str, given: Properties) -> Prope
     return {"role": role, "name": name, "policy": json.dumps(policy)}
 
 
-def _update_policy(account: Account, resource_id: str, old: Properties, new: Properties) -> None:
-    del resource_id, old
-    _put_policy(account, new)
-
-
 def _delete_policy(account: Account, resource_id: str, outputs: Properties) -> None:
     del outputs
     role, _, name = resource_id.partition(":")
@@ -119,7 +114,7 @@ ROLE_POLICY = Description(
     gone=("NoSuchEntity", "NoSuchEntityException"),
     create=_put_policy,
     read=_read_policy,
-    update=_update_policy,
+    update=by_putting(_put_policy),
     delete=_delete_policy,
 )
 

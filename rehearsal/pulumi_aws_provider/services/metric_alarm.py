@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.alarms import forget, keep
-from rehearsal.pulumi_aws_provider.description import Description
+from rehearsal.pulumi_aws_provider.description import Description, by_putting
 from rehearsal.pulumi_aws_provider.resources import AlreadyThereError
 from rehearsal.pulumi_aws_provider.shapes import from_api, to_api
 from rehearsal.pulumi_aws_provider.tagging import Tagging
@@ -87,11 +87,6 @@ def _not_kept(alarm: dict[str, Any], given: Properties) -> Properties:
         if "thresholdMetricId" in given:
             made_up["threshold"] = None
     return {**untold, **made_up}
-
-
-def _update(account: Account, resource_id: str, old: Properties, new: Properties) -> None:
-    del resource_id, old
-    _put(account, new)
 
 
 def delete_alarm(account: Account, resource_id: str, outputs: Properties) -> None:
@@ -186,7 +181,7 @@ METRIC_ALARM = Description(
     tagging=TAGGING,
     create=_create,
     read=_read,
-    update=_update,
+    update=by_putting(_put),
     delete=delete_alarm,
 )
 

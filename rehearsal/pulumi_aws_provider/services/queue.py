@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rehearsal.pulumi_aws_provider.description import Description
+from rehearsal.pulumi_aws_provider.description import Description, by_putting
 from rehearsal.pulumi_aws_provider.tagging import Tagging
 
 if TYPE_CHECKING:
@@ -99,11 +99,6 @@ def _read_policy(account: Account, resource_id: str, given: Properties) -> Prope
     return {"queueUrl": resource_id, "policy": policy, "region": account.region} if policy else None
 
 
-def _update_policy(account: Account, resource_id: str, old: Properties, new: Properties) -> None:
-    del resource_id, old
-    _put_policy(account, new)
-
-
 def _delete_policy(account: Account, resource_id: str, outputs: Properties) -> None:
     del outputs
     account.client("sqs").set_queue_attributes(QueueUrl=resource_id, Attributes={"Policy": ""})
@@ -163,7 +158,7 @@ QUEUE_POLICY = Description(
     gone=_GONE,
     create=_put_policy,
     read=_read_policy,
-    update=_update_policy,
+    update=by_putting(_put_policy),
     delete=_delete_policy,
 )
 
