@@ -21,14 +21,9 @@ def queue_url(migration: "Migration", sqs: Any) -> str | None:  # noqa: ANN401 -
         BotoCoreError: AWS can't be reached.
     """
     try:
-        return str(sqs.get_queue_url(QueueName=queue_name(migration))["QueueUrl"])
+        return str(sqs.get_queue_url(QueueName=migration.dead_letter_queue)["QueueUrl"])
     except sqs.exceptions.QueueDoesNotExist:
         return None
-
-
-def queue_name(migration: "Migration") -> str:
-    """The name that the Pulumi program gives the queue."""
-    return migration.dead_letter_queue
 
 
 def look_at_queue(migration: "Migration") -> "Queue | None":
@@ -45,7 +40,7 @@ def look_at_queue(migration: "Migration") -> "Queue | None":
     from keyspaces_migration.events.watch import Queue
 
     require_aws_connection(migration.connections.aws)
-    name, sqs = queue_name(migration), client("sqs", migration)
+    name, sqs = migration.dead_letter_queue, client("sqs", migration)
     if (url := queue_url(migration, sqs)) is None:
         return None
     counted = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]

@@ -14,7 +14,7 @@ import pytest
 
 from keyspaces_migration.config import Channel, EventKind, Migration, load_migration
 from keyspaces_migration.events import happening
-from keyspaces_provider.letters import look_at_queue, queue_name
+from keyspaces_provider.letters import look_at_queue
 from keyspaces_provider.notifications import Sent, place_of, send
 from rehearsal.servers.aws import REGION
 
@@ -75,7 +75,7 @@ def test_the_dead_letter_queue_is_looked_at_and_nothing_is_taken_from_it(
 ) -> None:
     assert look_at_queue(migration) is None
     sqs = client(aws_stand_in, "sqs")
-    queue = sqs.create_queue(QueueName=queue_name(migration))["QueueUrl"]
+    queue = sqs.create_queue(QueueName=migration.dead_letter_queue)["QueueUrl"]
     empty = look_at_queue(migration)
     assert empty is not None
     assert empty.letters == 0
@@ -91,7 +91,7 @@ def test_the_dead_letter_queue_is_looked_at_and_nothing_is_taken_from_it(
 def test_the_age_of_the_oldest_letter_is_the_newest_that_cloud_watch_has(
     aws_stand_in: AwsStandIn, migration: Migration
 ) -> None:
-    name, now = queue_name(migration), datetime.now(UTC)
+    name, now = migration.dead_letter_queue, datetime.now(UTC)
     client(aws_stand_in, "sqs").create_queue(QueueName=name)
     data = [
         {
