@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from rehearsal.airflow_api import AirflowApi
     from rehearsal.reporter import Reporter
     from rehearsal.run import Rehearsal
+    from rehearsal.servers.service import Service
     from rehearsal.world import World
 
 START_TIMEOUT_S = 240.0
-POLL_S = 0.5
 QUIET_TIMEOUT_S = 240.0
 BROKEN_AT_MOST_S = 90.0
 RUNS = frozenset({"running", "up_for_reschedule", "deferred"})
@@ -83,54 +83,92 @@ class Ordeal:
         except WorldError as error:
             self._note(Trial(name=name, survived=False, said=str(error)))
             raise
-        try:
-            line, survived = line_with(says, said), True
-        except NotSaidError as error:
-            line, survived = str(error), False
-        self._note(self._audited(Trial(name=name, survived=survived, said=line)))
+        self._judge(name, said, says=says)
 
-    def stage_fails(self, stage: str, task_id: str, **given: Any) -> str:  # noqa: ANN401 - as `Rehearsal.stage` takes
-        """Run a stage that must fail, and return what the task that failed said."""
-        run_id = self.rehearsal.stage(self.api, stage, expected="failed", **given)
-        return self.said(stage, run_id, task_id)
+    def try_stage(  # noqa: PLR0913 - a sentence in parts
+        self,
+        name: str,
+        broken: AbstractContextManager[object],
+        stage: str,
+        task_id: str,
+        *,
+        says: str,
+        then: Callable[[], object] = lambda: None,
+        **given: Any,  # noqa: ANN401 - as `Rehearsal.stage` takes
+    ) -> None:
+        """Break something, run a stage that must fail for it, mend it, and go on.
 
-    def during(self, breaches: Sequence[Breach], run: Callable[[Callable[[str], None]], str], stage: str) -> None:
+        Args:
+            name: What is broken, and when.
+            broken: Within it, it is.
+            stage: The stage.
+            task_id: Its task that must fail and say why.
+            says: What that must say.
+            then: Shows that the lifecycle goes on.
+            given: More for `Rehearsal.stage`.
+
+        Raises:
+            WorldError: The stage did not fail, or the lifecycle did not go on; the trial is noted.
+        """
+
+        def act() -> str:
+            with broken:
+                run_id = self.rehearsal.stage(self.api, stage, expected="failed", **given)
+                said = self.said(stage, run_id, task_id)
+            then()
+            return said
+
+        self.try_(name, act, says=says)
+
+    def during(
+        self,
+        breaches: Sequence[Breach],
+        stage: str,
+        *,
+        also: Callable[[str], None] = lambda _: None,
+        **given: Any,  # noqa: ANN401 - as `Rehearsal.stage` takes
+    ) -> None:
         """Break one thing after the other while a stage runs to its end, each once the one before is mended.
 
         Args:
             breaches: What breaks.
-            run: Runs the stage with something to do meanwhile, which gets the run's id; returns the run's id.
-            stage: Its name.
+            stage: The stage.
+            also: What else is done at each look, with the run's id.
+            given: More for `Rehearsal.stage`.
+
+        Raises:
+            WorldError: The stage did not end as it should; what was broken by then is noted.
         """
         waiting = list(breaches)
-        with ExitStack() as open_ones:
-            broken: list[tuple[Breach, float]] = []
+        try:
+            with ExitStack() as open_ones:
+                broken: list[tuple[Breach, float]] = []
 
-            def meanwhile(run_id: str) -> None:
-                if broken:
-                    breach, since = broken[0]
-                    is_late = time.monotonic() > since + breach.at_most_s
-                    if is_late or breach.says in self.said(stage, run_id, breach.task):
-                        open_ones.close()
-                        broken.clear()
-                        self._reporter.done(f"mended: {breach.name}")
-                elif waiting and (running := self._running(stage, run_id, waiting[0].task)) is not None:
-                    breach = waiting.pop(0)
-                    broken.append((breach, time.monotonic()))
-                    self._reporter.done(f"broken: {breach.name}")
-                    open_ones.enter_context(breach.begin(running))
+                def meanwhile(run_id: str) -> None:
+                    also(run_id)
+                    if broken:
+                        breach, since = broken[0]
+                        is_late = time.monotonic() > since + breach.at_most_s
+                        if is_late or breach.says in self.said(stage, run_id, breach.task):
+                            open_ones.close()
+                            broken.clear()
+                            self._reporter.done(f"mended: {breach.name}")
+                    elif waiting and (running := self._running(stage, run_id, waiting[0].task)) is not None:
+                        breach = waiting.pop(0)
+                        broken.append((breach, time.monotonic()))
+                        self._reporter.done(f"broken: {breach.name}")
+                        open_ones.enter_context(breach.begin(running))
 
-            run_id = run(meanwhile)
+                run_id = self.rehearsal.stage(self.api, stage, meanwhile=meanwhile, **given)
+        except WorldError as error:
+            for breach in breaches[: len(breaches) - len(waiting)]:
+                self._note(Trial(name=breach.name, survived=False, said=str(error)))
+            raise
         for breach in breaches:
-            said = self.said(stage, run_id, breach.task)
             if breach in waiting:
                 self._note(Trial(name=breach.name, survived=False, said="the stage ended before it could be broken"))
-                continue
-            try:
-                trial = Trial(name=breach.name, survived=True, said=line_with(breach.says, said))
-            except NotSaidError as error:
-                trial = Trial(name=breach.name, survived=False, said=str(error))
-            self._note(self._audited(trial))
+            else:
+                self._judge(breach.name, self.said(stage, run_id, breach.task), says=breach.says)
 
     def said(self, stage: str, run_id: str, task_id: str) -> str:
         """What a task said in all its tries, and all its parts."""
@@ -151,6 +189,14 @@ class Ordeal:
     def _running(self, stage: str, run_id: str, task_id: str) -> Mapping[str, Any] | None:
         tasks = self.api.task_instances(self.rehearsal.subject.dag_id(stage), run_id)
         return next((task for task in tasks if task["task_id"] == task_id and task["state"] in RUNS), None)
+
+    def _judge(self, name: str, said: str, *, says: str) -> None:
+        """Note what came of a fault that is over: whether the right words were said, and what the audit finds."""
+        try:
+            line, survived = line_with(says, said), True
+        except NotSaidError as error:
+            line, survived = str(error), False
+        self._note(self._audited(Trial(name=name, survived=survived, said=line)))
 
     def _note(self, trial: Trial) -> None:
         self.trials.append(trial)
@@ -192,37 +238,14 @@ class Ordeal:
         )
 
     @contextmanager
-    def target_stopped(self) -> Iterator[None]:
-        """Within it the target's process does not run."""
-        with self._stopped(self.world.target):
-            yield
-
-    @contextmanager
-    def source_stopped(self) -> Iterator[None]:
-        """Within it the source's process does not run."""
-        with self._stopped(self.world.source):
-            yield
-
-    @contextmanager
-    def history_stopped(self) -> Iterator[None]:
-        """Within it the Snowflake stand-in does not run."""
-        with self._stopped(self.world.snowflake):
-            yield
-
-    @contextmanager
-    def keyspaces_stopped(self) -> Iterator[None]:
-        """Within it Keyspaces' API does not answer; its tables do."""
-        with self._stopped(self.world.keyspaces):
-            yield
-
-    @contextmanager
-    def _stopped(self, service: Any) -> Iterator[None]:  # noqa: ANN401 - a part of the world
-        service.stop()
+    def stopped(self, part: Service) -> Iterator[None]:
+        """Within it, the processes of a part of the world do not run."""
+        part.stop()
         try:
             yield
         finally:
-            service.launch()
-            wait_until(service.why_not_healthy, name=service.name, log=service.log, timeout_s=START_TIMEOUT_S)
+            part.launch()
+            wait_until(part.why_not_healthy, name=part.name, log=part.log, timeout_s=START_TIMEOUT_S)
 
     def rows_that_differ(self) -> tuple[int, int]:
         """Every row of both stores, with nothing written meanwhile: rows that the target lacks; others that it has."""
@@ -238,17 +261,3 @@ class Ordeal:
                 missing += len(there - here)
                 others += len(here - there)
         return missing, others
-
-
-def wait_for_words(look: Callable[[], str], words: str, *, timeout_s: float) -> str:
-    """Look until something says these words, and return all that it says.
-
-    Raises:
-        WorldError: It did not in time.
-    """
-    deadline = time.monotonic() + timeout_s
-    while words not in (said := look()):
-        if time.monotonic() > deadline:
-            raise WorldError(f"{words!r} was not said within {timeout_s:.0f} s: {said[-3000:]}")
-        time.sleep(POLL_S)
-    return said

@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-import tempfile
-from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from rehearsal.faults.lifecycle import (
+    as_dual_writes_begin,
     before_the_load,
     during_checks,
-    during_dual_writes,
     during_the_cutover,
     during_the_load,
+    while_both_are_written,
 )
 from rehearsal.faults.ordeal import Ordeal
 from rehearsal.faults.small_disk import small_disk
 from rehearsal.processes import WorldError
 from rehearsal.reporter import ConsoleReporter
-from rehearsal.run import Choices, Rehearsal
-from rehearsal.settings import WorldPorts, WorldSettings
-from rehearsal.world import World
+from rehearsal.small import small_rehearsal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rehearsal.faults.trial import Trial
+    from rich.console import Console
 
-DAYS = 3
+    from rehearsal.faults.trial import Trial
 
 
 def run_faults(console: Console) -> tuple[Sequence[Trial], str | None]:
@@ -42,21 +36,17 @@ def run_faults(console: Console) -> tuple[Sequence[Trial], str | None]:
         WorldError: The world did not come up.
     """
     reporter = ConsoleReporter(console)
-    with ExitStack() as stack:
-        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="faults-"))) / "world"
-        settings = WorldSettings(home=home, ports=WorldPorts.free(), days=DAYS, own_dags=True)
-        world = stack.enter_context(World(settings, reporter=reporter))
-        stack.enter_context(small_disk(world.application.folder / "journal"))
-        api = stack.enter_context(world.airflow.api())
-        rehearsal = Rehearsal(
-            world=world, choices=Choices(approve=True, keep=False), console=Console(quiet=True), reporter=reporter
-        )
+    with (
+        small_rehearsal("faults", reporter=reporter) as (rehearsal, api),
+        small_disk(rehearsal.world.application.folder / "journal"),
+    ):
         ordeal = Ordeal(rehearsal, api, reporter=reporter)
         try:
             rehearsal.make_target(api)
             before_the_load(ordeal)
             during_the_load(ordeal)
-            during_dual_writes(ordeal)
+            as_dual_writes_begin(ordeal)
+            while_both_are_written(ordeal)
             during_checks(ordeal)
             rehearsal.check_until_ready(api)
             during_the_cutover(ordeal)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rehearsal.said import newest_line
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-_SHOWN = 200
-_BEFORE = 60
 
 
 class NotSaidError(Exception):
@@ -41,11 +40,10 @@ def line_with(words: str, text: str) -> str:
     Raises:
         NotSaidError: None has.
     """
-    line = next((each for each in reversed(text.splitlines()) if words in each), None)
+    line = newest_line(words, text)
     if line is None:
         raise NotSaidError(f"expected {words!r} to be said, and found: {text[-3000:] or 'nothing'}")
-    start = max(0, line.find(words) - _BEFORE)
-    return line[start : start + _SHOWN].strip()
+    return line
 
 
 def counted(trials: Iterable[Trial]) -> dict[str, int]:

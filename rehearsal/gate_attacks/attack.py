@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from rehearsal.gate_attacks.cutover_run import flag_in_force
+from rehearsal.said import newest_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -83,9 +84,7 @@ class Siege:
             surprise = f"attack {name!r}: expected {says!r} to be said, and found: {said[-3000:]}"
             self.surprises.append(surprise)
             self._reporter.done(surprise)
-        line = next((each for each in reversed(said.splitlines()) if says in each), said[-200:])
-        start = max(0, line.find(says) - 60)
-        stopped_by = "nothing" if through else line[start : start + 200].strip()
+        stopped_by = "nothing" if through else newest_line(says, said) or said[-200:].strip()
         attack = Attack(name=name, outcome=Outcome.THROUGH if through else held, stopped_by=stopped_by)
         self.attacks.append(attack)
         self._reporter.done(f"attack: {attack.name}: {attack.outcome}: {attack.stopped_by}")

@@ -47,12 +47,12 @@ def by_hand(siege: Siege, api: AirflowApi, *, few: bool) -> None:
     if not few:
         edited = _deploy(siege.world, api, store, leads)
         siege.try_by_flag("flag edited by hand so that the target leads", edited, says=says)
-    if not few and (old := _hosted_with_reads(store)) is not None:
-        siege.try_by_flag(
-            "an old version of the flag, with reads on the target, deployed again",
-            _deploy_hosted(siege.world, api, store, old),
-            says="deployed an old version",
-        )
+        if (old := _hosted_with_reads(store)) is not None:
+            siege.try_by_flag(
+                "an old version of the flag, with reads on the target, deployed again",
+                _deploy_hosted(siege.world, api, store, old),
+                says="deployed an old version",
+            )
     siege.try_by_flag("what is no flag deployed", _deploy_garbage(siege.world, api, store), says="holds no flag")
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from keyspaces_migration.cutover.appconfig import FlagStore
 from keyspaces_migration.cutover.flag_writer import FlagWriter
@@ -13,9 +12,10 @@ from rehearsal.airflow_api import AirflowApiError
 from rehearsal.data import source as sample_source
 from rehearsal.processes import WorldError
 from rehearsal.servers.application import FLAG
+from rehearsal.waiting import TIMEOUT_S, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from keyspaces_migration.dual_write.flag import FlagState
     from rehearsal.airflow_api import AirflowApi
@@ -23,10 +23,7 @@ if TYPE_CHECKING:
 
 DAG_ID = "flights.cutover"
 GATE = "approve_1"
-TIMEOUT_S = 240
-POLL_S = 0.5
 _SAID = 3000
-T = TypeVar("T")
 
 
 class CutoverRun:
@@ -127,22 +124,6 @@ def wait_until_let_go(world: World, gate: Mapping[str, Any]) -> None:
         bool,
         lambda _: f"the scheduler has not let go of {gate['task_id']}",
     )
-
-
-def wait_for(
-    look: Callable[[], T], is_wanted: Callable[[T], bool], problem: Callable[[T], str], *, timeout_s: float = TIMEOUT_S
-) -> T:
-    """Look again and again until what is seen is wanted, and return it.
-
-    Raises:
-        WorldError: It was not in time; the message is `problem` of what was seen last.
-    """
-    deadline = time.monotonic() + timeout_s
-    while not is_wanted(seen := look()):
-        if time.monotonic() > deadline:
-            raise WorldError(f"After {timeout_s} s: {problem(seen)}")
-        time.sleep(POLL_S)
-    return seen
 
 
 def flag_store(world: World) -> FlagStore:

@@ -14,7 +14,8 @@ from rehearsal.gate_attacks.by_approval import (
     wrong_approvals,
 )
 from rehearsal.gate_attacks.by_flag import after_rollback, by_hand
-from rehearsal.gate_attacks.cutover_run import DAG_ID, CutoverRun, flag_store, wait_for, wait_for_writers
+from rehearsal.gate_attacks.cutover_run import DAG_ID, CutoverRun, flag_store, wait_for_writers
+from rehearsal.waiting import wait_for
 
 if TYPE_CHECKING:
     from rehearsal.airflow_api import AirflowApi

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rehearsal.airflow_api import AirflowApiError
-from rehearsal.gate_attacks.cutover_run import GATE, POLL_S, TIMEOUT_S, wait_until_let_go
+from rehearsal.gate_attacks.cutover_run import GATE, wait_until_let_go
+from rehearsal.waiting import POLL_S, TIMEOUT_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
