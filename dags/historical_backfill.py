@@ -31,7 +31,14 @@ from keyspaces_provider.operators.backfill_cost import CostApprovalNeededOperato
 from keyspaces_provider.operators.backfill_spark import spark_load
 from keyspaces_provider.operators.run import RecordRunOperator
 from keyspaces_provider.operators.unload import UnloadTableOperator
-from keyspaces_provider.stages import READ_ONLY_RETRIES, LoadedMigration, Stage, stage_dag, valid_migrations
+from keyspaces_provider.stages import (
+    LOAD_RETRIES,
+    READ_ONLY_RETRIES,
+    LoadedMigration,
+    Stage,
+    stage_dag,
+    valid_migrations,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk.definitions.mappedoperator import MappedOperator
@@ -39,7 +46,7 @@ if TYPE_CHECKING:
 FEWEST_AT_A_TIME = 2
 LOAD, UNLOAD = "load", "unload"
 # Gates that were skipped because the plan is cheap enough do not hold it up; each task looks for itself.
-AFTER_GATES: dict[str, Any] = {"trigger_rule": "none_failed", **READ_ONLY_RETRIES}
+AFTER_GATES: dict[str, Any] = {"trigger_rule": "none_failed", **LOAD_RETRIES}
 
 
 def historical_backfill(loaded: LoadedMigration) -> DAG:

@@ -7,3 +7,7 @@ class MigrationError(Exception):
     Every error that the core raises on purpose derives from this class, one class for each decision that a
     caller can take. Anything else that escapes from the core is a defect.
     """
+
+
+class StandingError(MigrationError):
+    """What stands in the way stays there until a person acts: a task that meets it is not tried again by itself."""

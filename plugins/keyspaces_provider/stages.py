@@ -5,16 +5,17 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import DAG, Param, get_parsing_context
+from airflow.sdk import DAG, ExceptionRetryPolicy, Param, RetryAction, RetryRule, get_parsing_context
 
 from keyspaces_migration.config import LoadedMigration, Migration, read_folder
-from keyspaces_migration.errors import MigrationError
+from keyspaces_migration.errors import MigrationError, StandingError
 from keyspaces_migration.lifecycle import Service, Stage, dag_id
 from keyspaces_provider.access import access_control
 from keyspaces_provider.airflow_version import require_supported_airflow
 from keyspaces_provider.notifications import FailureCallback
 
 __all__ = [
+    "LOAD_RETRIES",
     "READ_ONLY_RETRIES",
     "InvalidMigrationFilesError",
     "LoadedMigration",
@@ -27,13 +28,21 @@ __all__ = [
 
 TAG = "keyspaces-migration"
 
-READ_ONLY_RETRIES: Mapping[str, Any] = {
-    "retries": 2,
+_TRIED_AGAIN: Mapping[str, Any] = {
     "retry_delay": timedelta(seconds=10),
     "retry_exponential_backoff": 2.0,
     "max_retry_delay": timedelta(minutes=5),
+    "retry_policy": ExceptionRetryPolicy(
+        [RetryRule(StandingError, RetryAction.FAIL, reason="it stays until a person acts: see the error")]
+    ),
 }
+READ_ONLY_RETRIES: Mapping[str, Any] = {"retries": 2, **_TRIED_AGAIN}
 """Task arguments for tasks that only look. Tasks that act on infrastructure or on the flag have no retries."""
+LOAD_RETRIES: Mapping[str, Any] = {"retries": 6, **_TRIED_AGAIN}
+"""Task arguments for tasks that load, each of which goes on where the one before it ended.
+
+Together they outlast an outage of ten minutes: 10, 20, 40, 80, 160 and 300 seconds apart.
+"""
 
 
 class InvalidMigrationFilesError(MigrationError):

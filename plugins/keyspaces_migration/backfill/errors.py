@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from keyspaces_migration.errors import MigrationError
+from keyspaces_migration.errors import MigrationError, StandingError
 
 
 class BackfillError(MigrationError):
@@ -15,11 +15,11 @@ class HistoryUnusableError(BackfillError):
     """The history could not be read or copied, so what it holds is unknown: repair the access and run again."""
 
 
-class SnapshotChangedError(BackfillError):
+class SnapshotChangedError(BackfillError, StandingError):
     """The snapshot is not what was planned: somebody changed it. Start a new run."""
 
 
-class NotUnloadedError(BackfillError):
+class NotUnloadedError(BackfillError, StandingError):
     """The table's files are not there yet: unload its snapshot, then load."""
 
 
@@ -27,7 +27,7 @@ class FilesUnusableError(BackfillError):
     """The storage of the unloaded files refused or did not answer: repair the access and run again."""
 
 
-class FilesChangedError(BackfillError):
+class FilesChangedError(BackfillError, StandingError):
     """The unloaded files are not those that Snowflake wrote: start a new run."""
 
 
@@ -71,11 +71,11 @@ class PlanRefusedError(BackfillError):
         self.refusals = tuple(refusals)
 
 
-class PlanChangedError(BackfillError):
+class PlanChangedError(BackfillError, StandingError):
     """What workers would load is not what was planned and shown: nothing was written. Start a new run."""
 
 
-class DeadlineError(BackfillError):
+class DeadlineError(BackfillError, StandingError):
     """The load would not end in good time before its timestamps become too old: it stopped before that."""
 
 
@@ -83,19 +83,19 @@ class DualWritesStartingError(BackfillError):
     """A barrier is fixed, and not every writer is above it: no load is safe until `start_dual_writes` has ended."""
 
 
-class BarrierUnknownError(BackfillError):
+class BarrierUnknownError(BackfillError, StandingError):
     """Dual writes have begun, and the ledger has no barrier: no write can be stamped rightly. Nothing was loaded."""
 
 
-class StampChangedError(BackfillError):
+class StampChangedError(BackfillError, StandingError):
     """The barrier is not the one that was planned with: writes would be stamped wrongly. Plan a new run."""
 
 
-class OverBudgetError(BackfillError):
+class OverBudgetError(BackfillError, StandingError):
     """The load has cost more than was allowed: it stopped between two splits, and waits for an approval."""
 
 
-class TooManyDeadLettersError(BackfillError):
+class TooManyDeadLettersError(BackfillError, StandingError):
     """So many rows of a split could not be written that something is wrong with all of them."""
 
 

@@ -3,6 +3,7 @@
 import random
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import pairwise
 
 RING = 1 << 64
 FIRST_TOKEN = -(1 << 63)
@@ -30,8 +31,14 @@ def window_width(*, rows: int, rows_per_window: int) -> int:
 def draw_windows(*, seed: int, table: str, count: int, width: int) -> tuple[Window, ...]:
     """Draw windows of `width` tokens, each at a place of its own, all places equally likely; the ring is closed.
 
+    Where so many would be the ring or more, they divide it among them instead, so that all of it is in one of them,
+    and nothing is read twice.
+
     Seeded by table too: the same places in every table would miss the same hosts in all of them.
     """
+    if count * (width + 1) >= RING:  # as `window_width` rounds down
+        edges = [FIRST_TOKEN + RING * number // count for number in range(count)] + [LAST_TOKEN]
+        return tuple(Window((each,)) for each in pairwise(edges))
     # Reproducible draws are the point; nothing is kept secret by them.
     source = random.Random(sha256(f"{seed}:{table}".encode()).digest())  # noqa: S311
     return tuple(_window(source.randrange(RING) + FIRST_TOKEN, width) for _ in range(count))

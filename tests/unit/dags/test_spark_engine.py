@@ -144,7 +144,7 @@ def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., An
 def test_a_file_that_names_spark_submit_has_one_task_for_all_tables(dags_folder: Path, second_migration: Path) -> None:
     task = load_task(dags_folder, second_migration, SUBMIT)
     assert type(task).__name__ == "LoadBySparkSubmitOperator"
-    assert (task.migration_file, task.retries) == (str(second_migration), 2)
+    assert (task.migration_file, task.retries) == (str(second_migration), 6)
     assert task.template_fields == ()
 
 
