@@ -134,7 +134,8 @@ class Rehearsal:
     def prepare(self, api: AirflowApi) -> None:
         """Everything up to the first check: both stores are complete and get every write."""
         self.make_target(api)
-        self.load_and_dual_write(api)
+        self.load(api)
+        self.write_to_both(api)
 
     def make_target(self, api: AirflowApi) -> None:
         """Everything before the first load."""
@@ -143,14 +144,17 @@ class Rehearsal:
         self._assess(api)
         self._provision(api)
 
-    def load_and_dual_write(self, api: AirflowApi) -> None:
-        """Load the history, start dual writes, and load what changed since."""
+    def load(self, api: AirflowApi) -> None:
+        """Load the history, where a table asks for that before dual writes."""
         if self.subject.loads_before_barrier:
             self._backfill(api)
         else:
             self._skip(
                 "the load before dual writes", "a table's order is DUAL_WRITES_FIRST: all is loaded at the barrier"
             )
+
+    def write_to_both(self, api: AirflowApi) -> None:
+        """Start dual writes, and load what changed since."""
         self.stage(api, DUAL_WRITES, meanwhile=partial(self.start_application, api))
         self._backfill(api)
 

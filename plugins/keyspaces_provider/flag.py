@@ -54,7 +54,7 @@ def leader_of(migration: "Migration") -> "Leader":
     Raises:
         FlagWriteError: a deployment is on its way, so that nobody knows; or AppConfig lacks the flag's parts.
         FlagFormatError: what is deployed is no flag of ours.
-        ClientError, BotoCoreError: AppConfig did not answer.
+        FlagUnreachableError: AppConfig did not answer.
     """
     from keyspaces_migration.consistency.kinds import Leader
 

@@ -108,17 +108,11 @@ def during_the_load(ordeal: Ordeal) -> None:
 
 def as_dual_writes_begin(ordeal: Ordeal) -> None:
     """The flag can't be reached, and the application dies on the way to DUAL; then what changed meanwhile is loaded."""
-    world, rehearsal, api = ordeal.world, ordeal.rehearsal, ordeal.api
-    ordeal.try_stage(
-        "AppConfig is away when dual writes begin",
-        world.aws.cut_off("appconfig"),
-        DUAL_WRITES,
-        "record_mode",
-        says="AppConfig",
-    )
+    rehearsal = ordeal.rehearsal
+    flag_away_as_dual_writes_begin(ordeal)
     ordeal.try_stage(
         "AWS credentials have expired when dual writes begin",
-        world.aws.cut_off("appconfig", kind=CutKind.EXPIRED),
+        ordeal.world.aws.cut_off("appconfig", kind=CutKind.EXPIRED),
         DUAL_WRITES,
         "record_mode",
         says="expired",
@@ -133,18 +127,50 @@ def as_dual_writes_begin(ordeal: Ordeal) -> None:
             )
         ],
         DUAL_WRITES,
-        also=partial(rehearsal.start_application, api),
+        also=partial(rehearsal.start_application, ordeal.api),
     )
-    rehearsal.stage(api, LOAD, conf={"dry_run": False})
+    rehearsal.stage(ordeal.api, LOAD, conf={"dry_run": False})
+
+
+def flag_away_as_dual_writes_begin(ordeal: Ordeal) -> None:
+    """The stage fails before anything has changed."""
+    ordeal.try_stage(
+        "AppConfig is away when dual writes begin",
+        ordeal.world.aws.cut_off("appconfig"),
+        DUAL_WRITES,
+        "record_mode",
+        says="AppConfig, which holds the flag, did not do what it was asked",
+    )
 
 
 def while_both_are_written(ordeal: Ordeal) -> None:
     """What the application must bear."""
-    world = ordeal.world
-    application = world.application
+    target_and_queue_away(ordeal)
+    application = ordeal.world.application
 
-    def no_queue() -> str:
-        with world.aws.cut_off("sqs", "s3"), ordeal.stopped(world.target):
+    def full_disk() -> str:
+        with filled(application.folder / "journal"):
+            said = _logged_since(ordeal, "Make room or mend the disk")
+        application.kill()
+        application.start()
+        return said
+
+    def expired() -> str:
+        with ordeal.world.aws.cut_off("sqs", "appconfig", kind=CutKind.EXPIRED):
+            return _logged_since(ordeal, "expired")
+
+    ordeal.try_(
+        "the disk of the journal is full", full_disk, says="Make room or mend the disk, then start the writer again"
+    )
+    ordeal.try_("the application's AWS credentials expire", expired, says="expired")
+
+
+def target_and_queue_away(ordeal: Ordeal) -> None:
+    """Writes wait in the journal, and the application dies over them."""
+    application = ordeal.world.application
+
+    def away() -> str:
+        with ordeal.world.aws.cut_off("sqs", "s3"), ordeal.stopped(ordeal.world.target):
             said = _logged_since(ordeal, "letters")
             application.kill()
             application.start()
@@ -156,22 +182,7 @@ def while_both_are_written(ordeal: Ordeal) -> None:
             )
         return said
 
-    def full_disk() -> str:
-        with filled(application.folder / "journal"):
-            said = _logged_since(ordeal, "disk is full")
-        application.kill()
-        application.start()
-        return said
-
-    def expired() -> str:
-        with world.aws.cut_off("sqs", "appconfig", kind=CutKind.EXPIRED):
-            return _logged_since(ordeal, "expired")
-
-    ordeal.try_("the target and SQS are away, and the application is killed", no_queue, says="letter")
-    ordeal.try_(
-        "the disk of the journal is full", full_disk, says="Make room or mend the disk, then start the writer again"
-    )
-    ordeal.try_("the application's AWS credentials expire", expired, says="expired")
+    ordeal.try_("the target and SQS are away, and the application is killed", away, says="letter")
 
 
 def during_checks(ordeal: Ordeal) -> None:
@@ -223,20 +234,30 @@ def during_the_cutover(ordeal: Ordeal) -> None:
                 name="AppConfig is away while a canary bakes",
                 task=first,
                 begin=lambda _: world.aws.cut_off("appconfig"),
-                says="AppConfig",
+                says="AppConfig, which holds the flag, did not do what it was asked",
             ),
-            Breach(name="the scheduler dies while a canary bakes", task=second, begin=scheduler, says="baked"),
+            Breach(
+                name="the scheduler dies while a canary bakes",
+                task=second,
+                begin=scheduler,
+                says="Success criteria met",
+            ),
         ),
         "cutover",
     )
+    flag_away_during_a_rollback(ordeal)
+
+
+def flag_away_during_a_rollback(ordeal: Ordeal) -> None:
+    """Reads stay where they are, and go back once it answers."""
     ordeal.try_stage(
         "AppConfig is away during a rollback",
-        world.aws.cut_off("appconfig"),
+        ordeal.world.aws.cut_off("appconfig"),
         "rollback",
         "lower_share",
-        says="AppConfig",
-        conf={"confirm_migration": rehearsal.subject.name},
-        then=partial(rehearsal.roll_back, api),
+        says="AppConfig, which holds the flag, did not do what it was asked",
+        conf={"confirm_migration": ordeal.rehearsal.subject.name},
+        then=partial(ordeal.rehearsal.roll_back, ordeal.api),
     )
 
 

@@ -10,6 +10,13 @@ import pytest
 from rich.console import Console
 
 from rehearsal.airflow_api import AirflowApi
+from rehearsal.faults.lifecycle import (
+    flag_away_as_dual_writes_begin,
+    flag_away_during_a_rollback,
+    target_and_queue_away,
+)
+from rehearsal.faults.ordeal import Ordeal
+from rehearsal.faults.trial import Trial
 from rehearsal.gate_attacks.attack import Attack
 from rehearsal.gate_attacks.run import Attacks
 from rehearsal.reporter import ConsoleReporter
@@ -32,6 +39,7 @@ class Rehearsed:
         spoilt: What happened while the target was damaged, before it was repaired and the checks passed.
         attacks: What was tried to get reads onto the target without a valid approval.
         surprises: Attacks that something else stopped than was expected.
+        faults: What was broken on the way.
     """
 
     result: dict[str, Any]
@@ -40,10 +48,15 @@ class Rehearsed:
     spoilt: SpoiltTarget
     attacks: tuple[Attack, ...]
     surprises: tuple[str, ...]
+    faults: tuple[Trial, ...]
 
     def run_id(self, stage: str) -> str:
         """The first run of a stage."""
         return self.api.run_ids(f"flights.{stage}")[0]
+
+    def last_run_id(self, stage: str) -> str:
+        """The last run of a stage: one before it failed on purpose."""
+        return self.api.run_ids(f"flights.{stage}")[-1]
 
     def returned(self, stage: str, task_id: str, *, run_id: str | None = None) -> Any:
         """What a task of a stage's run returned."""
@@ -76,7 +89,7 @@ def rehearsed(world: World, api: AirflowApi, request: pytest.FixtureRequest) -> 
     """Every stage, in order, approvals answered as the UI does it, and obstacles on the way.
 
     The second cutover and the retirement are for `make test-full` and `make rehearsal`; all attacks on the gate for
-    `make test-full` and `make gate-attacks`, and all faults for `make soak NAME=faults`.
+    `make test-full` and `make gate-attacks`, and all but three of the faults for `make soak NAME=faults`.
     """
     console = Console(file=sys.__stderr__, highlight=False, width=160)
     rehearsal = Rehearsal(
@@ -88,20 +101,24 @@ def rehearsed(world: World, api: AirflowApi, request: pytest.FixtureRequest) -> 
     began = time.monotonic()
     rehearsal.make_target(api)
     unapproved = {"dry": dry_run(world, api), "marked": attack_load_gate(world, api), "rejected": reject(world, api)}
-    rehearsal.load_and_dual_write(api)
+    rehearsal.load(api)
+    faults = Ordeal(rehearsal, api, reporter=ConsoleReporter(console))
+    flag_away_as_dual_writes_begin(faults)
+    rehearsal.write_to_both(api)
     everything = with_long_ones(request)
     attacks = Attacks(world, api, reporter=ConsoleReporter(console), few=not everything)
     spoilt = check_spoilt_target(world, api)
     attacks.after_a_failed_check()
     rehearsal.repair(api)
     rehearsal.replay_letters(api)
+    target_and_queue_away(faults)
     rehearsal.check_until_ready(api)
     attacks.when_ready()
     rehearsal.breach_canary(api)
     attacks.on_the_flag()
     rehearsal.cut_over(api)
     rehearsal.check(api)
-    rehearsal.roll_back(api)
+    flag_away_during_a_rollback(faults)
     attacks.after_a_rollback()
     if everything:
         rehearsal.check(api)
@@ -118,4 +135,5 @@ def rehearsed(world: World, api: AirflowApi, request: pytest.FixtureRequest) -> 
         spoilt=spoilt,
         attacks=tuple(attacks.siege.attacks),
         surprises=tuple(attacks.siege.surprises),
+        faults=tuple(faults.trials),
     )

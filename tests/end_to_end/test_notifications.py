@@ -61,7 +61,7 @@ def test_the_way_back_is_told_of(messages: tuple[Message, ...], rehearsed: Rehea
     # By hand, by the canary itself, and by the guard.
     assert set(told) == {"flights.rollback", "flights.cutover", "flights.guard"}
     message = told["flights.rollback"]
-    assert message.run_id == rehearsed.run_id("rollback")
+    assert message.run_id == rehearsed.last_run_id("rollback")
     assert "All reads of flights go to the source" in message.text
 
 

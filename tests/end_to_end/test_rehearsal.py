@@ -65,7 +65,8 @@ def test_the_checks_passed_on_rows_that_were_compared(rehearsed: Rehearsed) -> N
 
 def test_all_reads_went_to_the_target_and_came_back(rehearsed: Rehearsed) -> None:
     assert rehearsed.result["cutover"] == "DUAL_TARGET_LEADS"
-    assert rehearsed.returned("rollback", "lower_share")["recorded"] is True
+    lowered = rehearsed.returned("rollback", "lower_share", run_id=rehearsed.last_run_id("rollback"))
+    assert lowered["recorded"] is True
 
 
 def test_at_the_end_the_target_holds_the_source_row_by_row(world: World, rehearsed: Rehearsed) -> None:

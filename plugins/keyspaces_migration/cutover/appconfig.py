@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from keyspaces_migration.dual_write.errors import FlagFormatError
 from keyspaces_migration.dual_write.flag import FLAG_NAME, FlagState
 from keyspaces_migration.dual_write.flag_reader import FlagAddress
+from keyspaces_migration.dual_write.sqs_outbox import aws_failures
 from keyspaces_migration.errors import MigrationError
 
 DEPLOYMENT_TIMEOUT_S = 300.0
@@ -39,6 +41,22 @@ class FlagBusyError(FlagWriteError):
 
 class FlagNotDeployedError(FlagWriteError):
     """The deployment was started and did not end as it should; which state is in force, AppConfig's console says."""
+
+
+class FlagUnreachableError(MigrationError):
+    """AppConfig did not answer, or refused: what the flag is now is not known by this."""
+
+
+@contextmanager
+def _asking() -> Iterator[None]:
+    """Ask AppConfig; boto3's errors are raised as FlagUnreachableError, with boto3's as the cause."""
+    try:
+        yield
+    except aws_failures() as error:
+        raise FlagUnreachableError(
+            f"AppConfig, which holds the flag, did not do what it was asked: {error}. Look at the AWS connection, its "
+            "role and AWS's health, then run the stage again: it finds what is in force, and goes on from there"
+        ) from error
 
 
 class Strategy(StrEnum):
@@ -86,7 +104,7 @@ class FlagIds:
 
 
 class FlagStore:
-    """What AppConfig holds of one flag. Errors of AppConfig itself are boto3's.
+    """What AppConfig holds of one flag. Each method raises FlagUnreachableError where AppConfig does not do its part.
 
     Attributes:
         client: boto3's, of the service appconfig.
@@ -117,6 +135,7 @@ class FlagStore:
             self._ids = self._found()
         return self._ids
 
+    @_asking()
     def _found(self) -> FlagIds:
         address = self.address
         application = self._find("list_applications", address.application)
@@ -126,6 +145,7 @@ class FlagStore:
             profile=self._find("list_configuration_profiles", address.profile, ApplicationId=application),
         )
 
+    @_asking()
     def deployments(self, ids: FlagIds) -> Iterator[Deployment]:
         """The environment's, newest first."""
         pages = self.client.get_paginator("list_deployments").paginate(
@@ -134,6 +154,7 @@ class FlagStore:
         numbers = sorted((each["DeploymentNumber"] for page in pages for each in page["Items"]), reverse=True)
         return (self.deployment(ids, number) for number in numbers)
 
+    @_asking()
     def deployment(self, ids: FlagIds, number: int) -> Deployment:
         """One of them."""
         found = self.client.get_deployment(
@@ -147,6 +168,7 @@ class FlagStore:
             why=_why(found.get("EventLog") or []),
         )
 
+    @_asking()
     def content(self, ids: FlagIds, hosted: int) -> FlagState:
         """The state that a hosted version holds.
 
@@ -162,6 +184,7 @@ class FlagStore:
             raise FlagFormatError(f"version {hosted} of {self.address} holds no flag {FLAG_NAME}: {error!r}") from error
         return FlagState.from_json(value)
 
+    @_asking()
     def newest_hosted(self, ids: FlagIds) -> int:
         """The number of the newest hosted version; 0 where there is none."""
         pages = self.client.get_paginator("list_hosted_configuration_versions").paginate(
@@ -201,6 +224,7 @@ class FlagStore:
             )
         return found
 
+    @_asking()
     def start(self, ids: FlagIds, hosted: int, strategy: Strategy) -> int:
         """Begin to deploy a hosted version, and return the deployment's number.
 
@@ -235,6 +259,7 @@ class FlagStore:
             self._sleep(_POLL_S)
         return found
 
+    @_asking()
     def take_back(self, ids: FlagIds, number: int) -> None:
         """Stop a deployment that is on its way or bakes, and wait until it has gone back, or is found to be done."""
         if self.deployment(ids, number).state not in GOING_BACK:
@@ -250,15 +275,18 @@ class FlagStore:
                     raise
         self.wait(ids, number, until=lambda phase: phase not in UNDER_WAY)
 
+    @_asking()
     def monitors(self, ids: FlagIds) -> list[dict[str, str]]:
         """The environment's, as AppConfig takes them: the alarms that deployments bake under."""
         found = self.client.get_environment(ApplicationId=ids.application, EnvironmentId=ids.environment)
         return list(found.get("Monitors", ()))
 
+    @_asking()
     def set_monitors(self, ids: FlagIds, monitors: list[dict[str, str]]) -> None:
         """Put others in their place."""
         self.client.update_environment(ApplicationId=ids.application, EnvironmentId=ids.environment, Monitors=monitors)
 
+    @_asking()
     def _create_version(self, ids: FlagIds, state: FlagState, newest: int) -> int:
         lock = {"LatestVersionNumber": newest} if newest else {}
         try:

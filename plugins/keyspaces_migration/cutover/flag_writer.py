@@ -78,7 +78,9 @@ def lowered(state: FlagState, *, version: int) -> FlagState:
 
 
 class FlagWriter:
-    """Reads the state in force, and puts another in force. Errors of AppConfig itself are boto3's.
+    """Reads the state in force, and puts another in force.
+
+    Every method raises FlagUnreachableError where AppConfig does not do its part.
 
     Application, environment, profile and strategies are `provision`'s; versions and deployments are made here alone.
     """
