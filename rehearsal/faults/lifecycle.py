@@ -67,6 +67,8 @@ def before_the_load(ordeal: Ordeal) -> None:
         says="Check the user name and the password",
         then=provision,
     )
+    # Readiness counts no look for drift that is older than the last provision.
+    ordeal.rehearsal.stage(ordeal.api, "drift")
 
 
 def during_the_load(ordeal: Ordeal) -> None:
@@ -94,7 +96,7 @@ def during_the_load(ordeal: Ordeal) -> None:
                 name="the target stops during the load",
                 task="load",
                 begin=lambda _: ordeal.stopped(world.target),
-                says="target",
+                says="the connection is refused",
             ),
         ),
         LOAD,
@@ -122,6 +124,7 @@ def as_dual_writes_begin(ordeal: Ordeal) -> None:
             Breach(
                 name="the application dies on the way to DUAL",
                 task="wait_for_dual",
+                once="dual_mode",
                 begin=lambda _: _application_dead(ordeal),
                 says="sample-application",
             )
@@ -193,7 +196,7 @@ def during_checks(ordeal: Ordeal) -> None:
         ordeal.stopped(world.snowflake),
         "consistency_check",
         "check",
-        says="history",
+        says="Snowflake can't be reached through connection",
         then=check,
     )
     ordeal.try_stage(

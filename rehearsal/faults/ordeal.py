@@ -36,6 +36,7 @@ class Breach:
     Attributes:
         name: In words.
         task: The task of the stage that meets it.
+        once: The task whose run lets it begin, where that is another one.
         begin: Breaks it, once a try of the task runs; entered and left by the thread that waits for the stage.
         says: What the task's log must say of it, in any of its tries.
         at_most_s: After which it is mended even if nothing was said, and the trial is lost.
@@ -46,6 +47,7 @@ class Breach:
     begin: Callable[[Mapping[str, Any]], AbstractContextManager[object]]
     says: str
     at_most_s: float = BROKEN_AT_MOST_S
+    once: str | None = None
 
 
 class Ordeal:
@@ -153,7 +155,7 @@ class Ordeal:
                             open_ones.close()
                             broken.clear()
                             self._reporter.done(f"mended: {breach.name}")
-                    elif waiting and (running := self._running(stage, run_id, waiting[0].task)) is not None:
+                    elif waiting and (running := self._running(stage, run_id, waiting[0])) is not None:
                         breach = waiting.pop(0)
                         broken.append((breach, time.monotonic()))
                         self._reporter.done(f"broken: {breach.name}")
@@ -186,7 +188,8 @@ class Ordeal:
                     texts.append(f"(no log of try {number}: {error})")
         return "\n".join(texts)
 
-    def _running(self, stage: str, run_id: str, task_id: str) -> Mapping[str, Any] | None:
+    def _running(self, stage: str, run_id: str, breach: Breach) -> Mapping[str, Any] | None:
+        task_id = breach.once or breach.task
         tasks = self.api.task_instances(self.rehearsal.subject.dag_id(stage), run_id)
         return next((task for task in tasks if task["task_id"] == task_id and task["state"] in RUNS), None)
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -41,7 +42,7 @@ from keyspaces_migration.dual_write.store import Store, StoreName, Stores
 from keyspaces_migration.dual_write.writer import DualWriter, FollowerFate, FollowerPolicy, WriterSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from cassandra.cluster import Session
@@ -58,7 +59,7 @@ RECORD = FlagState(mode=WriteMode.RECORD, version=2)
 DDL = """
 CREATE TABLE {}.events (
   customer text, day date, n int, kind text, amount int, tags set<text>, fixed frozen<list<int>>, s text static,
-  steps list<int>,
+  steps list<int>, labels map<text, int>,
   PRIMARY KEY ((customer, day), n)
 )"""
 EVENTS = TableShape(
@@ -75,6 +76,7 @@ EVENTS = TableShape(
             "fixed": "frozen<list<int>>",
             "s": "text",
             "steps": "list<int>",
+            "labels": "map<text, int>",
         }.items()
     },
     partition_keys=("customer", "day"),
@@ -160,7 +162,8 @@ class World:
 
     def row(self, store: Store, n: int, customer: str = "c") -> dict[str, Any] | None:
         row = store.read_row(EVENTS, {"customer": customer, "day": DAY, "n": n})
-        left_out = {*EVENTS.primary_key, *(("steps",) if row and row["steps"] is None else ())}
+        unset = {name for name in ("steps", "labels") if row and row[name] is None}
+        left_out = {*EVENTS.primary_key, *unset}
         return row and {name: _plain(value) for name, value in row.items() if name not in left_out}
 
     def agree(self, n: int, customer: str = "c") -> dict[str, Any] | None:
@@ -185,6 +188,8 @@ class World:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
     return set(value) if value is not None and not isinstance(value, str | int | list) else value
 
 

@@ -14,6 +14,7 @@ from keyspaces_migration.backfill.write import BUSY, Pacing
 from keyspaces_migration.dual_write.mutation import Mutation, MutationKind
 from keyspaces_migration.dual_write.recorded import RecordedKey
 from keyspaces_migration.dual_write.shape import TableShape
+from keyspaces_migration.dual_write.statements import mutation_statement
 from keyspaces_migration.dual_write.store import Store, StoreName, driver_failures
 
 if TYPE_CHECKING:
@@ -136,9 +137,25 @@ class _Applier:
         )
 
     def _bind(self, record: RecordedKey) -> "BoundStatement":
+        at_us = record.target_timestamp_us(self._barrier_us)
+        if record.removed:
+            nulls = dict.fromkeys(record.deleted_columns)
+            taken = Mutation(
+                table=self._target.name,
+                kind=MutationKind.UPDATE,
+                key=record.key,
+                columns=nulls,
+                elements=record.removed,
+                timestamp_us=at_us,
+            )
+            statement = mutation_statement(self._target.keyspace, taken)
+            return self._prepare(statement.cql).bind(statement.values)
         text = delete_text(self._target, tuple(record.key), record.deleted_columns, record.bounds)
+        ends = (bound.value for bound in record.bounds)
+        return self._prepare(text).bind((at_us, *record.key.values(), *ends))
+
+    def _prepare(self, text: str) -> "PreparedStatement":
         if text not in self._prepared:
             self._prepared[text] = self._session.prepare(text)
             self._prepared[text].is_idempotent = True
-        ends = (bound.value for bound in record.bounds)
-        return self._prepared[text].bind((record.target_timestamp_us(self._barrier_us), *record.key.values(), *ends))
+        return self._prepared[text]

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from keyspaces_migration.cql.json_codec import JsonCodecError, canonical_text
 from keyspaces_migration.dual_write.bounds import Bound
+from keyspaces_migration.dual_write.elements import ElementChange, check_elements, written
 from keyspaces_migration.dual_write.errors import WriteRefusedError
 from keyspaces_migration.dual_write.lists import lists_in
 from keyspaces_migration.dual_write.mutation import Mutation, MutationKind, check_ttl, check_write
@@ -32,6 +34,7 @@ class Asked:
     body: Mapping[str, Any]
     partition: str
     has_lists: bool
+    elements: Mapping[str, ElementChange]
 
     def at(self, timestamp_us: int) -> Mutation:
         """Return the write with its timestamp."""
@@ -43,6 +46,7 @@ class Asked:
             timestamp_us=timestamp_us,
             bounds=self.bounds,
             ttl_s=self.ttl_s,
+            elements=self.elements,
         )
 
 
@@ -54,6 +58,7 @@ def ask(  # noqa: PLR0913 -- the parts of a write
     *,
     bounds: tuple[Bound, ...] = (),
     ttl_s: int | None = None,
+    elements: Mapping[str, ElementChange] = MappingProxyType({}),
 ) -> Asked:
     """Check a write.
 
@@ -68,9 +73,17 @@ def ask(  # noqa: PLR0913 -- the parts of a write
     elif ttl_s == 0 and shape.default_ttl_s is None:
         ttl_s = None
     columns = {name: _null_if_empty(shape, name, value) for name, value in columns.items()}
-    check_write(shape, key, columns, kind, bounds)
+    check_write(shape, key, written(columns, elements), kind, bounds)
+    check_elements(shape, elements, ttl_s=ttl_s)
     whole = Mutation(
-        table=shape.name, kind=kind, key=dict(key), columns=columns, timestamp_us=0, bounds=bounds, ttl_s=ttl_s
+        table=shape.name,
+        kind=kind,
+        key=dict(key),
+        columns=columns,
+        timestamp_us=0,
+        bounds=bounds,
+        ttl_s=ttl_s,
+        elements=elements,
     )
     body = whole.to_json(shape)
     return Asked(
@@ -83,6 +96,7 @@ def ask(  # noqa: PLR0913 -- the parts of a write
         body=body,
         partition=canonical_text([body["key"][name] for name in shape.partition_keys]),
         has_lists=bool(lists_in(shape, columns)),
+        elements=elements,
     )
 
 

@@ -52,6 +52,7 @@ CREATE TABLE IF NOT EXISTS {keyspace}.recorded_keys (
   timestamp_us bigint,
   ttl_s int,
   collections frozen<list<text>>,
+  removed_json text,
   writer_id text,
   PRIMARY KEY ((migration, table_name, bucket), seq)
 )"""
@@ -72,7 +73,13 @@ def create_control_tables(
     session.execute(f"CREATE KEYSPACE IF NOT EXISTS {quote(keyspace)} WITH replication = {{{options}}}")
     for statement in (WRITERS_TABLE, _RECORDED_KEYS):
         session.execute(statement.format(keyspace=quote(keyspace)))
-    for column, of_type in (("bounds_json", "text"), ("ttl_s", "int"), ("collections", "frozen<list<text>>")):
+    recorded = {
+        "bounds_json": "text",
+        "ttl_s": "int",
+        "collections": "frozen<list<text>>",
+        "removed_json": "text",
+    }
+    for column, of_type in recorded.items():
         _add_missing(session, keyspace, RECORDED_KEYS, column, of_type)
     reported = {
         "accounts": "frozen<map<text, bigint>>",

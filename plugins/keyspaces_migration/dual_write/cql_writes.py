@@ -6,12 +6,16 @@ one by one. What would not be the same in both stores, or not the same when sent
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from keyspaces_migration.cql.cursor import UnreadableError
+from keyspaces_migration.cql.tokens import TokenKind
+from keyspaces_migration.cql.types import MapOf
 from keyspaces_migration.dual_write.bounds import Bound, Comparison
+from keyspaces_migration.dual_write.cql_elements import ElementTemplate, elements_of
 from keyspaces_migration.dual_write.cql_values import Constant, MarkedCursor, Value, bound
+from keyspaces_migration.dual_write.elements import ElementChange, ElementSign
 from keyspaces_migration.dual_write.errors import WriteRefusedError
 from keyspaces_migration.dual_write.mutation import MutationKind
 from keyspaces_migration.dual_write.refusals import refuse_unrepeatable
@@ -22,6 +26,8 @@ if TYPE_CHECKING:
     from keyspaces_migration.cql.cursor import TableName
     from keyspaces_migration.dual_write.shape import TableShape
 
+_Part = TypeVar("_Part")
+NAMES = frozenset({TokenKind.WORD, TokenKind.QUOTED_NAME})
 TTL = "[ttl]"
 """What the driver, too, calls the marker of USING TTL."""
 
@@ -36,6 +42,7 @@ class BoundWrite:
     columns: dict[str, Any]
     bounds: tuple[Bound, ...] = ()
     ttl_s: int | None = None
+    elements: dict[str, ElementChange] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +55,7 @@ class WriteTemplate:
     columns: Mapping[str, Value]
     bounds: tuple[tuple[str, Comparison, Value], ...] = ()
     ttl: Value | None = None
+    elements: Mapping[str, ElementTemplate] = field(default_factory=dict)
 
     def bind(self, values: Sequence[object], *, unset: object) -> BoundWrite | None:
         """Return the write with its values; None where nothing is left of it.
@@ -57,7 +65,9 @@ class WriteTemplate:
             unset: The value that stands for none: its column is left as it is.
         """
         columns = {name: given for name, value in self.columns.items() if (given := bound(value, values)) is not unset}
-        if self.kind is MutationKind.UPDATE and not columns:
+        changes = {name: template.bind(values, unset=unset) for name, template in self.elements.items()}
+        elements = {name: change for name, change in changes.items() if change is not None}
+        if self.kind is MutationKind.UPDATE and not columns and not elements:
             return None
         ttl = None if self.ttl is None else bound(self.ttl, values)
         return BoundWrite(
@@ -70,6 +80,7 @@ class WriteTemplate:
                 for column, comparison, value in self.bounds
             ),
             ttl_s=None if ttl is unset else ttl,
+            elements=elements,
         )
 
 
@@ -142,36 +153,77 @@ class _Reader:
             raise UnreadableError(f"{len(names)} columns and {len(values)} values")
         given = dict(zip(names, values, strict=True))
         key = {name: given.pop(name) for name in shape.primary_key if name in given}
-        return self._by_kind(shape, MutationKind.INSERT, key, given, self._using())
+        return _by_kind(WriteTemplate(shape=shape, kind=MutationKind.INSERT, key=key, columns=given, ttl=self._using()))
 
     def _update(self) -> list[WriteTemplate]:
         shape = self._table()
         ttl = self._using()
         self.at.expect("SET")
         columns: dict[str, Value] = {}
+        elements: dict[str, ElementTemplate] = {}
         while True:
             name = self._column(shape)
-            if not self.at.accept_symbol("="):
-                raise self.at.unreadable(f"= after {name}: a part of a column can't be written; write the whole of it")
-            columns[name] = self.at.value(name)
+            if name in columns or name in elements:
+                raise UnreadableError(f"{name} is written twice; make it two statements")
+            change = self._element_change(shape, name)
+            if change is not None:
+                elements[name] = change
+            elif self.at.accept_symbol("="):
+                columns[name] = self.at.value(name)
+            else:
+                raise self.at.unreadable(f"= after {name}")
             if not self.at.accept_symbol(","):
                 break
         key, bounds = self._where(shape)
         if bounds:
             raise UnreadableError("an UPDATE of a range of rows")
-        return self._by_kind(shape, MutationKind.UPDATE, key, columns, ttl)
+        return _by_kind(
+            WriteTemplate(shape=shape, kind=MutationKind.UPDATE, key=key, columns=columns, ttl=ttl, elements=elements)
+        )
+
+    def _element_change(self, shape: TableShape, name: str) -> ElementTemplate | None:
+        """`c = c + …`, `c += …`, the same with -, or `c[key] = value`, after the column's name; None: none of them."""
+        if isinstance(shape.columns[name], MapOf) and self.at.accept_symbol("["):
+            key = self.at.value(f"key({name})")
+            self.at.expect_symbol("]")
+            self.at.expect_symbol("=")
+            return ElementTemplate(sign=ElementSign.ADD, given=((key, self.at.value(f"value({name})")),))
+        symbol = self.at.accept_symbol("+=", "-=")
+        if not symbol and self.at.at_symbol("=") and self.at.peek(1).kind in NAMES:
+            ahead = self.at.peek(2)
+            if ahead.text not in {"+", "-"}:
+                return None
+            self.at.expect_symbol("=")
+            if (other := self._column(shape)) != name:
+                raise UnreadableError(f"{name} is set from {other}: read it, and write the value")
+            symbol = self.at.take().text
+        if not symbol:
+            return None
+        return ElementTemplate(sign=ElementSign(symbol[0]), given=elements_of(self.at, name))
 
     def _delete(self) -> list[WriteTemplate]:
-        removed = []
+        removed: list[str] = []
+        keys: dict[str, tuple[Value, ...]] = {}
         while not self.at.accept("FROM"):
-            removed.append(self.at.name())
+            name = self.at.name()
+            if self.at.accept_symbol("["):
+                keys[name] = (*keys.get(name, ()), self.at.value(f"key({name})"))
+                self.at.expect_symbol("]")
+            else:
+                removed.append(name)
             self.at.accept_symbol(",")
         shape = self._table()
         self._refuse_timestamp()
         key, bounds = self._where(shape)
-        if removed:
-            self._refuse_strangers(shape, removed)
-            return self._by_kind(shape, MutationKind.UPDATE, key, dict.fromkeys(removed, Constant(None)), None)
+        if removed or keys:
+            self._refuse_strangers(shape, [*removed, *keys])
+            if twice := sorted({*removed} & {*keys}):
+                raise UnreadableError(f"{', '.join(twice)} is deleted whole and in part")
+            taken = {name: ElementTemplate(sign=ElementSign.REMOVE, given=found) for name, found in keys.items()}
+            nulls = dict.fromkeys(removed, Constant(None))
+            return _by_kind(
+                WriteTemplate(shape=shape, kind=MutationKind.UPDATE, key=key, columns=nulls, elements=taken)
+            )
         if key.keys() == set(shape.primary_key) and not bounds:
             kind = MutationKind.DELETE_ROW
         elif key.keys() == set(shape.partition_keys) and not bounds:
@@ -179,25 +231,6 @@ class _Reader:
         else:
             kind = MutationKind.DELETE_RANGE
         return [WriteTemplate(shape=shape, kind=kind, key=key, columns={}, bounds=tuple(bounds))]
-
-    def _by_kind(
-        self,
-        shape: TableShape,
-        kind: MutationKind,
-        key: Mapping[str, Value],
-        columns: Mapping[str, Value],
-        ttl: Value | None,
-    ) -> list[WriteTemplate]:
-        """The write, with static columns as a write of their own."""
-        static = {name: value for name, value in columns.items() if name in shape.static_columns}
-        others = {name: value for name, value in columns.items() if name not in static}
-        whole = WriteTemplate(shape=shape, kind=kind, key=key, columns=others, ttl=ttl)
-        if not static:
-            return [whole]
-        partition = {name: value for name, value in key.items() if name in shape.partition_keys}
-        apart = replace(whole, kind=MutationKind.UPDATE, key=partition, columns=static)
-        is_row = bool(key.keys() - partition.keys())
-        return [apart, whole] if others or (is_row and kind is MutationKind.INSERT) else [apart]
 
     def _where(self, shape: TableShape) -> tuple[dict[str, Value], list[tuple[str, Comparison, Value]]]:
         self.at.expect("WHERE")
@@ -258,3 +291,24 @@ class _Reader:
             found.append(read())
         self.at.expect_symbol(")")
         return found
+
+
+def _by_kind(whole: WriteTemplate) -> list[WriteTemplate]:
+    """The write, with static columns as a write of their own."""
+    shape = whole.shape
+    static, others = _apart(whole.columns, shape.static_columns)
+    static_elements, other_elements = _apart(whole.elements, shape.static_columns)
+    if not static and not static_elements:
+        return [whole]
+    row = replace(whole, columns=others, elements=other_elements)
+    partition = {name: value for name, value in whole.key.items() if name in shape.partition_keys}
+    apart = replace(whole, kind=MutationKind.UPDATE, key=partition, columns=static, elements=static_elements)
+    is_row = bool(whole.key.keys() - partition.keys())
+    has_more = bool(others) or bool(other_elements) or (is_row and whole.kind is MutationKind.INSERT)
+    return [apart, row] if has_more else [apart]
+
+
+def _apart(of: Mapping[str, _Part], names: Collection[str]) -> tuple[dict[str, _Part], dict[str, _Part]]:
+    """Those with one of the names, and the others."""
+    named = {name: part for name, part in of.items() if name in names}
+    return named, {name: part for name, part in of.items() if name not in named}

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from keyspaces_migration.cql.json_codec import JsonCodecError, canonical_text
 from keyspaces_migration.dual_write.barrier import ALLOWED_SKEW
+from keyspaces_migration.dual_write.elements import check_elements, written
 from keyspaces_migration.dual_write.errors import LetterFormatError, WriteRefusedError
 from keyspaces_migration.dual_write.failures import ReasonClass
 from keyspaces_migration.dual_write.flag import NO_BARRIER, WriteMode
@@ -158,7 +159,9 @@ class Envelope:
                     f"it is of table {form['table']}, and the migration's are {', '.join(sorted(shapes))}"
                 )
             mutation = Mutation.from_json(form, shape)
-            check_write(shape, mutation.key, mutation.columns, mutation.kind, mutation.bounds)
+            changed = written(mutation.columns, mutation.elements)
+            check_write(shape, mutation.key, changed, mutation.kind, mutation.bounds)
+            check_elements(shape, mutation.elements, ttl_s=mutation.ttl_s)
             check_ttl(shape, mutation.ttl_s)
         except (KeyError, TypeError, ValueError, AttributeError, JsonCodecError, WriteRefusedError) as error:
             raise LetterFormatError(f"its write can't be read: {type(error).__name__}: {error}") from error

@@ -1,12 +1,18 @@
 """One write, the same for both stores, and its form in the journal."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from keyspaces_migration.cql.json_codec import JsonCodecError, decode_columns, encode_columns
 from keyspaces_migration.dual_write.bounds import Bound, bounds_from_json, bounds_to_json, check_bounds
+from keyspaces_migration.dual_write.elements import (
+    ElementChange,
+    elements_from_json,
+    elements_to_json,
+    removed_of,
+)
 from keyspaces_migration.dual_write.errors import WriteRefusedError
 from keyspaces_migration.dual_write.shape import TableShape
 
@@ -46,6 +52,7 @@ class Mutation:
         bounds: Of a DELETE_RANGE: between what the clustering column after those of `key` lies; none for all.
         ttl_s: How long, from its timestamp on, what an INSERT or UPDATE writes lives, in seconds; 0 for ever; None as
             the table has it.
+        elements: Of an UPDATE: what it adds to or takes from sets and maps, by column; none of these is in `columns`.
     """
 
     table: str
@@ -55,6 +62,7 @@ class Mutation:
     timestamp_us: int
     bounds: tuple[Bound, ...] = ()
     ttl_s: int | None = None
+    elements: Mapping[str, ElementChange] = field(default_factory=dict)
 
     def left_s(self, now_us: int) -> int | None:
         """How long what it writes still lives at `now_us`, in seconds, for a write that is sent late.
@@ -69,9 +77,16 @@ class Mutation:
         return tuple(name for name, value in self.columns.items() if value is None)
 
     @property
+    def removed(self) -> dict[str, ElementChange]:
+        """Those of `elements` that it takes away."""
+        return removed_of(self.elements)
+
+    @property
     def deletes(self) -> bool:
         """Whether it takes something away, which the backfill must not bring back."""
-        return self.kind is MutationKind.DELETE_ROW or self.kind.deletes_many or bool(self.deleted_columns)
+        return (
+            self.kind is MutationKind.DELETE_ROW or self.kind.deletes_many or bool(self.deleted_columns or self.removed)
+        )
 
     def to_json(self, shape: TableShape) -> dict[str, Any]:
         """Return the form in the journal.
@@ -88,6 +103,7 @@ class Mutation:
                 "timestamp_us": str(self.timestamp_us),
                 **({"bounds": bounds_to_json(self.bounds, shape)} if self.bounds else {}),
                 **({} if self.ttl_s is None else {"ttl_s": self.ttl_s}),
+                **({"elements": elements_to_json(self.elements, shape)} if self.elements else {}),
             }
         except JsonCodecError as error:
             raise WriteRefusedError(f"table {self.table}: {error}") from error
@@ -103,6 +119,7 @@ class Mutation:
             timestamp_us=int(value["timestamp_us"]),
             bounds=bounds_from_json(value.get("bounds", ()), shape),
             ttl_s=value.get("ttl_s"),
+            elements=elements_from_json(value.get("elements", {}), shape),
         )
 
 
@@ -139,11 +156,11 @@ def check_ttl(shape: TableShape, ttl_s: int | None) -> None:
 def check_write(
     shape: TableShape,
     key: Mapping[str, Any],
-    columns: Mapping[str, Any],
+    written: Collection[str],
     kind: MutationKind,
     bounds: Sequence[Bound] = (),
 ) -> None:
-    """Refuse a write that is not whole or does not belong together.
+    """Refuse a write that is not whole or does not belong together; `written` are the columns that it changes.
 
     Raises:
         WriteRefusedError: Parts of the key are missing or null, static and other columns are mixed, or bounds are none
@@ -160,10 +177,10 @@ def check_write(
             f"table {shape.name}: the key {dict(key)!r} must hold {', '.join(wanted)}, none of them null"
         )
     allowed = shape.static_columns if partition else shape.regular_columns
-    if strange := [name for name in columns if name not in allowed]:
+    if strange := [name for name in written if name not in allowed]:
         raise WriteRefusedError(
             f"table {shape.name}: {', '.join(strange)} can't be written with this key; allowed: {', '.join(allowed)}. "
             "Static columns are written apart, by the partition key alone: Keyspaces refuses them together with others."
         )
-    if kind is MutationKind.UPDATE and not columns:
+    if kind is MutationKind.UPDATE and not written:
         raise WriteRefusedError(f"table {shape.name}: an update of no column writes nothing")

@@ -13,6 +13,7 @@ from keyspaces_migration.dual_write.clock import (
     delete_timestamp_us,
 )
 from keyspaces_migration.dual_write.control_tables import CONTROL_KEYSPACE
+from keyspaces_migration.dual_write.elements import ElementChange
 from keyspaces_migration.dual_write.errors import RecopyRefusedError
 from keyspaces_migration.dual_write.flag import WriteMode
 from keyspaces_migration.dual_write.mutation import MICROSECONDS, Mutation, MutationKind, life_left_s
@@ -72,6 +73,7 @@ class KeyHistory:
         touched_us: Timestamp of the newest write that went to the source alone; it stands in for the times that can't
             be read from the source.
         insert_ttl_s: How long the newest insert lives, in seconds; None for ever.
+        removed: Elements that dual writes took from sets and maps, and when.
         collections: When each column of several cells was last given a value that went to the source alone, and how
             long that lives.
         copy: Whether there is such a write.
@@ -85,6 +87,7 @@ class KeyHistory:
     collections: dict[str, tuple[int, int | None]] = field(default_factory=dict)
     deleted_us: int | None = None
     column_deletes_us: dict[str, int] = field(default_factory=dict)
+    removed: list[tuple[int, Mapping[str, ElementChange]]] = field(default_factory=list)
     copy: bool = False
     covered_us: int = 0
 
@@ -106,6 +109,8 @@ class KeyHistory:
         for column in record.collections if record.mode is WriteMode.RECORD else ():
             if record.timestamp_us >= self.collections.get(column, (0, None))[0]:
                 self.collections[column] = record.timestamp_us, record.ttl_s
+        if record.removed:
+            self.removed.append((record.timestamp_us, record.removed))
         for column in record.deleted_columns:
             self.column_deletes_us[column] = max(self.column_deletes_us.get(column, 0), record.timestamp_us)
 
@@ -164,11 +169,24 @@ def recopy_key(stores: Stores, shape: TableShape, history: KeyHistory, *, barrie
     deletes = _deletes(shape, history, barrier_us)
     for mutation in deletes:
         stores.target.apply(mutation)
-    counts = RecopyCounts(deletes=sum(len(mutation.columns) or 1 for mutation in deletes))
+    counts = RecopyCounts(deletes=sum(len(mutation.columns) + len(mutation.elements) or 1 for mutation in deletes))
     if not history.copy:
         return counts
     row = stores.source.execute(select_cells(stores.source.keyspace, shape, history.key)).one()
+    counts += _empty(stores.target, shape, history, row, barrier_us)
     return counts if row is None else counts + _copy(stores.target, shape, history, row, barrier_us)
+
+
+def _empty(target: Store, shape: TableShape, history: KeyHistory, row: Any, barrier_us: int) -> RecopyCounts:  # noqa: ANN401
+    """Delete the collections that writes of RECORD left empty, by taking one element after the other."""
+    places = {name: number for number, name in enumerate(shape.written_columns(history.key))}
+    deletes = 0
+    for name, (changed_us, _) in history.collections.items():
+        if row is None or getattr(row, f"v{places[name]}") is None:
+            at_us = delete_timestamp_us(changed_us, barrier_us=barrier_us)
+            target.apply(_mutation(shape, history, MutationKind.UPDATE, {name: None}, at_us))
+            deletes += 1
+    return RecopyCounts(deletes=deletes)
 
 
 def recopy_range(
@@ -243,6 +261,9 @@ def _deletes(shape: TableShape, history: KeyHistory, barrier_us: int) -> list[Mu
         by_time[delete_timestamp_us(original_us, barrier_us=barrier_us)][column] = None
     # Mostly one statement: all that is older than the barrier is raised to one and the same timestamp.
     found += [_mutation(shape, history, MutationKind.UPDATE, nulls, at_us) for at_us, nulls in by_time.items()]
+    for original_us, removed in history.removed:
+        at_us = delete_timestamp_us(original_us, barrier_us=barrier_us)
+        found.append(replace(_mutation(shape, history, MutationKind.UPDATE, {}, at_us), elements=removed))
     return found
 
 

@@ -4,7 +4,7 @@ import json
 import uuid
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from keyspaces_migration.cql.json_codec import canonical_text, decode_columns, e
 from keyspaces_migration.dual_write.bounds import Bound, bounds_from_json, bounds_to_json
 from keyspaces_migration.dual_write.clock import delete_timestamp_us
 from keyspaces_migration.dual_write.control_tables import BUCKETS, CONTROL_KEYSPACE, RECORDED_KEYS
+from keyspaces_migration.dual_write.elements import ElementChange, elements_from_json, elements_to_json
 from keyspaces_migration.dual_write.flag import WriteMode
 from keyspaces_migration.dual_write.mutation import Mutation
 from keyspaces_migration.dual_write.shape import TableShape
@@ -50,7 +51,8 @@ class RecordedKey:
         timestamp_us: The write's timestamp.
         bounds: Of a DELETE_RANGE.
         ttl_s: How long what was written lives, from its timestamp on, in seconds; None for ever.
-        collections: Columns of several cells that were given values: CQL tells neither their times nor their lives.
+        collections: Columns of several cells that were changed: CQL tells neither their times nor their lives.
+        removed: Elements that were taken from sets and maps in a dual mode; in RECORD the whole is copied instead.
     """
 
     table: str
@@ -63,11 +65,17 @@ class RecordedKey:
     bounds: tuple[Bound, ...] = ()
     ttl_s: int | None = None
     collections: tuple[str, ...] = ()
+    removed: Mapping[str, ElementChange] = field(default_factory=dict)
 
     @property
     def is_delete(self) -> bool:
         """Whether something was deleted, which a backfill may bring back."""
-        return self.kind is RecordKind.DELETE_ROW or self.kind.deletes_many or bool(self.deleted_columns)
+        return (
+            self.kind is RecordKind.DELETE_ROW
+            or self.kind.deletes_many
+            or bool(self.deleted_columns)
+            or bool(self.removed)
+        )
 
     def target_timestamp_us(self, barrier_us: int) -> int:
         """The timestamp at which the delete is applied to the target: above a backfill that stamps B."""
@@ -87,6 +95,7 @@ def bucket_of(text: str) -> int:
 def record(source: Store, mutation: Mutation, *, shape: TableShape, mode: WriteMode, place: "RecordPlace") -> None:
     """Record a write on the source, and return when it is durable there. Errors are the driver's."""
     text = key_text(shape, mutation.key)
+    removed = _removed(mutation, mode)
     values = {
         "migration": place.migration,
         "table_name": mutation.table,
@@ -100,6 +109,7 @@ def record(source: Store, mutation: Mutation, *, shape: TableShape, mode: WriteM
         "timestamp_us": mutation.timestamp_us,
         "ttl_s": mutation.ttl_s or None,
         "collections": list(_collections(mutation, shape)),
+        "removed_json": canonical_text(elements_to_json(removed, shape)) if removed else None,
         "writer_id": place.writer_id,
     }
     cql = insert_text(table_name(place.keyspace, RECORDED_KEYS), values)
@@ -107,7 +117,12 @@ def record(source: Store, mutation: Mutation, *, shape: TableShape, mode: WriteM
 
 
 def _collections(mutation: Mutation, shape: TableShape) -> tuple[str, ...]:
-    return tuple(name for name, value in mutation.columns.items() if value is not None and shape.multi_cell(name))
+    whole = (name for name, value in mutation.columns.items() if value is not None and shape.multi_cell(name))
+    return (*whole, *mutation.elements)
+
+
+def _removed(mutation: Mutation, mode: WriteMode) -> dict[str, ElementChange]:
+    return mutation.removed if mode.is_dual else {}
 
 
 def recorded_of(mutation: Mutation, *, shape: TableShape, mode: WriteMode) -> RecordedKey:
@@ -123,6 +138,7 @@ def recorded_of(mutation: Mutation, *, shape: TableShape, mode: WriteMode) -> Re
         bounds=mutation.bounds,
         ttl_s=mutation.ttl_s or None,
         collections=_collections(mutation, shape),
+        removed=_removed(mutation, mode),
     )
 
 
@@ -148,11 +164,13 @@ class StoredRecord:
     timestamp_us: int
     ttl_s: int | None = None
     collections: tuple[str, ...] = ()
+    removed_json: str | None = None
 
     @property
     def is_delete(self) -> bool:
         """As `RecordedKey.is_delete`."""
-        return self.kind not in {RecordKind.INSERT, RecordKind.UPDATE} or bool(self.deleted_columns)
+        is_kept = self.kind in {RecordKind.INSERT, RecordKind.UPDATE}
+        return not is_kept or bool(self.deleted_columns) or self.removed_json is not None
 
     def decoded(self, shape: TableShape) -> RecordedKey:
         """Return it with the values of the table's types.
@@ -171,11 +189,23 @@ class StoredRecord:
             bounds=bounds_from_json(json.loads(self.bounds_json), shape) if self.bounds_json else (),
             ttl_s=self.ttl_s,
             collections=self.collections,
+            removed=elements_from_json(json.loads(self.removed_json), shape) if self.removed_json else {},
         )
 
 
 _PAGE_ROWS = 200
-_STORED = ("seq", "kind", "mode", "key_json", "bounds_json", "deleted_columns", "timestamp_us", "ttl_s", "collections")
+_STORED = (
+    "seq",
+    "kind",
+    "mode",
+    "key_json",
+    "bounds_json",
+    "deleted_columns",
+    "timestamp_us",
+    "ttl_s",
+    "collections",
+    "removed_json",
+)
 
 
 def iterate_recorded(
@@ -227,4 +257,5 @@ def _stored(row: Any) -> StoredRecord:  # noqa: ANN401 -- the driver's rows have
         timestamp_us=row.timestamp_us,
         ttl_s=row.ttl_s,
         collections=tuple(row.collections or ()),
+        removed_json=row.removed_json,
     )

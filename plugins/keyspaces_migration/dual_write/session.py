@@ -136,7 +136,13 @@ class DualSession:
 
     def _ask(self, write: BoundWrite) -> Asked:
         return self._writer.ask(
-            write.table, write.kind, write.key, write.columns, bounds=write.bounds, ttl_s=write.ttl_s
+            write.table,
+            write.kind,
+            write.key,
+            write.columns,
+            bounds=write.bounds,
+            elements=write.elements,
+            ttl_s=write.ttl_s,
         )
 
     def __enter__(self) -> Self:

@@ -1,12 +1,13 @@
 """CQL of writes and reads, built from a table's shape: names quoted, values bound, timestamps explicit."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from keyspaces_migration.cql.identifiers import quote
 from keyspaces_migration.dual_write.bounds import Bound, Comparison
+from keyspaces_migration.dual_write.elements import ElementSign
 from keyspaces_migration.dual_write.mutation import Mutation, MutationKind
 from keyspaces_migration.dual_write.shape import TableShape
 
@@ -39,12 +40,14 @@ def mutation_statement(keyspace: str, mutation: Mutation, *, now_us: int | None 
     keys, columns, timestamp = mutation.key, mutation.columns, mutation.timestamp_us
     ttl_s = mutation.ttl_s if now_us is None else mutation.left_s(now_us)
     life = () if ttl_s is None else (ttl_s,)
+    changes = tuple((name, change.sign) for name, change in mutation.elements.items())
     comparisons = tuple((bound.column, bound.comparison) for bound in mutation.bounds)
     cql = _mutation_text(
         (keyspace, mutation.table),
         mutation.kind,
         tuple(keys),
         columns=tuple(columns),
+        changes=changes,
         comparisons=comparisons,
         expires=ttl_s is not None,
     )
@@ -52,7 +55,8 @@ def mutation_statement(keyspace: str, mutation: Mutation, *, now_us: int | None 
         case MutationKind.INSERT:
             return Statement(cql=cql, values=(*keys.values(), *columns.values(), timestamp, *life))
         case MutationKind.UPDATE:
-            return Statement(cql=cql, values=(timestamp, *life, *columns.values(), *keys.values()))
+            elements = (change.elements for change in mutation.elements.values())
+            return Statement(cql=cql, values=(timestamp, *life, *columns.values(), *elements, *keys.values()))
         case MutationKind.DELETE_ROW | MutationKind.DELETE_PARTITION | MutationKind.DELETE_RANGE:
             return Statement(cql=cql, values=(timestamp, *keys.values(), *(bound.value for bound in mutation.bounds)))
 
@@ -64,6 +68,7 @@ def _mutation_text(  # noqa: PLR0913 -- what the text depends on
     keys: tuple[str, ...],
     *,
     columns: tuple[str, ...],
+    changes: tuple[tuple[str, ElementSign], ...],
     comparisons: tuple[tuple[str, Comparison], ...],
     expires: bool,
 ) -> str:
@@ -73,7 +78,7 @@ def _mutation_text(  # noqa: PLR0913 -- what the text depends on
         case MutationKind.INSERT:
             return f"{insert_text(table, (*keys, *columns))} USING {using}"
         case MutationKind.UPDATE:
-            return _update_text(table, using, columns, keys)
+            return _update_text(table, using, columns, changes, keys)
         case MutationKind.DELETE_ROW | MutationKind.DELETE_PARTITION | MutationKind.DELETE_RANGE:
             return delete_text(table, keys, using="USING TIMESTAMP ?") + _comparisons_text(comparisons)
 
@@ -149,10 +154,21 @@ def delete_text(table: str, keys: Iterable[str], *, using: str = "") -> str:
     return f"DELETE FROM {table} {using} WHERE {_equals(keys, ' AND ')}"  # noqa: S608 -- names are quoted
 
 
-def _update_text(table: str, using: str, columns: Iterable[str], keys: Iterable[str]) -> str:
-    sets, where = _equals(columns, ", "), _equals(keys, " AND ")
+def _update_text(
+    table: str,
+    using: str,
+    columns: Iterable[str],
+    changes: Iterable[tuple[str, ElementSign]],
+    keys: Iterable[str],
+) -> str:
+    changed = (f"{quote(name)} = {quote(name)} {sign.value} ?" for name, sign in changes)
+    sets, where = ", ".join((*_set(columns), *changed)), _equals(keys, " AND ")
     return f"UPDATE {table} USING {using} SET {sets} WHERE {where}"  # noqa: S608 -- names are quoted
 
 
 def _equals(names: Iterable[str], separator: str) -> str:
-    return separator.join(f"{quote(name)} = ?" for name in names)
+    return separator.join(_set(names))
+
+
+def _set(names: Iterable[str]) -> Iterator[str]:
+    return (f"{quote(name)} = ?" for name in names)

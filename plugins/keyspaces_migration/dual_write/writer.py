@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from keyspaces_migration.dual_write.accounts import Accounts, Fate, Tally
@@ -18,6 +18,7 @@ from keyspaces_migration.dual_write.bounds import Bound
 from keyspaces_migration.dual_write.clock import TARGET_WINDOW_US, TimestampClock, system_now_us
 from keyspaces_migration.dual_write.control_tables import CONTROL_KEYSPACE
 from keyspaces_migration.dual_write.delivery import Delivery, lane_of, plan_of
+from keyspaces_migration.dual_write.elements import ElementChange
 from keyspaces_migration.dual_write.errors import (
     DualWriteError,
     OutcomeUnknownError,
@@ -288,10 +289,24 @@ class DualWriter:
         return self.make(self.ask(table, MutationKind.INSERT, key, columns, ttl_s=ttl_s))
 
     def update(
-        self, table: str, key: Mapping[str, Any], columns: Mapping[str, Any], *, ttl_s: int | None = None
+        self,
+        table: str,
+        key: Mapping[str, Any],
+        columns: Mapping[str, Any],
+        *,
+        elements: Mapping[str, ElementChange] = MappingProxyType({}),
+        ttl_s: int | None = None,
     ) -> WriteResult:
-        """Set columns of a row, or static columns of a partition by its partition key; the rest as `insert`."""
-        return self.make(self.ask(table, MutationKind.UPDATE, key, columns, ttl_s=ttl_s))
+        """Set columns of a row, or static columns of a partition by its partition key; the rest as `insert`.
+
+        Args:
+            table: Its name.
+            key: Of the row, or of the partition.
+            columns: New values by column; it may be empty where `elements` is not.
+            elements: What to add to or take from sets and maps that are not frozen, by column.
+            ttl_s: How long `columns` live, in seconds; none where there are `elements`.
+        """
+        return self.make(self.ask(table, MutationKind.UPDATE, key, columns, elements=elements, ttl_s=ttl_s))
 
     def delete_row(self, table: str, key: Mapping[str, Any]) -> WriteResult:
         """Delete a row. Raises as `insert`."""
@@ -405,11 +420,12 @@ class DualWriter:
         columns: Mapping[str, Any],
         *,
         bounds: tuple[Bound, ...] = (),
+        elements: Mapping[str, ElementChange] = MappingProxyType({}),
         ttl_s: int | None = None,
     ) -> Asked:
         """Check a write without making it, as far as no store is needed. Raises WriteRefusedError."""
         try:
-            return ask(self._shape(table), kind, key, columns, bounds=bounds, ttl_s=ttl_s)
+            return ask(self._shape(table), kind, key, columns, bounds=bounds, elements=elements, ttl_s=ttl_s)
         except BaseException:
             self._tally.begin()
             self._tally.end(Fate.REFUSED)

@@ -242,7 +242,7 @@ def _why_copied(letter: Letter, *, now_us: int) -> str:
 
 
 def _cells(letter: Letter) -> int:
-    return max(1, len(letter.mutation.columns))
+    return max(1, len(letter.mutation.columns) + len(letter.mutation.elements))
 
 
 def _parked(reason_class: ReasonClass, reason: str, *, cells: int = 0) -> Decision:

@@ -17,6 +17,7 @@ from keyspaces_migration.cql.types import parse_type
 from keyspaces_migration.dual_write.accounts import Tally
 from keyspaces_migration.dual_write.clock import TimestampClock, cell_timestamp_us, delete_timestamp_us
 from keyspaces_migration.dual_write.control_tables import WRITERS_TABLE
+from keyspaces_migration.dual_write.elements import ElementChange, ElementSign, elements_from_json, elements_to_json
 from keyspaces_migration.dual_write.errors import FlagFormatError
 from keyspaces_migration.dual_write.failures import ReasonClass
 from keyspaces_migration.dual_write.flag import FlagState, WriteMode
@@ -87,6 +88,17 @@ def test_what_is_sent_late_is_sent_with_what_is_left(vector: dict[str, Any]) -> 
 @pytest.mark.parametrize("vector", VECTORS["list_steps"])
 def test_a_list_is_sent_its_step_above_its_timestamp(vector: dict[str, Any]) -> None:
     assert list_step_us(int(vector["age_us"])) == vector["step_us"]
+
+
+@pytest.mark.parametrize("vector", VECTORS["elements"])
+def test_a_change_of_elements_has_its_form(vector: dict[str, Any]) -> None:
+    columns = {"id": parse_type("int"), "c": parse_type(vector["type"])}
+    shape = TableShape(name="t", columns=columns, partition_keys=("id",))
+    gives_values = vector["type"].startswith("map") and vector["sign"] == "+"
+    elements = dict(vector["value"]) if gives_values else set(vector["value"])
+    changes = {"c": ElementChange(ElementSign(vector["sign"]), elements)}
+    assert elements_to_json(changes, shape) == {"c": vector["form"]}
+    assert elements_from_json({"c": vector["form"]}, shape) == changes
 
 
 @pytest.mark.parametrize("vector", VECTORS["stamps"])

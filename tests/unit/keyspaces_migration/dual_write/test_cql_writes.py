@@ -11,18 +11,32 @@ from keyspaces_migration.dual_write.bounds import Bound, Comparison
 from keyspaces_migration.dual_write.cql_reads import compile_read
 from keyspaces_migration.dual_write.cql_values import in_order
 from keyspaces_migration.dual_write.cql_writes import BoundWrite, compile_writes
+from keyspaces_migration.dual_write.elements import ElementChange, ElementSign
 from keyspaces_migration.dual_write.errors import WriteRefusedError
 from keyspaces_migration.dual_write.mutation import MutationKind
 from keyspaces_migration.dual_write.shape import TableShape
 
 UNSET = object()
-TYPES = {"p": "int", "q": "text", "c": "int", "d": "int", "v": "text", "Mixed": "int", "tags": "set<text>", "s": "text"}
+TYPES = {
+    "p": "int",
+    "q": "text",
+    "c": "int",
+    "d": "int",
+    "v": "text",
+    "Mixed": "int",
+    "tags": "set<text>",
+    "m": "map<text, int>",
+    "fixed": "frozen<set<text>>",
+    "l": "list<int>",
+    "s": "text",
+    "shared": "set<int>",
+}
 SHAPE = TableShape(
     name="t",
     columns={name: parse_type(text) for name, text in TYPES.items()},
     partition_keys=("p", "q"),
     clustering_keys=("c", "d"),
-    static_columns=("s",),
+    static_columns=("s", "shared"),
 )
 TABLES = {"t": SHAPE}
 KEY = {"p": 1, "q": "a", "c": 2, "d": 3}
@@ -98,6 +112,48 @@ def test_a_delete_takes_away_what_its_key_names() -> None:
     assert cells == [one(MutationKind.UPDATE, KEY, {"v": None, "tags": None})]
 
 
+WHOLE = "WHERE p = 1 AND q = 'a' AND c = 2 AND d = 3"
+ADDED, TAKEN = ElementSign.ADD, ElementSign.REMOVE
+
+
+@pytest.mark.parametrize(
+    ("assignment", "values", "elements"),
+    [
+        ("tags = tags + ?", ({"a", "b"},), {"tags": ElementChange(ADDED, {"a", "b"})}),
+        ("tags += ?", ({"a"},), {"tags": ElementChange(ADDED, {"a"})}),
+        ("tags = tags - {'a', ?}", ("b",), {"tags": ElementChange(TAKEN, {"a", "b"})}),
+        ("m = m + {'x': 1, ?: ?}", ("y", 2), {"m": ElementChange(ADDED, {"x": 1, "y": 2})}),
+        ("m['x'] = ?", (1,), {"m": ElementChange(ADDED, {"x": 1})}),
+        ("m[?] = null", ("x",), {"m": ElementChange(TAKEN, {"x"})}),
+        ("m -= ?, tags += {'b'}", ({"x"},), {"m": ElementChange(TAKEN, {"x"}), "tags": ElementChange(ADDED, {"b"})}),
+    ],
+)
+def test_elements_of_sets_and_maps_are_added_and_taken_away(
+    assignment: str, values: tuple[Any, ...], elements: dict[str, ElementChange]
+) -> None:
+    assert written(f"UPDATE t SET {assignment} {WHOLE}", values) == [one(MutationKind.UPDATE, KEY, elements=elements)]
+
+
+def test_a_delete_takes_elements_away_too() -> None:
+    expected = {"m": ElementChange(TAKEN, {"x", "y"})}
+    found = written(f"DELETE v, m['x'], m[?] FROM t {WHOLE}", ("y",))
+    assert found == [one(MutationKind.UPDATE, KEY, {"v": None}, elements=expected)]
+
+
+def test_elements_of_static_columns_are_written_apart() -> None:
+    shared = one(MutationKind.UPDATE, {"p": 1, "q": "a"}, elements={"shared": ElementChange(ADDED, {1})})
+    row = one(MutationKind.UPDATE, KEY, elements={"tags": ElementChange(ADDED, {"a"})})
+    assert written(f"UPDATE t SET shared = shared + {{1}}, tags = tags + {{'a'}} {WHOLE}") == [shared, row]
+
+
+@pytest.mark.parametrize("nothing", [None, set(), UNSET])
+def test_no_elements_change_nothing(nothing: object) -> None:
+    cql = f"UPDATE t SET tags = tags + ? {WHOLE}"
+    assert written(cql, (nothing,)) == []
+    cql = f"UPDATE t SET v = 'x', tags = tags + ? {WHOLE}"
+    assert written(cql, (nothing,)) == [one(MutationKind.UPDATE, KEY, {"v": "x"})]
+
+
 @pytest.mark.parametrize("begin", ["BEGIN BATCH", "BEGIN UNLOGGED BATCH", "begin logged batch"])
 def test_a_batch_becomes_its_statements_one_by_one(begin: str) -> None:
     cql = f"""{begin}
@@ -107,9 +163,6 @@ def test_a_batch_becomes_its_statements_one_by_one(begin: str) -> None:
     assert written(cql, (1, 1)) == [one(MutationKind.INSERT, KEY), one(MutationKind.DELETE_ROW, KEY)]
 
 
-WHOLE = "WHERE p = 1 AND q = 'a' AND c = 2 AND d = 3"
-
-
 @pytest.mark.parametrize(
     ("cql", "why"),
     [
@@ -117,8 +170,14 @@ WHOLE = "WHERE p = 1 AND q = 'a' AND c = 2 AND d = 3"
         (f"UPDATE t SET v = 'x' {WHOLE} IF v = 'y'", "LIGHTWEIGHT_TRANSACTION"),
         ("INSERT INTO t (p, q, c, d) VALUES (1, uuid(), 2, 3)", "SERVER_VALUE"),
         ("INSERT INTO t (p, q, c, d) VALUES (1, f(2), 2, 3)", "expected a marker"),
-        (f"UPDATE t SET tags = tags + {{'x'}} {WHOLE}", "expected a marker"),
-        (f"UPDATE t SET tags['x'] = 1 {WHOLE}", "write the whole of it"),
+        (f"UPDATE t SET tags['x'] = 1 {WHOLE}", "expected = after tags"),
+        (f"UPDATE t SET tags = other + {{'x'}} {WHOLE}", "table t has no column other"),
+        (f"UPDATE t SET tags = m + {{'x'}} {WHOLE}", "tags is set from m: read it, and write the value"),
+        (f"UPDATE t SET tags = tags + {{'x'}}, tags = tags - {{'y'}} {WHOLE}", "tags is written twice"),
+        (f"UPDATE t SET m = m + {{'x': 1, 'y'}} {WHOLE}", "elements of a set and of a map for m"),
+        (f"UPDATE t SET tags = tags + {{'x' 'y'}} {WHOLE}", "expected , or }"),
+        (f"UPDATE t SET l = l + ? {WHOLE}", "LIST_CHANGE"),
+        (f"DELETE tags, tags['x'] FROM t {WHOLE}", "tags is deleted whole and in part"),
         (f"UPDATE t USING TIMESTAMP 5 SET v = 'x' {WHOLE}", "USING TIMESTAMP"),
         ("INSERT INTO t (p, q, c, d) VALUES (1, 'a', 2, 3) USING TTL 5 AND TIMESTAMP 6", "USING TIMESTAMP"),
         (f"DELETE FROM t USING TIMESTAMP 5 {WHOLE}", "USING TIMESTAMP"),
