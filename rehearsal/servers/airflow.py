@@ -427,8 +427,12 @@ class AirflowServer:
                 "min_file_process_interval": "60",
                 "parsing_processes": "1",
             },
-            # A task whose machine died is found after two minutes, not after five.
-            "scheduler": {"enable_health_check": "False", "task_instance_heartbeat_timeout": "120"},
+            # A task whose machine or scheduler died is found after two minutes and a half, not after ten.
+            "scheduler": {
+                "enable_health_check": "False",
+                "task_instance_heartbeat_timeout": "120",
+                "orphaned_tasks_check_interval": "30",
+            },
             "keyspaces_migration": {"ledger_conn_ids": connection_ids(self._migration_name)["ledger"]},
             "usage_data_collection": {"enabled": "False"},
         }
