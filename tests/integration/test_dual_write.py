@@ -873,7 +873,10 @@ def test_what_was_recorded_with_a_time_to_live_dies_whole_on_the_target_too(worl
     whole = {"kind": "a", "amount": None, "tags": {"x"}, "fixed": None, "s": None}
     assert world.agree(1) == whole
     assert world.agree(2) == whole | {"amount": 1, "fixed": [1]}
-    wait_for(lambda: world.row(world.source, 1) is None and world.row(world.target, 1) is None)
+    stores = (world.source, world.target)
+    wait_for(lambda: all(world.row(store, 1) is None for store in stores))
+    # The second row was written a moment later.
+    wait_for(lambda: all((world.row(store, 2) or {}).get("amount") is None for store in stores))
     assert world.agree(2) == whole | {"tags": None, "fixed": [1]}
 
 
