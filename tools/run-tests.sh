@@ -16,15 +16,15 @@ step() {
   fi
 }
 marker=()
-[ "${1:-}" = full ] || marker=(-m "not full")
+if [ "${1:-}" = full ]; then export HYPOTHESIS_PROFILE=thorough; else marker=(-m "not full"); fi
 step lint ruff check .
 step format ruff format --check .
 step types mypy
 step "migration files" python -m keyspaces_migration.config validate dags/migrations
-step "unit tests" pytest tests/unit -q -n 2 "${marker[@]}"
+step "unit tests" pytest tests/unit -q -n 2 --durations=15 "${marker[@]}"
 # Each of the two has nodes of its own; the tests of a file share them, and stay together.
-step "integration tests" pytest tests/integration -q -n 2 --dist loadfile "${marker[@]}"
+step "integration tests" pytest tests/integration -q -n 2 --dist loadfile --durations=40 "${marker[@]}"
 # The time-out is for one test with its fixtures, and the first one takes the whole rehearsal.
-step "end-to-end tests" pytest tests/end_to_end -q --timeout 3000 "${marker[@]}"
+step "end-to-end tests" pytest tests/end_to_end -q --timeout 3000 --durations=10 "${marker[@]}"
 ((${#failed[@]} == 0)) || { printf '\nfailed: %s\n' "${failed[*]}"; exit 1; }
 printf '\nall passed in %d s\n' "$SECONDS"
