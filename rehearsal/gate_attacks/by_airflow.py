@@ -65,6 +65,12 @@ def at_the_gate(siege: Siege, api: AirflowApi, run: CutoverRun) -> None:
         for percent in STEPS[1:]:
             run.mark_success(f"raise_to_{percent}")
             run.mark_success(f"watch_{percent}")
+        run.wait_for_end()
+        for percent in STEPS[1:]:
+            if run.task(f"watch_{percent}")["state"] != "success":
+                # The scheduler had taken it up before it was marked.
+                run.mark_success(f"watch_{percent}")
+                run.wait_for_end()
         return run.run_again("target_leads")
 
     siege.try_("every canary task marked successful", every_task, says="needs the finished bake of step 3")
