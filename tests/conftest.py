@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # How long an example takes says how busy the machine is, and nothing about the code.
 _ANY_MACHINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("quick", _ANY_MACHINE, max_examples=40)
+settings.register_profile("quick", _ANY_MACHINE, max_examples=25)
 settings.register_profile("thorough", _ANY_MACHINE, max_examples=200)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 # Processes that tests start run the sources under test, and not whatever checkout the environment has installed.

@@ -227,6 +227,7 @@ def canary(
         yield made
 
 
+@pytest.mark.full  # the end-to-end test goes this way in any case
 def test_a_canary_goes_up_by_steps_and_the_target_leads(canary: Canary) -> None:
     canary.ask()
     canary.raise_to(50)
