@@ -113,18 +113,10 @@ class _Applier:
         if not record.kind.deletes_many:
             return refusal
         store = Store(name=StoreName.TARGET, session=self._session, keyspace=self._target.keyspace)
-        many = Mutation(
-            table=self._target.name,
-            kind=MutationKind(record.kind.value),
-            key=record.key,
-            columns={},
-            timestamp_us=record.target_timestamp_us(self._barrier_us),
-            bounds=record.bounds,
-        )
         shape = TableShape.from_migration(self._target.name, self._target.table)
         failure: Exception | None = None
         try:
-            store.apply_to(shape, many)
+            store.apply_to(shape, self._mutation(record))
         except driver_failures() as error:
             failure = error
         return failure
@@ -137,22 +129,23 @@ class _Applier:
         )
 
     def _bind(self, record: RecordedKey) -> "BoundStatement":
-        at_us = record.target_timestamp_us(self._barrier_us)
         if record.removed:
-            nulls = dict.fromkeys(record.deleted_columns)
-            taken = Mutation(
-                table=self._target.name,
-                kind=MutationKind.UPDATE,
-                key=record.key,
-                columns=nulls,
-                elements=record.removed,
-                timestamp_us=at_us,
-            )
-            statement = mutation_statement(self._target.keyspace, taken)
+            statement = mutation_statement(self._target.keyspace, self._mutation(record))
             return self._prepare(statement.cql).bind(statement.values)
         text = delete_text(self._target, tuple(record.key), record.deleted_columns, record.bounds)
         ends = (bound.value for bound in record.bounds)
-        return self._prepare(text).bind((at_us, *record.key.values(), *ends))
+        return self._prepare(text).bind((record.target_timestamp_us(self._barrier_us), *record.key.values(), *ends))
+
+    def _mutation(self, record: RecordedKey) -> Mutation:
+        return Mutation(
+            table=self._target.name,
+            kind=MutationKind(record.kind.value),
+            key=record.key,
+            columns=dict.fromkeys(record.deleted_columns),
+            timestamp_us=record.target_timestamp_us(self._barrier_us),
+            bounds=record.bounds,
+            elements=record.removed,
+        )
 
     def _prepare(self, text: str) -> "PreparedStatement":
         if text not in self._prepared:

@@ -98,9 +98,9 @@ class Cursor:
             return self.take().text[1:-1].replace('""', '"')
         raise self.unreadable("a name")
 
-    def at_name(self) -> bool:
+    def at_name(self, *, ahead: int = 0) -> bool:
         """Whether a name, or a keyword, comes next."""
-        return self.peek().kind in {TokenKind.WORD, TokenKind.QUOTED_NAME}
+        return self.peek(ahead).kind in {TokenKind.WORD, TokenKind.QUOTED_NAME}
 
     def table(self) -> TableName:
         """`table` or `keyspace.table`."""

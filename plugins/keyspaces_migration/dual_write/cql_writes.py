@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from keyspaces_migration.cql.cursor import UnreadableError
-from keyspaces_migration.cql.tokens import TokenKind
 from keyspaces_migration.cql.types import MapOf
 from keyspaces_migration.dual_write.bounds import Bound, Comparison
 from keyspaces_migration.dual_write.cql_elements import ElementTemplate, elements_of
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from keyspaces_migration.dual_write.shape import TableShape
 
 _Part = TypeVar("_Part")
-NAMES = frozenset({TokenKind.WORD, TokenKind.QUOTED_NAME})
 TTL = "[ttl]"
 """What the driver, too, calls the marker of USING TTL."""
 
@@ -189,10 +187,7 @@ class _Reader:
             self.at.expect_symbol("=")
             return ElementTemplate(sign=ElementSign.ADD, given=((key, self.at.value(f"value({name})")),))
         symbol = self.at.accept_symbol("+=", "-=")
-        if not symbol and self.at.at_symbol("=") and self.at.peek(1).kind in NAMES:
-            ahead = self.at.peek(2)
-            if ahead.text not in {"+", "-"}:
-                return None
+        if self.at.at_symbol("=") and self.at.at_name(ahead=1) and self.at.peek(2).text in {"+", "-"}:
             self.at.expect_symbol("=")
             if (other := self._column(shape)) != name:
                 raise UnreadableError(f"{name} is set from {other}: read it, and write the value")
