@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 PROCESSES = 3
 ARRIVAL_TIMEOUT_S = 120.0
-DRAIN_TIMEOUT_S = 300.0
+STALLED_S = 60.0
+"""For how long the number of writes in a journal may stay the same while it is to become empty."""
 DEATHS_S = 12.0
 """How long to wait before the audit, so that a row whose time has come is gone in both stores."""
 LEAST_FAULT_S = 3.0
@@ -41,7 +42,7 @@ class SoakPlan:
     """What a soak does.
 
     Attributes:
-        minutes: From the first write to the end of the last fault.
+        minutes: From the first write to the end of the last fault; without the target, so long as it is away.
         writes_per_s: Over all processes.
         clocks_apart_s: Between the slowest and the fastest.
         follower_down: The target is cut off from when dual writes are on to the end, and nothing else happens: writes
@@ -87,8 +88,10 @@ class DualWriteSoak:
                 writer.start()
             began = time.monotonic()
             recopied = self._begin_dual_writes(pair)
-            suffer = self._without_target if self._plan.follower_down else self._suffer
-            seen = suffer(pair, writers, until=began + 60 * self._plan.minutes)
+            if self._plan.follower_down:
+                seen = self._without_target(pair, writers)
+            else:
+                seen = self._suffer(pair, writers, until=began + 60 * self._plan.minutes)
             took_s = time.monotonic() - began
             return self._account(pair, writers, took_s=took_s) | {"recopied_rows": recopied.rows_copied} | seen
 
@@ -136,11 +139,11 @@ class DualWriteSoak:
                 raise WorldError(f"{len(writers)} writers, and not in {state.mode}: {'; '.join(map(str, missing))}")
             time.sleep(0.5)
 
-    def _without_target(self, pair: Pair, writers: Sequence[WritingProcess], *, until: float) -> dict[str, Any]:
-        """Cut the target off to the end; what stages saw of it just before."""
+    def _without_target(self, pair: Pair, writers: Sequence[WritingProcess]) -> dict[str, Any]:
+        """Cut the target off for all the minutes; what stages saw of it just before it came back."""
         pair.to_target.vanish()
         self._faults += 1
-        time.sleep(max(LEAST_FAULT_S, until - time.monotonic()))
+        time.sleep(60 * self._plan.minutes)
         listed = list_writers(pair.stores.source.session, pair.migration.name)
         for writer in writers:
             writer.note_memory()
@@ -202,7 +205,10 @@ class DualWriteSoak:
         """Let everything arrive, replay, and audit; nothing is written meanwhile."""
         for writer in writers:
             writer.ask("pause")
-            writer.wait_until_sent(timeout_s=DRAIN_TIMEOUT_S)
+        paused = time.monotonic()
+        for writer in writers:
+            writer.wait_until_sent(stalled_s=STALLED_S)
+        drained_s = time.monotonic() - paused
         replayed = Replay(pair, home=self._home).until_empty()
         time.sleep(DEATHS_S)
         answers = [writer.ask("audit") for writer in writers]
@@ -221,6 +227,7 @@ class DualWriteSoak:
         return {
             "soak": "follower-down" if self._plan.follower_down else "dual-write",
             "minutes": round(took_s / 60, 2),
+            "drained_s": round(drained_s),
             "acknowledged": sum(each["acknowledged"] for each in audits),
             "keys": sum(each["keys"] for each in audits),
             "mortal_keys": sum(each["mortal"] for each in audits),

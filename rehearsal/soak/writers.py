@@ -114,16 +114,22 @@ class WritingProcess:
         if peak is not None:
             self.peak_rss_mb = max(self.peak_rss_mb, int(peak.split()[1]) / 1024)
 
-    def wait_until_sent(self, *, timeout_s: float) -> None:
+    def wait_until_sent(self, *, stalled_s: float) -> None:
         """Wait until its journal is empty: each write is in both stores, or a letter.
 
+        However many there are: it is left only when their number has not fallen for `stalled_s`.
+
         Raises:
-            WorldError: It was not in time.
+            WorldError: It did not get on.
         """
-        deadline = time.monotonic() + timeout_s
+        least, since = None, time.monotonic()
         while unsent := self.ask("status")["unsent"]:
-            if time.monotonic() > deadline:
-                raise WorldError(f"{unsent} writes are still in the journal of {self.folder} after {timeout_s:.0f} s")
+            if least is None or unsent < least:
+                least, since = unsent, time.monotonic()
+            elif time.monotonic() - since > stalled_s:
+                raise WorldError(
+                    f"{unsent} writes are in the journal of {self.folder}, no fewer since {stalled_s:.0f} s"
+                )
             time.sleep(0.5)
 
     def stop(self) -> None:

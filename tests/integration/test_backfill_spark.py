@@ -246,6 +246,7 @@ def test_two_workers_share_a_run_and_a_second_submission_repeats_nothing(run: Ru
 
 
 @pytest.mark.parametrize("run", [{"units_per_s": 300}], indirect=True, ids=["more slowly"])
+@pytest.mark.full
 def test_spark_killed_with_all_its_workers_is_resumed_without_a_loss(run: Run, target: Session) -> None:
     splits, secrets_file = run.plan(rows_a_split=60), run.secrets_file()
     command = run.command(secrets_file=secrets_file)

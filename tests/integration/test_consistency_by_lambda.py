@@ -292,6 +292,7 @@ def test_a_function_that_fails_leaves_the_verdict_open_and_tells_where_to_look(c
         check.verdict()
 
 
+@pytest.mark.full
 def test_a_deadline_that_passes_leaves_the_verdict_open_and_names_the_queue(check: Check, environment: Any) -> None:
     """The function leaves its results elsewhere, as one that runs with an older migration file does."""
     environment(**{RESULTS: f"s3://{comparison.BUCKET}/elsewhere"})

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 DAG, TASK = "flights.consistency_check", "check"
 TIMEOUT_S = 180
 
+# Five minutes, most of them Airflow's start: the function, the operator and its trigger have quick tests of their own.
+pytestmark = pytest.mark.full
+
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:

@@ -313,6 +313,7 @@ def lost(answer: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+@pytest.mark.full
 def test_nothing_is_lost_on_the_way_from_source_to_target_though_the_application_is_killed(
     rehearsal: Rehearsal,
 ) -> None:

@@ -78,6 +78,7 @@ def test_sigkill_of_the_supervisor_costs_no_data_and_leaves_nothing_behind(world
     assert not world.home.exists()
 
 
+@pytest.mark.full
 def test_a_survivor_that_ignores_its_supervisors_death_is_ended_by_the_next_start(world: Supervised) -> None:
     supervisor = world.up("--only", "aws")
     stubborn = subprocess.Popen(

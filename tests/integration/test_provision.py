@@ -158,6 +158,7 @@ def test_tables_are_made_changed_in_place_and_never_replaced_or_deleted(
     assert session.execute("SELECT origin FROM weather").one().origin == "JFK"
 
 
+@pytest.mark.full
 def test_what_writers_need_is_made_once_and_letters_are_never_deleted(stack: Stack, content: dict[str, Any]) -> None:
     content["tables"] = {"weather": content["tables"]["weather"]}
     before = edited(content)

@@ -90,6 +90,7 @@ def edition(home: Path, *, name: str, number: int) -> Edition:
     return Edition(name=name, number=number, code=code, layer=layer)
 
 
+@pytest.mark.full
 def test_every_type_is_made_read_changed_found_changed_and_deleted(aws_stack: AwsStack, tmp_path: Path) -> None:
     aws_stack.client("sns").create_topic(Name=NAME)
     aws_stack.client("s3").create_bucket(Bucket=BUCKET)

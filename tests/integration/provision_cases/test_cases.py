@@ -125,6 +125,7 @@ def test_a_table_dropped_from_the_file_is_refused(settled: Case) -> None:
     refused(settled, settled.migration(lambda whole: whole["tables"].pop("carriers")), "carriers", "no longer asks for")
 
 
+@pytest.mark.full
 def test_scaling_is_added_leaves_what_it_moved_and_is_taken_off(case: Case) -> None:
     case.provisioned()
     between = {"rcu": {"min": 5, "max": 500}, "wcu": {"min": 5, "max": 500}}
@@ -169,6 +170,7 @@ def five_tables(whole: dict[str, Any]) -> None:
         whole["tables"][f"more_{number}"] = json.loads(json.dumps(whole["tables"]["carriers"]))
 
 
+@pytest.mark.full
 def test_when_aws_refuses_one_of_five_tables_the_next_run_makes_that_one_alone(case: Case) -> None:
     migration = case.migration(five_tables)
     case.stack.control_plane.fail(
@@ -290,6 +292,7 @@ def test_a_plan_approved_yesterday_is_not_applied_to_what_has_changed_since(sett
     assert settled.stack.provision(settled.migration()).code == 0
 
 
+@pytest.mark.full
 def test_preview_and_up_may_run_on_workers_with_different_homes(case: Case, tmp_path: Path) -> None:
     case.provisioned()
     wider = case.migration(add_column)
@@ -346,6 +349,7 @@ def test_destroying_what_is_protected_in_part_destroys_nothing_where_rows_matter
     assert case.lost() == []
 
 
+@pytest.mark.full
 def test_destroying_a_disposable_environment_takes_all_of_it_and_only_what_was_approved(case: Case) -> None:
     migration = case.provisioned()
     protect_only_the_keyspace(case)
@@ -376,6 +380,7 @@ def make_flag_version(case: Case, migration: Migration) -> None:
     )
 
 
+@pytest.mark.full
 def test_a_state_in_a_bucket_is_locked_and_taken_up_there(case: Case) -> None:
     bucket = f"state-{uuid.uuid4().hex[:12]}"
     s3 = case.stack.client("s3")
