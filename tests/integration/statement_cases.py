@@ -88,6 +88,7 @@ CASES: tuple[Case, ...] = (
     passes("list-change", f"UPDATE shop.orders SET tags = tags + ['a'] WHERE {ROW}"),
     passes("list-change", f"UPDATE shop.orders SET tags = ['a'] + tags WHERE {ROW}"),
     passes("list-change", f"UPDATE shop.orders SET tags[0] = 'a' WHERE {ROW}"),
+    passes("elements-with-ttl", f"UPDATE shop.orders USING TTL 60 SET kinds = kinds + {{'a'}} WHERE {ROW}"),
     passes("lightweight-transaction", f"{INSERT} IF NOT EXISTS"),
     passes("server-value", "INSERT INTO shop.orders (customer, day, id) VALUES ('a', '2026-01-01', now())"),
     passes("json-insert-dual", """INSERT INTO shop.ddl JSON '{"k": 1, "c": 1}' DEFAULT UNSET"""),

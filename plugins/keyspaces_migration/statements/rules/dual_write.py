@@ -5,7 +5,7 @@ from typing import Final
 
 from keyspaces_migration.assessment.model import ColumnKind
 from keyspaces_migration.assessment.rules.finding import Severity
-from keyspaces_migration.cql.types import ListOf
+from keyspaces_migration.cql.types import ListOf, MapOf, SetOf
 from keyspaces_migration.dual_write.refusals import Unrepeatable
 from keyspaces_migration.statements.model import Assignment, BatchKind, Change, Kind, ValueKind
 from keyspaces_migration.statements.rules.rule import Group, Hit, Rule, Sight
@@ -65,6 +65,31 @@ def _list_hit(sight: Sight, one: Assignment, *, surely: bool, perhaps: bool) -> 
         yield Hit(found=found, depends=NEEDS_SCHEMA)
 
 
+def _elements_with_ttl(sight: Sight) -> Iterator[Hit]:
+    if sight.statement.kind is not Kind.UPDATE:
+        return
+    by_default = sight.table is not None and sight.table.default_time_to_live_s > 0
+    given = sight.statement.time_to_live
+    if given is None and not by_default:
+        return
+    # USING TTL 0 is written without one.
+    depends = "depends on the time to live that is given" if given is not None else ""
+    for one in sight.statement.assignments:
+        if one.change not in {*IN_PLACE, Change.ELEMENT}:
+            continue
+        known = sight.type_of(one.column)
+        surely = isinstance(known, MapOf | SetOf) or (known is None and _of_a_set_or_map(one))
+        if surely or (known is None and one.value in {ValueKind.MARKER, ValueKind.OTHER}):
+            found = f"{one.column}[…]" if one.change is Change.ELEMENT else f"{one.column}: {one.change.value}"
+            yield Hit(found=found, depends=depends or ("" if surely else NEEDS_SCHEMA))
+
+
+def _of_a_set_or_map(one: Assignment) -> bool:
+    if one.change is Change.ELEMENT:
+        return one.key is ValueKind.OTHER
+    return one.value is ValueKind.SET_OR_MAP
+
+
 def _lightweight(sight: Sight) -> Iterator[Hit]:
     if sight.statement.conditional:
         yield Hit(found="IF …" if sight.statement.kind is not Kind.BATCH else "a batch with IF …")
@@ -120,6 +145,18 @@ RULES: Final = (
         advice=Unrepeatable.LIST_CHANGE.value,
         reference=WRITER,
         find=_lists,
+    ),
+    Rule(
+        id="elements-with-ttl",
+        group=Group.DUAL_WRITE,
+        title="Elements of a set or map with a time to live",
+        severity=Severity.BLOCKER,
+        why="each element has a life of its own, which CQL tells to nobody, so that what copies rows from store to "
+        "store could not keep it",
+        advice="write the whole of the set or map, or its elements without a time to live (USING TTL 0 where the "
+        "table has a default)",
+        reference=WRITER,
+        find=_elements_with_ttl,
     ),
     Rule(
         id="lightweight-transaction",

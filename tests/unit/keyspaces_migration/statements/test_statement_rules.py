@@ -35,6 +35,16 @@ BESIDE: tuple[tuple[str, str, str], ...] = (
         f"UPDATE shop.orders SET tags = ['a'] WHERE {ROW}",
     ),
     ("list-change", f"DELETE tags[0] FROM shop.orders WHERE {ROW}", f"DELETE scores[0] FROM shop.orders WHERE {ROW}"),
+    (
+        "elements-with-ttl",
+        f"UPDATE shop.orders USING TTL 60 SET kinds = kinds + ? WHERE {ROW}",
+        f"UPDATE shop.orders USING TTL 60 SET kinds = ? WHERE {ROW}",
+    ),
+    (
+        "elements-with-ttl",
+        f"UPDATE shop.orders USING TTL 60 SET scores[1] = 'a' WHERE {ROW}",
+        f"UPDATE shop.orders SET scores[1] = 'a' WHERE {ROW}",
+    ),
     ("lightweight-transaction", f"{NOTE} IF EXISTS", f"UPDATE shop.orders SET note = 'IF EXISTS' WHERE {ROW}"),
     ("lightweight-transaction", batch("", INSERT, f"{INSERT} IF NOT EXISTS"), batch("", INSERT, INSERT)),
     ("server-value", f"UPDATE shop.orders SET note = toText(now()) WHERE {ROW}", f"{SELECT} AND id < now()"),
@@ -243,6 +253,17 @@ def test_a_table_whose_rows_expire_by_default_has_the_smaller_limit_of_columns()
     for end, rules in (("", set()), (" AND default_time_to_live = 60", {"columns-per-statement-ttl"})):
         schema = read_schema_file([f"{made}{end};"])
         assert {one.rule.id for one in judge(statement, schema=schema)} == rules
+
+
+def test_in_a_table_whose_rows_expire_by_default_sets_and_maps_are_written_whole() -> None:
+    made = "CREATE TABLE shop.bags (k int PRIMARY KEY, kinds set<text>, notes map<text, text>, tags list<text>) WITH"
+    for end, found in (("comment = 'x'", []), ("default_time_to_live = 60", ["kinds: c = c + …", "notes[…]"])):
+        schema = read_schema_file([f"{made} {end};"])
+        statement = parse("UPDATE shop.bags SET kinds = kinds + ?, notes['a'] = ?, tags = tags + ? WHERE k = 1")
+        assert isinstance(statement, Statement)
+        hits = [one.hit for one in judge(statement, schema=schema) if one.rule.id == "elements-with-ttl"]
+        assert [hit.found for hit in hits] == found
+        assert not any(hit.depends for hit in hits)
 
 
 def test_findings_come_by_severity_and_each_once() -> None:
