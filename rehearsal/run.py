@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from rehearsal.world import World
 
 DUAL_WRITES = "start_dual_writes"
+ONE_WRITER = {"expected_writers": 1}
+"""What `start_dual_writes` is given: the sample application is one process."""
 # As many as the sample's migration file asks for in a row before the cutover.
 CHECKS = 2
 STAGE_TIMEOUT_S = 1800.0
@@ -155,7 +157,7 @@ class Rehearsal:
 
     def write_to_both(self, api: AirflowApi) -> None:
         """Start dual writes, and load what changed since."""
-        self.stage(api, DUAL_WRITES, meanwhile=partial(self.start_application, api))
+        self.stage(api, DUAL_WRITES, conf=ONE_WRITER, meanwhile=partial(self.start_application, api))
         self._backfill(api)
 
     def check_until_ready(self, api: AirflowApi) -> None:

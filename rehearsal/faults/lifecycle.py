@@ -11,7 +11,7 @@ from rehearsal.faults.ordeal import Breach
 from rehearsal.faults.small_disk import filled
 from rehearsal.local_keyspaces.admin import Fault, FaultKind, Operation
 from rehearsal.processes import WorldError
-from rehearsal.run import DUAL_WRITES
+from rehearsal.run import DUAL_WRITES, ONE_WRITER
 from rehearsal.servers.cut_services import CutKind
 from rehearsal.waiting import wait_for
 
@@ -118,6 +118,7 @@ def as_dual_writes_begin(ordeal: Ordeal) -> None:
         DUAL_WRITES,
         "record_mode",
         says="expired",
+        conf=ONE_WRITER,
     )
     ordeal.during(
         [
@@ -130,6 +131,7 @@ def as_dual_writes_begin(ordeal: Ordeal) -> None:
             )
         ],
         DUAL_WRITES,
+        conf=ONE_WRITER,
         also=partial(rehearsal.start_application, ordeal.api),
     )
     rehearsal.stage(ordeal.api, LOAD, conf={"dry_run": False})
@@ -142,6 +144,7 @@ def flag_away_as_dual_writes_begin(ordeal: Ordeal) -> None:
         ordeal.world.aws.cut_off("appconfig"),
         DUAL_WRITES,
         "record_mode",
+        conf=ONE_WRITER,
         says="AppConfig, which holds the flag, did not do what it was asked",
     )
 

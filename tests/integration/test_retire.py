@@ -98,8 +98,8 @@ class Retiring(FlagWorld):
         operator = RetireOperator(task_id="retire", migration_file=str(self.file), ledger_conn_id=LEDGER)
         return operator.execute(self.context)
 
-    def have_arrived(self) -> bool:
-        return WritersSensor(task_id="writers", ledger_conn_id=LEDGER).poke(self.context)
+    def have_arrived(self, *, at_least: int = 1) -> bool:
+        return WritersSensor(task_id="writers", ledger_conn_id=LEDGER, at_least=at_least).poke(self.context)
 
 
 @pytest.fixture
@@ -125,6 +125,7 @@ def test_the_source_is_let_go_with_a_writer_at_work(retiring: Retiring, tmp_path
             _with_a_letter(retiring)
         writer.insert("notes", {"name": "before", "kind": "k"})
         wait_for(retiring.have_arrived)
+        assert not retiring.have_arrived(at_least=2)
         wait_for(lambda: "before" in retiring.names(SOURCE))
         evidence = _until_evidence(retiring)
         assert "| writers | met | 1 writer, nothing unsent |" in evidence.page

@@ -35,5 +35,6 @@ def check_deadline(*, barrier_us: int, now: datetime, remaining: timedelta) -> N
         f"the load would end at {now + remaining:%Y-%m-%d %H:%M} UTC, but writes stamped with the barrier "
         f"({barrier_moment(barrier_us):%Y-%m-%d %H:%M} UTC) must end by {deadline:%Y-%m-%d %H:%M} UTC: 48 hours later "
         f"less {MARGIN // timedelta(hours=1)} for replays. Give it more workers or capacity while there is time; "
-        "otherwise stop dual writes, load with order HISTORY_FIRST, and start dual writes anew with a new barrier"
+        "otherwise load with order HISTORY_FIRST and under a new barrier, which a migration of another name gets "
+        '(docs/guides/dual-writes.md, "Beginning again")'
     )

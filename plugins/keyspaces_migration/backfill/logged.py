@@ -97,7 +97,8 @@ class LoggedDeletes:
             raise DeletesNotAppliedError(
                 f"{target.address}: the barrier is {age / timedelta(hours=1):.1f} h old, and logged deletes have "
                 f"timestamps from then on, which the target takes for {window / timedelta(hours=1):.0f} h only: rows "
-                "that were deleted may be there. Stop dual writes, load with order HISTORY_FIRST, and start them anew"
+                "that were deleted may be there. Load with order HISTORY_FIRST under a new barrier, which a migration "
+                'of another name gets (docs/guides/dual-writes.md, "Beginning again")'
             )
 
     def _shape(self, table: str) -> TableShape:

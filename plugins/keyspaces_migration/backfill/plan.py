@@ -290,7 +290,10 @@ def _refuse_unsafe(plan: BackfillPlan, tables: Mapping[str, Table]) -> None:
     for each in plan.tables:
         if each.barrier_us is not None and plan.planned_at + plan.duration > end_by(each.barrier_us):
             text = f"the load takes {plan.duration} and must end by {end_by(each.barrier_us):%Y-%m-%d %H:%M} UTC"
-            advice = "Raise capacity and budget, or load with order HISTORY_FIRST before a new barrier"
+            advice = (
+                "Raise capacity and budget; otherwise load with order HISTORY_FIRST and under a new barrier, which a "
+                'migration of another name gets (docs/guides/dual-writes.md, "Beginning again")'
+            )
             refusals.append(_refusal(each.table, RefusalReason.BEYOND_DEADLINE, text, advice))
     if refusals:
         raise PlanRefusedError(refusals)

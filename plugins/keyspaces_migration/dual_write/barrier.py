@@ -53,7 +53,7 @@ def fix_barrier(  # noqa: PLR0913 -- the three facts, and three limits that have
     recording: FlagState,
     clock: ClockReading,
     *,
-    expected_writers: int | None = None,
+    expected_writers: int = 1,
     allowed_skew: dt.timedelta = ALLOWED_SKEW,
     max_heartbeat_age: dt.timedelta = dt.timedelta(seconds=MAX_HEARTBEAT_AGE_S),
 ) -> int:
@@ -63,7 +63,7 @@ def fix_barrier(  # noqa: PLR0913 -- the three facts, and three limits that have
         writers: As listed just now.
         recording: The state of the flag that every writer must have arrived at; its mode is RECORD.
         clock: As read just now.
-        expected_writers: How many there are to be at least, where somebody knows; one otherwise.
+        expected_writers: How many there are to be at least.
         allowed_skew: Between any writer and us.
         max_heartbeat_age: What an older heartbeat says no longer counts.
 
@@ -72,9 +72,10 @@ def fix_barrier(  # noqa: PLR0913 -- the three facts, and three limits that have
             reason is in the message.
     """
     reasons = [str(each) for each in missing_writers(writers, recording, max_heartbeat_age=max_heartbeat_age)]
-    least = expected_writers or 1
-    if len(writers) < least:
-        reasons.append(f"{len(writers)} writers are registered; at least {least} must be: start the application first")
+    if len(writers) < expected_writers:
+        reasons.append(
+            f"{len(writers)} writers are registered; at least {expected_writers} must be: start the application first"
+        )
     if recording.mode is not WriteMode.RECORD:
         reasons.append(f"the flag is in {recording.mode}; a barrier is fixed in {WriteMode.RECORD}")
     ours = abs(clock.offset) + clock.uncertainty

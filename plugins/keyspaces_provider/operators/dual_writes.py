@@ -46,8 +46,9 @@ class RecordModeOperator(ActsInRun):
         found = writer.current()
         if found is not None and found.mode.needs_barrier:
             raise FlagNotReadyError(
-                f"The flag is in {found.mode} (version {found.version}): dual writes are on. A new barrier needs it "
-                "back in SOURCE_ONLY first."
+                f"The flag is in {found.mode} (version {found.version}): dual writes are on, and their barrier "
+                "stays. A new barrier is for a migration of another name and target: docs/guides/dual-writes.md, "
+                '"Beginning again".'
             )
         state = found
         if state is None or state.mode is not WriteMode.RECORD:
@@ -58,15 +59,19 @@ class RecordModeOperator(ActsInRun):
 
 
 class WritersSensor(BaseSensorOperator):
-    """Waits until every registered writer, and at least one, has arrived at the state of the flag.
+    """Waits until every registered writer, and at least so many, has arrived at the state of the flag.
 
     Args:
         ledger_conn_id: Airflow connection of the ledger.
+        at_least: How many writers must be registered; a number, or what a template makes one.
     """
 
-    def __init__(self, *, ledger_conn_id: str, **kwargs: Any) -> None:  # noqa: ANN401 - BaseSensorOperator's own
+    template_fields = ("at_least",)
+
+    def __init__(self, *, ledger_conn_id: str, at_least: int | str = 1, **kwargs: Any) -> None:  # noqa: ANN401 - BaseSensorOperator's own
         super().__init__(mode="reschedule", **kwargs)
         self.ledger_conn_id = ledger_conn_id
+        self.at_least = at_least
 
     def poke(self, context: "Context") -> bool:
         """Look once, and log who is missing and why."""
@@ -83,13 +88,28 @@ class WritersSensor(BaseSensorOperator):
         ]
         for line in missing:
             self.log.info("Waiting for %s", line)
-        if not writers:
-            self.log.info("No writer is registered: start the application")
-        return bool(writers) and not missing
+        enough = len(writers) >= int(self.at_least)
+        if not enough:
+            self.log.info(
+                "%d of at least %s writers are registered: start the application's others", len(writers), self.at_least
+            )
+        return enough and not missing
 
 
 class DualModeOperator(ActsInRun):
-    """Fixes the barrier, keeps it in the ledger, and switches dual writes on with it; the source leads."""
+    """Fixes the barrier, keeps it in the ledger, and switches dual writes on with it; the source leads.
+
+    Args:
+        migration_file: Path of the migration file, as the worker sees it: it must be as the run recorded it.
+        ledger_conn_id: Airflow connection of the ledger.
+        at_least: How many writers must be registered; a number, or what a template makes one.
+    """
+
+    template_fields = ("at_least",)
+
+    def __init__(self, *, at_least: int | str = 1, **kwargs: Any) -> None:  # noqa: ANN401 - BaseOperator's own
+        super().__init__(**kwargs)
+        self.at_least = at_least
 
     def execute(self, context: "Context") -> dict[str, Any]:
         """Fix the barrier and put DUAL_SOURCE_LEADS in force.
@@ -98,7 +118,7 @@ class DualModeOperator(ActsInRun):
 
         Raises:
             ConfigurationChangedError: the migration file has changed since the run began; nothing was done.
-            BarrierRefusedError: a writer is missing, or clocks are too far apart.
+            BarrierRefusedError: a writer is missing, there are too few, or clocks are too far apart.
             FlagWriteError: the flag was not changed.
         """
         from keyspaces_migration.dual_write.barrier import fix_barrier, read_source_clock, stamps_settle_in
@@ -111,10 +131,11 @@ class DualModeOperator(ActsInRun):
         recording = require_flag(writer)
         with CassandraHook(run.migration.connections.source).session() as session:
             writers, clock = list_writers(session, run.migration.name), read_source_clock(session)
-            fix_barrier(writers, recording, clock, expected_writers=None)  # all must be there before the wait
+            least = int(self.at_least)
+            fix_barrier(writers, recording, clock, expected_writers=least)  # all must be there before the wait
             self._wait_out(stamps_settle_in(writers, clock))
             writers = list_writers(session, run.migration.name)
-            fixed = fix_barrier(writers, recording, read_source_clock(session), expected_writers=None)
+            fixed = fix_barrier(writers, recording, read_source_clock(session), expected_writers=least)
         barrier_us = FlagLedger(run.ledger).fix_barrier(
             fixed, dag_id=run.dag_id, run_id=run.run_id, now=datetime.now(UTC)
         )

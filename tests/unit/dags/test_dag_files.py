@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk import Param
+from airflow.sdk.exceptions import ParamValidationError
 
 from keyspaces_provider.airflow_version import UnsupportedAirflowError, require_supported_airflow
 
@@ -83,6 +85,18 @@ def test_a_dag_started_by_hand_can_be_triggered_without_unpausing_it_first(dags_
     by_hand = [dag for dag in load(dags_folder).dags.values() if not dag.timetable.can_be_scheduled]
     assert by_hand
     assert [dag.dag_id for dag in by_hand if dag.is_paused_upon_creation is not False] == []
+
+
+def test_dual_writes_begin_with_as_many_writers_as_a_person_said_and_not_without_a_number(dags_folder: Path) -> None:
+    dag = load(dags_folder).dags["flights.start_dual_writes"]
+    with pytest.raises(ParamValidationError, match="expected_writers"):
+        dag.params.validate()
+    writers = dag.params.get_param("expected_writers")
+    for refused in (0, "all", None):
+        with pytest.raises(ParamValidationError):
+            Param(refused, **writers.schema).resolve()
+    waiting = {task.task_id: task.at_least for task in dag.tasks if hasattr(task, "at_least")}
+    assert waiting == dict.fromkeys(("wait_for_record", "dual_mode", "wait_for_dual"), "{{ params.expected_writers }}")
 
 
 def test_only_a_disposable_environment_can_be_destroyed(dags_folder: Path, second_migration: Path) -> None:
