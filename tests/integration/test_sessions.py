@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import logging
 import socket
 import threading
@@ -100,6 +101,14 @@ class TestPlain:
             assert session.cluster.profile_manager.default.request_timeout == 17
             assert session.cluster.protocol_version == 4
             assert result.response_future.message.consistency_level == 4  # QUORUM in the native protocol
+
+    def test_a_node_that_is_away_is_looked_for_every_few_seconds_for_as_long_as_it_takes(
+        self, plain: SessionSettings
+    ) -> None:
+        with open_session(plain) as session:
+            delays = list(itertools.islice(session.cluster.reconnection_policy.new_schedule(), 10_000))
+        assert len(delays) == 10_000
+        assert max(delays) == 15
 
     def test_schema_metadata_can_be_left_out(self, plain: SessionSettings) -> None:
         with open_session(plain) as session:

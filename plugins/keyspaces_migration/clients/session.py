@@ -7,7 +7,7 @@ from typing import Any
 from cassandra import ConsistencyLevel
 from cassandra.auth import AuthProvider, PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
-from cassandra.policies import DCAwareRoundRobinPolicy
+from cassandra.policies import DCAwareRoundRobinPolicy, ExponentialReconnectionPolicy
 
 from keyspaces_migration.clients.diagnosis import diagnose
 from keyspaces_migration.clients.errors import DataCenterError, StoreError
@@ -17,6 +17,10 @@ from keyspaces_migration.clients.sigv4 import SigningAuthProvider
 from keyspaces_migration.clients.tls import ssl_context
 from keyspaces_migration.clients.translation import DRIVER_ERRORS, conclusive, store_errors, translate
 
+FIRST_RECONNECT_S = 1.0
+LONGEST_RECONNECT_S = 15.0
+"""How long a node that is away is left alone at most, in seconds; the driver's own is ten minutes."""
+
 
 @contextmanager
 def open_session(settings: SessionSettings) -> Iterator[Session]:
@@ -25,7 +29,8 @@ def open_session(settings: SessionSettings) -> Iterator[Session]:
     Statements go round the nodes of the local data centre and to no other. Without one in the settings, the driver
     takes the first contact point's, and that is accepted only if it is the cluster's only one: LOCAL_QUORUM counts
     replicas there, so with several data centres a person has to choose. The driver sends a statement again only if it
-    is marked idempotent or cannot have run.
+    is marked idempotent or cannot have run. A node that is away is looked for every 15 s, for as long as it takes: by
+    itself the driver would come to look every ten minutes, and no more at all after 64 times.
 
     Errors of statements inside the block are the driver's own; put `store_errors(settings)` around them.
 
@@ -70,6 +75,7 @@ def _cluster_arguments(settings: SessionSettings) -> dict[str, Any]:
         "auth_provider": auth_provider(settings.auth),
         "connect_timeout": settings.connect_timeout_s,
         "control_connection_timeout": settings.connect_timeout_s,
+        "reconnection_policy": ExponentialReconnectionPolicy(FIRST_RECONNECT_S, LONGEST_RECONNECT_S, max_attempts=None),
         "schema_metadata_enabled": settings.schema_metadata,
         **_tls_arguments(settings),
     }
