@@ -1,17 +1,23 @@
 """Every document: what it tells people to run is run or looked up, its YAML is taken, its links lead somewhere.
 
-What a command does is the subject of other tests; here it is made sure that it exists as it is written: targets and
-names of make, our own commands with their options, AWS's operations with theirs, the file's sections as a whole file.
+Commands that need nothing but the repository are run as their page has them. What others do is the subject of other
+tests; here it is made sure that they exist as they are written: targets and names of make, our own commands with their
+options, AWS's operations with theirs, the file's sections as a whole file.
 """
 
 from __future__ import annotations
 
 import ast
+import gzip
 import importlib
 import json
+import os
 import re
 import shlex
+import subprocess
+import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +27,9 @@ import yaml
 from botocore.session import get_session
 
 from keyspaces_migration.config import Migration, load_migration
+from keyspaces_migration.ledger import RunConfiguration, open_ledger
+from keyspaces_migration.lifecycle import Stage
+from rehearsal.servers.airflow import ledger_keyring
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,6 +117,55 @@ def test_every_command_exists_as_it_is_written(page: str, words: list[str]) -> N
         return
     assert program in CHECKS, f"{page}: nothing here knows how to look {program!r} up"
     CHECKS[program](words[1:])
+
+
+def of_the_statements(folder: Path) -> None:
+    """The files that the page names."""
+    (folder / "schema.cql").write_text("CREATE TABLE shop.orders (id int PRIMARY KEY, note text, n counter);\n")
+    (folder / "statements.cql").write_text("INSERT INTO shop.orders (id, note) VALUES (1, 'x') IF NOT EXISTS;\n")
+    log = ROOT / "tests/unit/keyspaces_migration/statements/samples/file-audit-logger.log"
+    (folder / "audit.log.gz").write_bytes(gzip.compress(log.read_bytes()))
+
+
+def of_the_ledger(folder: Path) -> None:
+    """A ledger with a record, where the page has it: in the local world's home."""
+    home = folder / ".local-world"
+    (home / "ledger").mkdir(parents=True)
+    keyring = ledger_keyring(home)
+    ledger = open_ledger(f"sqlite:///{home}/ledger/ledger.db", keyring=keyring)
+    ledger.record_run(
+        RunConfiguration.of(
+            load_migration(FLIGHTS),
+            stage=Stage.ASSESS,
+            dag_id="flights.assess",
+            run_id="one",
+            recorded_at=datetime.now(UTC),
+            recorded_by="admin",
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("page", "start", "prepare", "code", "shows"),
+    [
+        ("statements.md", "python -m keyspaces_migration.statements", of_the_statements, 1, "lightweight-transaction"),
+        ("ledger.md", "python -m keyspaces_migration.ledger new-key", lambda _: None, 0, '"current":'),
+        ("ledger.md", "LEDGER_URL=sqlite", of_the_ledger, 0, "every record is as it was signed"),
+    ],
+)
+def test_a_command_that_needs_nothing_but_this_repository_does_what_its_page_says(  # noqa: PLR0913, PLR0917 -- parameters of a test
+    page: str, start: str, prepare: Callable[[Path], None], code: int, shows: str, tmp_path: Path
+) -> None:
+    texts = [block.text for block in blocks("sh") if block.page == f"docs/guides/{page}"]
+    (text,) = [text for text in texts if text.startswith(start)]
+    prepare(tmp_path)
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    environment = {**os.environ, "PATH": f"{sys.prefix}/bin:{os.environ['PATH']}", "PYTHONPATH": f"{ROOT}/plugins"}
+    done = subprocess.run(
+        ["bash", "-euc", text], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code, done.stderr
+    assert shows in done.stdout
 
 
 def check_make(words: list[str]) -> None:
