@@ -18,6 +18,7 @@ from rehearsal.waiting import wait_for
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from rehearsal.faults.ordeal import Ordeal
 
@@ -40,7 +41,9 @@ def before_the_load(ordeal: Ordeal) -> None:
     def broken_file() -> str:
         file = world.airflow.dags / "migrations" / f"{ordeal.rehearsal.subject.name}.yaml"
         with edited(file, "settle_time: PT5S", "settle_time: soon"):
+            _have_read(world.airflow.dags)
             said = _wait_for_words(lambda: _import_errors(ordeal), "settle_time", timeout_s=PARSED_TIMEOUT_S)
+        _have_read(world.airflow.dags)
         wait_for(
             lambda: _import_errors(ordeal),
             lambda errors: not errors,
@@ -265,6 +268,12 @@ def flag_away_during_a_rollback(ordeal: Ordeal) -> None:
         conf={"confirm_migration": ordeal.rehearsal.subject.name},
         then=partial(ordeal.rehearsal.roll_back, ordeal.api),
     )
+
+
+def _have_read(dags: Path) -> None:
+    """Have Airflow read the DAG files anew, as it does at once with those that changed."""
+    for file in dags.glob("*.py"):
+        file.touch()
 
 
 def _import_errors(ordeal: Ordeal) -> str:

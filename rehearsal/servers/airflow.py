@@ -422,9 +422,10 @@ class AirflowServer:
             },
             "api": {"host": "127.0.0.1", "port": str(self.port), "base_url": self.url, "workers": "1"},
             "dag_processor": {
-                # A new migration file is seen after a minute, not after five; and the cores are for the stages.
+                # Reading takes some seconds of a core for each file, and the cores are for the stages. A changed DAG
+                # file is read at once, a changed migration file after five minutes, or when the DAG files are touched.
                 "refresh_interval": "30",
-                "min_file_process_interval": "60",
+                "min_file_process_interval": "300",
                 "parsing_processes": "1",
             },
             # A task whose machine or scheduler died is found after two minutes and a half, not after ten.

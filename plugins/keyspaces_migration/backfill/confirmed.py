@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from cassandra.concurrent import execute_concurrent
 
 from keyspaces_migration.dual_write.flag import WriteMode
+from keyspaces_migration.dual_write.outlived import range_outlived, write_times
 from keyspaces_migration.dual_write.recorded import RecordedKey, RecordKind, key_text
 from keyspaces_migration.dual_write.shape import TableShape
-from keyspaces_migration.dual_write.statements import select_cells, select_range_cells
+from keyspaces_migration.dual_write.statements import select_cells
 from keyspaces_migration.dual_write.store import Store
 
 if TYPE_CHECKING:
@@ -73,20 +74,7 @@ def _rows_of(source: Store, shape: TableShape, records: Iterable[RecordedKey]) -
 
 def _outlived(source: Store, shape: TableShape, record: RecordedKey, row: Any) -> bool:  # noqa: ANN401 -- the driver's
     if not record.kind.deletes_many:
-        return row is not None and _outlives(shape, record, row)
-    # Page by page: what is newer than the delete of a range may be more than memory holds.
-    rows = source.execute(select_range_cells(source.keyspace, shape, record.key, record.bounds))
-    return any(_outlives(shape, record, each) for each in rows)
-
-
-def _outlives(shape: TableShape, record: RecordedKey, row: Any) -> bool:  # noqa: ANN401 -- the driver's rows
-    """Whether a row on the source has a cell that the delete would have taken away, had it taken place.
-
-    A collection's cells and the row itself have no time that CQL tells: nothing follows from them.
-    """
-    columns = shape.regular_columns if record.kind.deletes_many else shape.written_columns(record.key)
-    return any(
-        (written_us := getattr(row, f"w{number}")) is not None and written_us < record.timestamp_us
-        for number, name in enumerate(columns)
-        if not shape.multi_cell(name) and (not record.deleted_columns or name in record.deleted_columns)
-    )
+        times = {} if row is None else write_times(shape, row, shape.written_columns(record.key))
+        of_it = (at_us for name, at_us in times.items() if not record.deleted_columns or name in record.deleted_columns)
+        return any(at_us < record.timestamp_us for at_us in of_it)
+    return range_outlived(source, shape, record)

@@ -34,7 +34,7 @@ def check_deadline(*, barrier_us: int, now: datetime, remaining: timedelta) -> N
     raise DeadlineError(
         f"the load would end at {now + remaining:%Y-%m-%d %H:%M} UTC, but writes stamped with the barrier "
         f"({barrier_moment(barrier_us):%Y-%m-%d %H:%M} UTC) must end by {deadline:%Y-%m-%d %H:%M} UTC: 48 hours later "
-        f"less {MARGIN // timedelta(hours=1)} for replays. Give it more workers or capacity while there is time; "
-        "otherwise load with order HISTORY_FIRST and under a new barrier, which a migration of another name gets "
-        '(docs/guides/dual-writes.md, "Beginning again")'
+        f"less {MARGIN // timedelta(hours=1)} for replays. Raise the table's capacity in the AWS console while there "
+        "is time; otherwise load with order HISTORY_FIRST and under a new barrier, which a migration of another name "
+        'gets (docs/guides/dual-writes.md, "Beginning again")'
     )

@@ -276,7 +276,7 @@ def _refusals_before(migration: Migration, name: str, *, barrier_us: int | None)
     lists = _unfrozen_lists(table)
     if barrier_us is not None and lists:
         text = f"a repeated write at one timestamp doubles the elements of {', '.join(lists)}, lists that aren't frozen"
-        advice = "Load the table before dual writes (order: HISTORY_FIRST), or make the lists frozen on the target"
+        advice = "Leave the table out of this migration: no load after the barrier can bring what changed of it"
         found.append(_refusal(name, RefusalReason.LIST_STAMPED_ALIKE, text, advice))
     if table.schema_.static_columns and _expires(table):
         text = "it has static columns and a time to live, and the history does not say when a static value expires"

@@ -50,7 +50,7 @@ _TEXTS = {
     ),
     OrderReason.UNFROZEN_LISTS: (
         "it has lists that aren't frozen, and a load at the barrier may double their elements: load it before dual "
-        "writes, and make the lists frozen on the target so that what changes after can be loaded"
+        "writes; what changes after can't be loaded, so decide first whether the table moves by this migration"
     ),
     OrderReason.BEYOND_DEADLINE: (
         "all of it would take {all} at the barrier, and {limit} are allowed; before dual writes there is no clock, "
@@ -66,7 +66,8 @@ _TEXTS = {
     ),
     OrderReason.UNFROZEN_LISTS_LATE: (
         "it has lists that aren't frozen, so it can't be loaded at the barrier, and what changes since a load before "
-        "it takes {second} of the {limit} allowed: make the lists frozen on the target"
+        "it takes {second} of the {limit} allowed, and is refused: decide first whether the table moves "
+        "by this migration"
     ),
     OrderReason.NEITHER_FITS: (
         "neither order ends within the {limit} allowed at the barrier: all of it takes {all}, a second load {second}. "

@@ -11,6 +11,7 @@ from cassandra.policies import DCAwareRoundRobinPolicy, ExponentialReconnectionP
 
 from keyspaces_migration.clients.diagnosis import diagnose
 from keyspaces_migration.clients.errors import DataCenterError, StoreError
+from keyspaces_migration.clients.reconnection import connection_class
 from keyspaces_migration.clients.retries import IdempotentRetryPolicy
 from keyspaces_migration.clients.settings import PROTOCOL_VERSION, Auth, SessionSettings, SigV4Auth
 from keyspaces_migration.clients.sigv4 import SigningAuthProvider
@@ -30,7 +31,8 @@ def open_session(settings: SessionSettings) -> Iterator[Session]:
     takes the first contact point's, and that is accepted only if it is the cluster's only one: LOCAL_QUORUM counts
     replicas there, so with several data centres a person has to choose. The driver sends a statement again only if it
     is marked idempotent or cannot have run. A node that is away is looked for every 15 s, for as long as it takes: by
-    itself the driver would come to look every ten minutes, and no more at all after 64 times.
+    itself the driver would come to look every ten minutes, and no more at all after 64 times, or after a refused login.
+    A login that is refused after one was accepted is tried again as well: passwords and tokens change while we run.
 
     Errors of statements inside the block are the driver's own; put `store_errors(settings)` around them.
 
@@ -73,6 +75,7 @@ def _cluster_arguments(settings: SessionSettings) -> dict[str, Any]:
         "protocol_version": PROTOCOL_VERSION,
         "execution_profiles": {EXEC_PROFILE_DEFAULT: profile},
         "auth_provider": auth_provider(settings.auth),
+        "connection_class": connection_class(),
         "connect_timeout": settings.connect_timeout_s,
         "control_connection_timeout": settings.connect_timeout_s,
         "reconnection_policy": ExponentialReconnectionPolicy(FIRST_RECONNECT_S, LONGEST_RECONNECT_S, max_attempts=None),

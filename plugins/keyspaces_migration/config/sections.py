@@ -191,7 +191,9 @@ class Backfill(FileModel):
     engine: Engine = Engine.AIRFLOW
     """AIRFLOW (its own workers) or SPARK (more than one machine)."""
     order: LoadOrder = LoadOrder.HISTORY_FIRST
-    """HISTORY_FIRST has no deadline; DUAL_WRITES_FIRST must end within 48 hours of the barrier."""
+    """HISTORY_FIRST loads before dual writes too, without a deadline; what changed since must be loaded by 44 hours
+    after the barrier, and that is everything again for a table without `history.version_column`. DUAL_WRITES_FIRST
+    loads all by then."""
     workers_per_table: int = Field(default=1, ge=1, le=64)
     """Airflow tasks that load a table side by side; all of a run share the budget."""
     budget: Budget

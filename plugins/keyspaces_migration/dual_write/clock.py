@@ -43,6 +43,11 @@ class TimestampClock:
         self._last_us = last_us
         self._lock = threading.Lock()
 
+    @property
+    def last_us(self) -> int:
+        """The newest timestamp that was given, reserved ones included; 0 before the first."""
+        return self._last_us
+
     def next_us(self, *, barrier_us: int | None = None, reserved_us: int = 0) -> int:
         """Return the next timestamp; with a barrier, one above all that recopy and backfill use.
 

@@ -19,6 +19,10 @@ class WriteRefusedError(DualWriteError):
     """The write can't be made alike in both stores, now or when it is sent again. Nothing was written."""
 
 
+class WriterClosedError(DualWriteError):
+    """The writer is closed, or was opened before. A new one takes up what it left in its journal."""
+
+
 class WriterNotRegisteredError(DualWriteError):
     """The writer's registration has run out and could not be renewed, so stages don't wait for it.
 

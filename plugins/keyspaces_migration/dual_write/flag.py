@@ -107,6 +107,9 @@ class FlagState:
         Raises:
             FlagFormatError: Something is missing, unknown or of another type.
         """
+        if isinstance(value, dict):
+            # AppConfig's own: _createdAt and _updatedAt. No attribute's name may begin so.
+            value = {name: given for name, given in value.items() if not name.startswith("_")}
         if not isinstance(value, dict) or value.keys() != _NAMES:
             found = sorted(value) if isinstance(value, dict) else value
             raise FlagFormatError(f"the flag {FLAG_NAME} holds {found}; allowed: exactly {sorted(_NAMES)}")

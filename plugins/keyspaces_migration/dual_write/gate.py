@@ -4,6 +4,7 @@ import itertools
 import threading
 from typing import Protocol
 
+from keyspaces_migration.dual_write.errors import WriterClosedError
 from keyspaces_migration.dual_write.flag import FlagState
 
 
@@ -15,6 +16,41 @@ class FlagSource(Protocol):
 
     def refresh(self) -> None:
         """Ask for the newest state and wait for it. Raises FlagUnavailableError where it can't be had."""
+
+
+class Door:
+    """Through which calls go while it is open; who closes it waits for those inside."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._is_open = False
+        self._inside = 0
+
+    def open(self) -> None:
+        """Let calls in."""
+        with self._changed:
+            self._is_open = True
+
+    def close(self, *, timeout_s: float) -> int:
+        """Let no more in, and wait for those inside; return how many have not ended in time."""
+        with self._changed:
+            self._is_open = False
+            self._changed.wait_for(lambda: not self._inside, timeout=timeout_s)
+            return self._inside
+
+    def __enter__(self) -> None:
+        """Go in. Raises WriterClosedError where it is not open."""
+        with self._changed:
+            if not self._is_open:
+                raise WriterClosedError("this writer is not open: nothing was written. Open it, or make a new one")
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        """Go out."""
+        with self._changed:
+            self._inside -= 1
+            if not self._inside:
+                self._changed.notify_all()
 
 
 class ModeGate:
@@ -46,10 +82,10 @@ class ModeGate:
             return number
 
     def leave(self, number: int | None) -> None:
-        """End a write: the leader's answer is known. None is no pass, and needs nothing."""
+        """End a write: the leader's answer is known. None is no pass, and needs nothing; nor does one given back."""
         if number is not None:
             with self._lock:
-                del self._held[number]
+                self._held.pop(number, None)
 
     def settled(self) -> FlagState:
         """Return the state of the oldest write that has not ended, or the current one."""

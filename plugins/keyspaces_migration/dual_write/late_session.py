@@ -1,5 +1,6 @@
 """A session that is opened when it is first needed: a store that is away keeps no application from starting."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from keyspaces_migration.dual_write.errors import StoreAwayError
 if TYPE_CHECKING:
     from cassandra.cluster import Session
 
-    from keyspaces_migration.clients import StoreError
+_log = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 5.0
 
@@ -28,14 +29,15 @@ class LateSession:
         """Keep what is needed.
 
         Args:
-            connect: Opens the session, and sees to it that it is closed some day. Raises StoreError of `clients`.
+            connect: Opens the session, and sees to it that it is closed some day. Raises StoreError of `clients`; any
+                other error (no thread, no file handle left) stands for a store that is away, too.
             retry_after_s: How long a failure stands before it is tried again, in seconds.
             clock: Seconds that never go back.
         """
         self._connect, self._retry_after_s, self._clock = connect, retry_after_s, clock
         self._lock = threading.Lock()
         self._session: Session | None = None
-        self._failed: tuple[float, StoreError] | None = None
+        self._failed: tuple[float, str, Exception] | None = None
 
     def get(self) -> "Session":
         """Return the session.
@@ -54,9 +56,12 @@ class LateSession:
         from keyspaces_migration.clients import StoreError  # noqa: PLC0415 -- it loads the driver
 
         if self._failed is not None and self._clock() - self._failed[0] < self._retry_after_s:
-            raise StoreAwayError(str(self._failed[1])) from self._failed[1]
+            raise StoreAwayError(self._failed[1]) from self._failed[2]
         try:
             return self._connect()
-        except StoreError as error:
-            self._failed = self._clock(), error
-            raise StoreAwayError(str(error)) from error
+        except Exception as error:
+            why = str(error) if isinstance(error, StoreError) else f"{type(error).__name__}: {error}"
+            if not isinstance(error, StoreError):
+                _log.exception("a session could not be opened, and will be tried again")
+            self._failed = self._clock(), why, error
+            raise StoreAwayError(why) from error

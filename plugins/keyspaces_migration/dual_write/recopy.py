@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from keyspaces_migration.dual_write.bounds import may_cover
 from keyspaces_migration.dual_write.clock import (
@@ -17,6 +17,7 @@ from keyspaces_migration.dual_write.elements import ElementChange
 from keyspaces_migration.dual_write.errors import RecopyRefusedError
 from keyspaces_migration.dual_write.flag import WriteMode
 from keyspaces_migration.dual_write.mutation import MICROSECONDS, Mutation, MutationKind, life_left_s
+from keyspaces_migration.dual_write.outlived import range_outlived, write_times
 from keyspaces_migration.dual_write.recorded import (
     RecordedKey,
     RecordKind,
@@ -29,9 +30,6 @@ from keyspaces_migration.dual_write.routing import partition_text
 from keyspaces_migration.dual_write.shape import TableShape
 from keyspaces_migration.dual_write.statements import mutation_statement, select_cells, select_range_cells
 from keyspaces_migration.dual_write.store import Store, Stores
-
-if TYPE_CHECKING:
-    from cassandra.cluster import Session
 
 _OTHER_CLOCK_US = 2 * 60 * MICROSECONDS
 """By how much the age of a list counts for more that this clock sends and not the writer's; as for the replay."""
@@ -85,11 +83,16 @@ class KeyHistory:
     inserted_us: int | None = None
     insert_ttl_s: int | None = None
     collections: dict[str, tuple[int, int | None]] = field(default_factory=dict)
-    deleted_us: int | None = None
-    column_deletes_us: dict[str, int] = field(default_factory=dict)
+    row_deletes_us: set[int] = field(default_factory=set)
+    column_deletes_us: dict[str, set[int]] = field(default_factory=dict)
     removed: list[tuple[int, Mapping[str, ElementChange]]] = field(default_factory=list)
     copy: bool = False
     covered_us: int = 0
+
+    @property
+    def deleted_us(self) -> int | None:
+        """When the row was deleted last; None: never."""
+        return max(self.row_deletes_us, default=None)
 
     @property
     def gone_us(self) -> int:
@@ -102,7 +105,7 @@ class KeyHistory:
             self.copy = True
             self.touched_us = max(self.touched_us, record.timestamp_us)
         if record.kind is RecordKind.DELETE_ROW:
-            self.deleted_us = max(self.deleted_us or 0, record.timestamp_us)
+            self.row_deletes_us.add(record.timestamp_us)
         if record.kind is RecordKind.INSERT and record.timestamp_us >= (self.inserted_us or 0):
             self.inserted_us, self.insert_ttl_s = record.timestamp_us, record.ttl_s
         # What a dual write gave a collection, its writer brings to the target, at that time: here it would come twice.
@@ -112,7 +115,21 @@ class KeyHistory:
         if record.removed:
             self.removed.append((record.timestamp_us, record.removed))
         for column in record.deleted_columns:
-            self.column_deletes_us[column] = max(self.column_deletes_us.get(column, 0), record.timestamp_us)
+            self.column_deletes_us.setdefault(column, set()).add(record.timestamp_us)
+
+    @property
+    def has_deletes(self) -> bool:
+        """Whether the row, or columns of it, were deleted."""
+        return bool(self.row_deletes_us or self.column_deletes_us)
+
+    def leave_out_what_was_not_made(self, times: Mapping[str, int]) -> None:
+        """Leave out deletes that are newer than a cell which they would have taken, by when the cells were written."""
+        oldest_us = min(times.values(), default=None)
+        if oldest_us is not None:
+            self.row_deletes_us = {at_us for at_us in self.row_deletes_us if at_us <= oldest_us}
+        for column, deletes_us in self.column_deletes_us.items():
+            if column in times:
+                self.column_deletes_us[column] = {at_us for at_us in deletes_us if at_us <= times[column]}
 
 
 def recopy_table(  # noqa: PLR0913 -- what, where, and the two times it depends on
@@ -136,9 +153,10 @@ def recopy_table(  # noqa: PLR0913 -- what, where, and the two times it depends 
     if age_us >= TARGET_WINDOW_US:
         raise RecopyRefusedError(
             f"table {shape.name}: the barrier is {age_us / 3.6e9:.1f} h old; allowed: {TARGET_WINDOW_US / 3.6e9:.0f} h."
-            " Go back to SOURCE_ONLY and start dual writes anew."
+            " A new barrier is for a migration of another name and target: docs/guides/dual-writes.md, "
+            '"Beginning again".'
         )
-    ranges = _ranges(stores.source.session, migration, shape, keyspace)
+    ranges = _ranges(stores, migration, shape, keyspace)
     total = RecopyCounts(records=sum(map(len, ranges.values())))
     for many in ranges.values():
         # Newest first: what outlived it outlived the others, and is copied once.
@@ -165,14 +183,18 @@ def recopy_table(  # noqa: PLR0913 -- what, where, and the two times it depends 
 
 
 def recopy_key(stores: Stores, shape: TableShape, history: KeyHistory, *, barrier_us: int) -> RecopyCounts:
-    """Bring one key to the target: its deletes, and the cells that the source holds."""
+    """Bring one key to the target: its deletes that the source has made, and the cells that it holds."""
+    row = None
+    if history.copy or history.has_deletes:
+        row = stores.source.execute(select_cells(stores.source.keyspace, shape, history.key)).one()
+    if row is not None:
+        history.leave_out_what_was_not_made(write_times(shape, row, shape.written_columns(history.key)))
     deletes = _deletes(shape, history, barrier_us)
     for mutation in deletes:
         stores.target.apply(mutation)
     counts = RecopyCounts(deletes=sum(len(mutation.columns) + len(mutation.elements) or 1 for mutation in deletes))
     if not history.copy:
         return counts
-    row = stores.source.execute(select_cells(stores.source.keyspace, shape, history.key)).one()
     counts += _empty(stores.target, shape, history, row, barrier_us)
     return counts if row is None else counts + _copy(stores.target, shape, history, row, barrier_us)
 
@@ -232,12 +254,14 @@ def _survivor(record: RecordedKey, key: Mapping[str, Any]) -> KeyHistory:
     return KeyHistory(key=key, touched_us=at_us, covered_us=at_us, copy=True)
 
 
-def _ranges(session: "Session", migration: str, shape: TableShape, keyspace: str) -> dict[str, list[RecordedKey]]:
-    """Return the recorded deletes of ranges and partitions, by partition. They are few, so that memory holds them."""
+def _ranges(stores: Stores, migration: str, shape: TableShape, keyspace: str) -> dict[str, list[RecordedKey]]:
+    """Return the recorded deletes of ranges and partitions that were made, by partition: few, memory holds them."""
     found: defaultdict[str, list[RecordedKey]] = defaultdict(list)
-    for stored in iterate_stored(session, migration, shape.name, since=None, keyspace=keyspace):
+    for stored in iterate_stored(stores.source.session, migration, shape.name, since=None, keyspace=keyspace):
         if RecordKind(stored.kind).deletes_many:
             record = stored.decoded(shape)
+            if range_outlived(stores.source, shape, record):
+                continue  # it was recorded, and not made
             found[partition_text(shape, record.key)].append(record)
     return dict(found)
 
@@ -257,7 +281,8 @@ def _deletes(shape: TableShape, history: KeyHistory, barrier_us: int) -> list[Mu
         at_us = delete_timestamp_us(history.deleted_us, barrier_us=barrier_us)
         found.append(_mutation(shape, history, MutationKind.DELETE_ROW, {}, at_us))
     by_time: defaultdict[int, dict[str, None]] = defaultdict(dict)
-    for column, original_us in sorted(history.column_deletes_us.items()):
+    newest = {column: max(deletes_us) for column, deletes_us in history.column_deletes_us.items() if deletes_us}
+    for column, original_us in sorted(newest.items()):
         by_time[delete_timestamp_us(original_us, barrier_us=barrier_us)][column] = None
     # Mostly one statement: all that is older than the barrier is raised to one and the same timestamp.
     found += [_mutation(shape, history, MutationKind.UPDATE, nulls, at_us) for at_us, nulls in by_time.items()]

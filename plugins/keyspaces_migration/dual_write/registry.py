@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from keyspaces_migration.cql.json_scalars import EPOCH
 from keyspaces_migration.dual_write.clock import system_now_us
 from keyspaces_migration.dual_write.control_tables import CONTROL_KEYSPACE, WRITERS
-from keyspaces_migration.dual_write.errors import WriterNotRegisteredError
+from keyspaces_migration.dual_write.errors import DualWriteError, WriterNotRegisteredError
 from keyspaces_migration.dual_write.flag import FlagState, WriteMode
 from keyspaces_migration.dual_write.read_accounts import StoreReads, reads_from_counters, reads_to_counters
 from keyspaces_migration.dual_write.recorded import RecordPlace
@@ -139,6 +139,11 @@ class MissingWriter:
         return f"{self.writer_id} (process {self.pid} on {self.host}): {self.reason}"
 
 
+def heartbeat_failures() -> tuple[type[Exception], ...]:
+    """Return every class by which a heartbeat can fail: the source, or the flag that it reads anew."""
+    return (*driver_failures(), DualWriteError)
+
+
 class Registration:
     """The row of one writer, renewed by heartbeats."""
 
@@ -162,37 +167,84 @@ class Registration:
         self._lease_s = lease_s
         self._lock = threading.Lock()
         self._renewed_at: float | None = None
+        self._kept = False
+        self._appended = False
+        self._failed: tuple[float, Exception] | None = None
 
     def beat(self) -> None:
         """Write the row. Errors are the driver's, or the flag's.
 
         A writer that was not listed for a while, or never, reads the flag again once it is: stages may have gone on
         without it. Whoever changes the flag after that sees it in the list.
+
+        Raises:
+            WriterNotRegisteredError: The row is not there once it is written: something newer hides it.
         """
         with self._lock:
-            begun = self._clock()  # before the write, so that the lease ends before the row does
-            lapsed = not self._is_good(begun)
-            self._source.execute(self._insert(self._report()))
-            if lapsed:
-                self._refresh_flag()
-            self._renewed_at = begun
+            self._try_to_beat()
 
-    def require_lease(self) -> None:
+    def require_lease(self, *, journalled: bool) -> None:
         """Return if the registration is good, renewing it if it has run out.
+
+        Args:
+            journalled: Whether a write is about to be journalled: the row must then outlive this process, which may die
+                before its next heartbeat says that there is something unsent.
 
         Raises:
             WriterNotRegisteredError: It has run out and the source does not take the heartbeat.
             FlagUnavailableError: It has run out and the flag can't be read again.
         """
-        if self._is_good(self._clock()):
+        asked_at = self._clock()
+        self._appended = self._appended or journalled
+        if self._is_good(asked_at, journalled=journalled):
             return
+        with self._lock:
+            # Of many that wait one asks the source; the answer is the others' too.
+            if self._is_good(self._clock(), journalled=journalled):
+                return
+            try:
+                if self._failed is not None and self._failed[0] >= asked_at:
+                    raise self._failed[1]
+                self._try_to_beat()
+            except driver_failures() as error:
+                raise WriterNotRegisteredError(
+                    f"writer {self._place.writer_id}: no heartbeat for {self._lease_s:.0f} s, and none is taken now "
+                    f"({type(error).__name__}: {error}). Stages no longer wait for this writer, so it must not write."
+                ) from error
+
+    def _try_to_beat(self) -> None:
         try:
-            self.beat()
-        except driver_failures() as error:
+            self._beat()
+        except heartbeat_failures() as error:
+            self._failed = self._clock(), error
+            raise
+
+    def _beat(self) -> None:
+        begun = self._clock()  # before the write, so that the lease ends before the row does
+        lapsed = not self._is_good(begun)
+        report = self._report()
+        if not (self._appended or report.journal_depth):
+            # First: who is about to journal a write sees that the row is no longer kept, or is seen in the next line.
+            self._kept = False
+        kept, self._appended = self._appended or report.journal_depth > 0, False
+        self._source.execute(self._insert(report, ttl_s=UNSENT_ROW_TTL_S if kept else ROW_TTL_S))
+        if lapsed:
+            self._require_listed()
+            self._refresh_flag()
+        self._renewed_at, self._kept = begun, kept
+
+    def _require_listed(self) -> None:
+        """See the row itself: one that was taken away by a clock that is ahead hides it until that time has come."""
+        key = {"migration": self._place.migration, "writer_id": self._place.writer_id}
+        cql = select_text(table_name(self._place.keyspace, WRITERS), ("host", "pid"), tuple(key))
+        row = self._source.execute(Statement(cql=cql, values=tuple(key.values()))).one()
+        if row is None or (row.host, row.pid) != (socket.gethostname(), os.getpid()):
+            found = "it is not there" if row is None else f"it is that of process {row.pid} on {row.host}"
             raise WriterNotRegisteredError(
-                f"writer {self._place.writer_id}: no heartbeat for {self._lease_s:.0f} s, and none is taken now "
-                f"({type(error).__name__}: {error}). Stages no longer wait for this writer, so it must not write."
-            ) from error
+                f"writer {self._place.writer_id}: its row was written, and {found}. A row, or its removal, by a clock "
+                "that is ahead of this machine's hides it until then, or another process has the same id. Mend the "
+                "time services, give each process an id of its own, and try again."
+            )
 
     def remove(self) -> None:
         """Take the row away: the writer has ended and left nothing unsent. Errors are the driver's."""
@@ -200,10 +252,11 @@ class Registration:
         cql = delete_text(table, ("migration", "writer_id"))
         self._source.execute(Statement(cql=cql, values=(self._place.migration, self._place.writer_id)))
 
-    def _is_good(self, now: float) -> bool:
-        return self._renewed_at is not None and now - self._renewed_at < self._lease_s
+    def _is_good(self, now: float, *, journalled: bool = False) -> bool:
+        recent = self._renewed_at is not None and now - self._renewed_at < self._lease_s
+        return recent and (self._kept or not journalled)
 
-    def _insert(self, report: WriterReport) -> Statement:
+    def _insert(self, report: WriterReport, *, ttl_s: int) -> Statement:
         # The clock that stamps writes: stages judge by it how far writers are apart.
         now = _moment(self._now_us())
         oldest = None if report.oldest_unsent_us is None else _moment(report.oldest_unsent_us)
@@ -232,7 +285,6 @@ class Registration:
         table = table_name(self._place.keyspace, WRITERS)
         # The server's own time beside the writer's: the difference is the writer's skew.
         cql = f"{insert_text(table, values, server_time='server_at')} USING TTL ?"
-        ttl_s = UNSENT_ROW_TTL_S if report.journal_depth else ROW_TTL_S
         return Statement(cql=cql, values=(*values.values(), ttl_s))
 
 
@@ -301,7 +353,10 @@ def _why_missing(writer: WriterRecord, wanted: FlagState, max_age: dt.timedelta)
                 f"last heard of {age_s:.0f} s ago, with {writer.journal_depth} unsent writes in its journal: start it "
                 "again with its journal; if that is lost, forget the writer and repair by the consistency check"
             )
-        return f"last heard of {age_s:.0f} s ago: if it has ended, its row is gone in a minute"
+        return (
+            f"last heard of {age_s:.0f} s ago: start it again with its journal. Where it wrote nothing in its last "
+            "seconds, its row goes by itself in a minute"
+        )
     if writer.mode is not wanted.mode:
         return f"still in {writer.mode} (flag version {writer.flag_version}); wanted {wanted.mode}"
     if writer.barrier_us != wanted.barrier_us:

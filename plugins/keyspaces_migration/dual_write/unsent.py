@@ -294,7 +294,7 @@ class UnsentWrites:
     def _is_parked(self, write: Unsent) -> bool:
         too_old = write.mutation.timestamp_us < self._now_us() - TARGET_WINDOW_US
         # The leader, where it is the source, takes any timestamp; what is unknown there has to be found out.
-        return too_old and (self._rule is None or write.gate_pass is None)
+        return too_old and (write.gate_pass is None or (self._rule is None and write.state.mode.target_leads))
 
     def _attempt(self, write: Unsent) -> None:
         began = time.monotonic()

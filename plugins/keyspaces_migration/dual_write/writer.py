@@ -20,15 +20,16 @@ from keyspaces_migration.dual_write.control_tables import CONTROL_KEYSPACE
 from keyspaces_migration.dual_write.delivery import Delivery, lane_of, plan_of
 from keyspaces_migration.dual_write.elements import ElementChange
 from keyspaces_migration.dual_write.errors import (
-    DualWriteError,
     OutcomeUnknownError,
     RecordFailedError,
+    StoreAwayError,
+    WriterClosedError,
     WriteRefusedError,
     WriterSettingsError,
 )
-from keyspaces_migration.dual_write.failures import Failure, failure_of
+from keyspaces_migration.dual_write.failures import Failure, ReasonClass, failure_of
 from keyspaces_migration.dual_write.flag import PERCENT_MAX, FlagState
-from keyspaces_migration.dual_write.gate import FlagSource, ModeGate
+from keyspaces_migration.dual_write.gate import Door, FlagSource, ModeGate
 from keyspaces_migration.dual_write.journal import LocalJournal, SyncPolicy
 from keyspaces_migration.dual_write.letters import Outbox
 from keyspaces_migration.dual_write.lists import RESERVED_US
@@ -36,7 +37,13 @@ from keyspaces_migration.dual_write.mutation import Mutation, MutationKind, spli
 from keyspaces_migration.dual_write.posting import Postman
 from keyspaces_migration.dual_write.read_accounts import ReadAccounts, StoreReads
 from keyspaces_migration.dual_write.recorded import RecordPlace
-from keyspaces_migration.dual_write.registry import HEARTBEAT_INTERVAL_S, LEASE_S, Registration, WriterReport
+from keyspaces_migration.dual_write.registry import (
+    HEARTBEAT_INTERVAL_S,
+    LEASE_S,
+    Registration,
+    WriterReport,
+    heartbeat_failures,
+)
 from keyspaces_migration.dual_write.routing import partition_slot, read_store
 from keyspaces_migration.dual_write.shadow import ShadowReads, ShadowReport, ShadowSettings
 from keyspaces_migration.dual_write.shape import TableShape
@@ -214,31 +221,38 @@ class DualWriter:
             place=place,
             report=self.report,
             refresh_flag=flag.refresh,
-            now_us=now_us,
+            # Stages judge by it how far writers are apart: a clock that was put back stamps as before it was.
+            now_us=lambda: max(now_us(), self._clock.last_us),
             lease_s=settings.lease_s,
         )
         self._shadow = None if shadow is None else ShadowReads(shadow, stores=stores, leader=self._leader)
         self._clock = TimestampClock(now_us=now_us)
         self._stop = threading.Event()
         self._heartbeat: threading.Thread | None = None
+        self._was_opened = False
+        self._door = Door()
 
     def open(self) -> None:
-        """Take up what an earlier process left, register, and begin.
+        """Take up what an earlier process left, register, and begin. Once: after a failure, or `close`, make a new one.
 
         Raises:
+            WriterClosedError: It was opened before.
             JournalError: The journal can't be used.
             WriteRefusedError: A table can't be dual-written.
             WriterNotRegisteredError: The source does not take the registration.
         """
         for shape in self._tables.values():
             shape.refuse_if_unrepeatable()
+        if self._was_opened:
+            raise WriterClosedError("this writer was opened before: make a new one, with the same journal")
         self._journal.open()
+        self._was_opened = True
         try:
             # What an earlier process stamped last may have been a list, which reserves what is above it.
             last_us = self._journal.last_timestamp_us + RESERVED_US
             self._clock = TimestampClock(now_us=self._now_us, last_us=last_us)
             self._take_up()
-            self._require_registration()
+            self._require_registration(journalled=False)
         except BaseException:
             self._journal.close()
             raise
@@ -247,13 +261,17 @@ class DualWriter:
             self._shadow.start()
         self._heartbeat = threading.Thread(target=self._beat, name="writer-heartbeat", daemon=True)
         self._heartbeat.start()
+        self._door.open()
 
     def close(self) -> None:
         """End, and take the registration away if nothing is unsent.
 
         It waits for `close_wait_s` at most for the follower: what is unsent then is sent by the next process with this
-        journal, and stages wait for that. See `drain`.
+        journal, and stages wait for that. See `drain`. Writes that begin meanwhile are refused by WriterClosedError.
         """
+        # A call under way may take so long to learn what became of its write.
+        if still := self._door.close(timeout_s=self.settings.close_wait_s + self.settings.resolve_timeout_s):
+            _log.warning("writer %s closes over %d calls that have not ended", self.settings.writer_id, still)
         self._unsent.wait_until_sent(timeout_s=self.settings.close_wait_s)
         if self._shadow is not None:
             self._shadow.stop()
@@ -447,10 +465,14 @@ class DualWriter:
 
     def make(self, asked: Asked) -> WriteResult:
         """Make a write that was asked for. Raises as `insert`."""
+        with self._door:
+            return self._make(asked)
+
+    def _make(self, asked: Asked) -> WriteResult:
         self._tally.begin()
         try:
             # Before entering: a writer that was not listed reads the flag anew, and only then takes its state.
-            self._require_registration()
+            self._require_registration(journalled=plan_of(self._flag.current().mode).journalled)
             write, bound = self._enter(asked)
         except BaseException:
             self._tally.end(Fate.REFUSED)
@@ -518,6 +540,9 @@ class DualWriter:
         try:
             self._delivery.record(write)
         except driver_failures() as error:
+            if write.mutation.deletes and not isinstance(error, StoreAwayError) and not refused_for_good(error):
+                # It may be recorded, and what is recorded as deleted, the recopy and the backfill delete.
+                raise self._unknown(write, error, whose="recorded on the source") from error
             self._journal.mark_done(write.entry_id)
             raise RecordFailedError(
                 f"table {write.mutation.table}: the key could not be recorded on the source, so nothing was written "
@@ -550,12 +575,15 @@ class DualWriter:
                 error = again
             else:
                 return
-        raise OutcomeUnknownError(
-            f"table {write.mutation.table}, key {write.mutation.key!r}: the leader's answer is unknown "
-            f"({type(error).__name__}: {error}). The write is in the journal and will be made in both stores.",
+        raise self._unknown(write, error, whose="made by the leader") from error
+
+    def _unknown(self, write: Unsent, error: Exception, *, whose: str) -> OutcomeUnknownError:
+        return OutcomeUnknownError(
+            f"table {write.mutation.table}, key {write.mutation.key!r}: whether the write was {whose} is unknown "
+            f"({type(error).__name__}: {error}). It is in the journal and will be made in both stores.",
             entry_id=write.entry_id,
             timestamp_us=write.mutation.timestamp_us,
-        ) from error
+        )
 
     def _follow(self, write: Unsent) -> FollowerFate:
         plan = plan_of(write.state.mode)
@@ -599,6 +627,9 @@ class DualWriter:
                 self._gate.leave(write.gate_pass)
                 write = replace(write, gate_pass=None, attempts=0, failure=None)
             store = plan.follower or store
+            if store is StoreName.TARGET and self._is_too_old(write):
+                text = "older than 47 hours: the target takes no such timestamp"
+                return write, Failure(reason=ReasonClass.OTHER, text=text, for_good=False)
             self._delivery.follow_again(write)
         except failures as error:
             return write, failure_of(error, store=store)
@@ -631,19 +662,24 @@ class DualWriter:
             self._tally.take_up()
             self._unsent.add(write)
 
-    def _require_registration(self) -> None:
+    def _is_too_old(self, write: Unsent) -> bool:
+        return self._now_us() - write.mutation.timestamp_us >= TARGET_WINDOW_US
+
+    def _require_registration(self, *, journalled: bool) -> None:
         # Once the target leads, the source, where the registrations are, must not be able to stop a write; and a writer
         # that nobody sees then still writes to both.
         if not self._flag.current().mode.target_leads:
-            self._registration.require_lease()
+            self._registration.require_lease(journalled=journalled)
 
     def _beat(self) -> None:
         while not self._stop.wait(self.settings.heartbeat_interval_s):
-            self._journal.flush()
             try:
+                self._journal.flush()
                 self._registration.beat()
             except heartbeat_failures() as error:
                 _log.warning("no heartbeat of writer %s: %s", self.settings.writer_id, error)
+            except Exception:  # noqa: BLE001 -- it may not end the thread by which stages see this writer
+                _log.exception("no heartbeat of writer %s", self.settings.writer_id)
 
     def __enter__(self) -> Self:
         """Open."""
@@ -660,8 +696,3 @@ class DualWriter:
 def default_writer_id(application: str, number: int = 0) -> str:
     """Return a name for the writer: host, application and a number that tells processes on one host apart."""
     return f"{socket.gethostname()}/{application}/{number}"
-
-
-def heartbeat_failures() -> tuple[type[Exception], ...]:
-    """Return every class by which a heartbeat can fail: the source, or the flag that it reads anew."""
-    return (*driver_failures(), DualWriteError)

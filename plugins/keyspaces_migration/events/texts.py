@@ -78,8 +78,9 @@ WORDINGS: Mapping[EventKind, Wording] = {
         headline="the 48 hours after the barrier run out",
         at_risk="what is stamped with the barrier is refused by Amazon Keyspaces after 48 hours: a load that is not "
         "done by then can't be finished under this barrier. No row is lost, and dual writes go on",
-        next_step="give {migration}.historical_backfill more capacity and workers now; if it can't end in time, stop "
-        "it, and start dual writes anew with a new barrier",
+        next_step="look at the log of {migration}.historical_backfill: trigger it if it was not, with dry_run off; "
+        "clear a failed load; where it is throttled, raise the table's capacity in the AWS console. Leave the "
+        "migration file and the flag alone. If it can't end in time, see the runbook",
         page="barrier-at-risk.md",
     ),
     EventKind.BUDGET_STOP: Wording(
@@ -93,10 +94,10 @@ WORDINGS: Mapping[EventKind, Wording] = {
     EventKind.LETTERS_GROWING: Wording(
         severity=Severity.WARNING,
         headline="dead letters are growing",
-        at_risk="rows that could not be written are missing on the target until they are replayed; letters in the "
-        "queue are kept for 14 days, and within 47 hours they can be replayed at their own timestamps",
-        next_step="look at the letters' reasons in the backfill's report or in the queue, and mend the cause before "
-        "replaying them",
+        at_risk="rows that could not be written are missing in a store. Letters in the queue are kept for 14 days, and "
+        "within 47 hours they can be replayed at their own timestamps; no replay brings those of a backfill",
+        next_step="mend the cause that the letters name. Those in the queue: trigger {migration}.replay_dead_letters. "
+        "Those of a backfill are in its report: see the runbook",
         page="letters-growing.md",
     ),
     EventKind.APPROVAL_NEEDED: Wording(

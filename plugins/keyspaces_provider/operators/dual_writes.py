@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
     from cassandra.cluster import Session
 
+    from keyspaces_migration.dual_write.flag import FlagState
+
 
 class RecordModeOperator(ActsInRun):
     """Makes the control tables on the source, then tells every writer to record the keys that it touches."""
@@ -27,16 +29,19 @@ class RecordModeOperator(ActsInRun):
     def execute(self, context: "Context") -> dict[str, Any]:
         """Create what is missing, and put RECORD in force where it is not.
 
+        Where an earlier run has got as far as DUAL and not to its end, this one goes on with that run's barrier.
+
         Raises:
             ConfigurationChangedError: the migration file has changed since the run began; nothing was done.
             TablesNotReadyError: a table of the target can't take dual writes; nothing was done.
-            FlagNotReadyError: dual writes are on already.
+            FlagNotReadyError: dual writes are on already, or were.
             FlagWriteError: the flag was not changed.
             StoreError: source or target can't be reached.
             AwsRequestError: AWS can't be asked about the tables; nothing was done.
         """
         from keyspaces_migration.dual_write.control_tables import create_control_tables
         from keyspaces_migration.dual_write.flag import FlagState, WriteMode
+        from keyspaces_migration.ledger.flags import FlagLedger
 
         run = self.unchanged_run(context)
         require_ready_tables(run.migration)
@@ -44,11 +49,21 @@ class RecordModeOperator(ActsInRun):
             create_control_tables(session, replication=_replication(session, run.migration.source.keyspace))
         writer = flag_writer(run.migration)
         found = writer.current()
+        if found is not None and _goes_on(run, found):
+            self.log.info("The flag is in %s by an earlier run, version %d: going on from there", *_said(found))
+            return {"mode": found.mode.value, "version": found.version}
         if found is not None and found.mode.needs_barrier:
             raise FlagNotReadyError(
                 f"The flag is in {found.mode} (version {found.version}): dual writes are on, and their barrier "
                 "stays. A new barrier is for a migration of another name and target: docs/guides/dual-writes.md, "
                 '"Beginning again".'
+            )
+        changes = [each.state for each in FlagLedger(run.ledger).changes(run.migration.name)]
+        if found not in changes and any(each.mode.needs_barrier for each in changes):
+            raise FlagNotReadyError(
+                f"The flag is in {'no mode' if found is None else found.mode}, and dual writes were on before: what "
+                "the source alone has got since, deletes too, is recorded nowhere. A new barrier is for a migration of "
+                'another name and target: docs/guides/dual-writes.md, "Beginning again".'
             )
         state = found
         if state is None or state.mode is not WriteMode.RECORD:
@@ -115,6 +130,7 @@ class DualModeOperator(ActsInRun):
         """Fix the barrier and put DUAL_SOURCE_LEADS in force.
 
         Waits as long as the writers' clocks are apart, so that no dual write is stamped before what came before RECORD.
+        Run again after it has changed the flag, it changes nothing more.
 
         Raises:
             ConfigurationChangedError: the migration file has changed since the run began; nothing was done.
@@ -129,6 +145,9 @@ class DualModeOperator(ActsInRun):
         run = self.unchanged_run(context)
         writer = flag_writer(run.migration)
         recording = require_flag(writer)
+        if _goes_on(run, recording):
+            self.log.info("The flag is in %s by an earlier try, version %d: going on from there", *_said(recording))
+            return {"barrier_us": str(recording.barrier_us), "version": recording.version}
         with CassandraHook(run.migration.connections.source).session() as session:
             writers, clock = list_writers(session, run.migration.name), read_source_clock(session)
             least = int(self.at_least)
@@ -217,6 +236,23 @@ class DualWritesStartedOperator(OfRun):
         barrier_us = _barrier_in_force(run)
         run.reach(Milestone.DUAL_WRITES_STARTED)
         return {"barrier_us": str(barrier_us)}
+
+
+def _goes_on(run: MigrationRun, found: "FlagState") -> bool:
+    """Whether the flag is where an earlier try has brought it, above the ledger's barrier, short of the milestone."""
+    from keyspaces_migration.dual_write.flag import WriteMode
+    from keyspaces_migration.ledger.flags import FlagLedger
+    from keyspaces_migration.lifecycle import standing
+
+    if found.mode is not WriteMode.DUAL_SOURCE_LEADS or found.target_read_percent:
+        return False
+    name = run.migration.name
+    reached = standing(each.milestone for each in run.ledger.milestones(name))
+    return FlagLedger(run.ledger).barrier_us(name) == found.barrier_us and Milestone.DUAL_WRITES_STARTED not in reached
+
+
+def _said(state: "FlagState") -> tuple[str, int]:
+    return state.mode.value, state.version
 
 
 def _barrier_in_force(run: MigrationRun) -> int:

@@ -43,6 +43,7 @@ LOOKED_UP = (
     "auditlogviewer /",
     "docker compose up --build",
     "fqltool dump /",
+    "jq .values.keyspaces_migration |= ",
     "mkdir -p ",
     "nodetool disableauditlog",
     "nodetool disablefullquerylog",

@@ -35,6 +35,12 @@ def test_applications_read_the_state_that_was_deployed(state: FlagState) -> None
 
 
 @given(states())
+def test_what_appconfig_adds_of_its_own_is_passed_over(state: FlagState) -> None:
+    value = {**state.to_json(), "_createdAt": "2026-11-28T12:00:00.000Z", "_updatedAt": "2026-11-28T12:00:00.000Z"}
+    assert FlagState.from_json(value) == state
+
+
+@given(states())
 def test_every_value_is_declared_and_keeps_its_declared_type(state: FlagState) -> None:
     document = state.to_appconfig()
     attributes = document["flags"][FLAG_NAME]["attributes"]

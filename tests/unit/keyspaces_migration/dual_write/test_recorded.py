@@ -65,4 +65,19 @@ def test_a_key_s_history_is_the_newest_of_each_kind_and_is_copied_only_if_the_so
     ):
         history.add(record)
     assert (history.copy, history.touched_us, history.inserted_us, history.deleted_us) == (True, 5, 5, 9)
-    assert history.column_deletes_us == {"a": 8, "b": 3}
+    assert history.column_deletes_us == {"a": {5, 8}, "b": {3}}
+
+
+def test_a_recorded_delete_that_is_newer_than_a_cell_of_the_source_was_not_made() -> None:
+    history = KeyHistory(key={})
+    for record in (
+        recorded(4, RecordKind.DELETE_ROW),
+        recorded(9, RecordKind.DELETE_ROW),
+        recorded(3, RecordKind.UPDATE, "b"),
+        recorded(8, RecordKind.UPDATE, "b"),
+        recorded(8, RecordKind.UPDATE, "gone"),
+    ):
+        history.add(record)
+    history.leave_out_what_was_not_made({"a": 7, "b": 5})
+    assert history.deleted_us == 4
+    assert history.column_deletes_us == {"b": {3}, "gone": {8}}
