@@ -75,6 +75,21 @@ def since_when(changes: Sequence[FlagChange], state: FlagState) -> datetime | No
     return next((each.requested_at for each in reversed(changes) if each.state == state), None)
 
 
+def taken_back(changes: Sequence[FlagChange], before: FlagState, *, now: FlagState) -> FlagState:
+    """Return the state that is taken back: the newest that was asked for, where the target was to lead in it.
+
+    `before` is what was found, which somebody may have put in force without us, as by the AWS CLI; then the target led.
+
+    Args:
+        changes: The ledger's, oldest first.
+        before: What was in force when the share was lowered.
+        now: What is in force, which the ledger may have already.
+    """
+    newest = next((each.state for each in reversed(changes) if each.state not in {before, now}), None)
+    asked_for = any(each.state == before for each in changes)
+    return newest if newest is not None and newest.mode.target_leads and not asked_for else before
+
+
 def judge_way_back(basis: Basis) -> WayBack:
     """Say whether the source has every acknowledged write.
 

@@ -152,7 +152,7 @@ class LowerShareOperator(BaseOperator):
         return True
 
     def _way_back(self, migration: Migration, done: "Lowered") -> "WayBack":
-        from keyspaces_migration.cutover.way_back import Basis, judge_way_back, since_when
+        from keyspaces_migration.cutover.way_back import Basis, judge_way_back, since_when, taken_back
         from keyspaces_migration.dual_write.registry import missing_writers
         from keyspaces_migration.ledger.checks import CheckLedger
         from keyspaces_migration.ledger.flags import FlagLedger
@@ -170,15 +170,16 @@ class LowerShareOperator(BaseOperator):
                 timeout_s=REPORT_WITHIN_S,
             )
         ledger = self._unless_blind("the ledger", lambda: ledger_from_connection(self.ledger_conn_id))
-        checks = parked = led_since = None
+        before, checks, parked, led_since = done.before, None, None, None
         if ledger is not None:
             checks = self._unless_blind("the checks", lambda: CheckLedger(ledger).runs(migration.name))
             parked = self._unless_blind("the parked letters", lambda: LetterLedger(ledger).parked(migration.name))
             changes = self._unless_blind("the flag's changes", lambda: FlagLedger(ledger).changes(migration.name))
-            led_since = since_when(changes or (), done.before)
+            before = taken_back(changes or (), done.before, now=done.state)
+            led_since = since_when(changes or (), before)
         return judge_way_back(
             Basis(
-                before=done.before,
+                before=before,
                 state=done.state,
                 writers=self._unless_blind("the writers", lambda: writers_of(migration)),
                 queue=self._unless_blind("the dead letter queue", lambda: letter_queue(migration)),

@@ -8,7 +8,7 @@ import pytest
 
 from keyspaces_migration.consistency.kinds import Leader, Verdict
 from keyspaces_migration.cutover.facts import LetterQueue
-from keyspaces_migration.cutover.way_back import Basis, WayBack, judge_way_back, since_when
+from keyspaces_migration.cutover.way_back import Basis, WayBack, judge_way_back, since_when, taken_back
 from keyspaces_migration.dual_write.flag import FlagState, WriteMode
 from keyspaces_migration.dual_write.store import StoreName
 from keyspaces_migration.ledger.flags import FlagChange
@@ -85,12 +85,27 @@ def test_each_thing_that_stands_against_it_is_said(changed: dict[str, Any], says
     assert str(back).startswith("Not known to be lossless: ")
 
 
-def test_it_is_known_since_when_by_the_newest_request_for_that_very_state() -> None:
-    def change(state: FlagState, hours: int) -> FlagChange:
-        return FlagChange(
-            state=state, dag_id="flights.cutover", run_id=str(hours), requested_at=NOW - timedelta(hours=hours)
-        )
+def change(state: FlagState, hours: int) -> FlagChange:
+    return FlagChange(
+        state=state, dag_id="flights.cutover", run_id=str(hours), requested_at=NOW - timedelta(hours=hours)
+    )
 
+
+def test_a_way_back_that_somebody_took_without_us_is_one_from_the_target_that_led() -> None:
+    by_hand, recorded = at(0, version=1006), at(0, version=1007)
+    led = (change(at(50, version=5), 3), change(LEADS, 2))
+    assert taken_back(led, by_hand, now=recorded) == LEADS
+    assert taken_back((*led, change(recorded, 0)), by_hand, now=recorded) == LEADS
+    # What the ledger knows of is what it was.
+    assert taken_back(led, LEADS, now=recorded) == LEADS
+    assert taken_back(led[:1], at(50, version=5), now=recorded) == at(50, version=5)
+    assert taken_back(led[:1], by_hand, now=recorded) == by_hand
+    assert taken_back((), by_hand, now=recorded) == by_hand
+    went_back = (*led, change(at(0, version=7), 1), change(at(10, version=8), 0))
+    assert taken_back(went_back, at(10, version=8), now=at(0, version=9)) == at(10, version=8)
+
+
+def test_it_is_known_since_when_by_the_newest_request_for_that_very_state() -> None:
     earlier = replace(LEADS, version=3)
     changes = (change(earlier, 30), change(at(0, version=4), 29), change(LEADS, 2), change(LEADS, 1))
     assert since_when(changes, LEADS) == NOW - timedelta(hours=1)
