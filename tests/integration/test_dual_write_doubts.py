@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cassandra import OperationTimedOut, Unauthorized
+from cassandra import ConsistencyLevel, OperationTimedOut, Unauthorized
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster
 
 from keyspaces_migration.dual_write.barrier import fix_barrier, read_source_clock
 from keyspaces_migration.dual_write.clock import system_now_us
@@ -19,8 +20,11 @@ from keyspaces_migration.dual_write.errors import (
     WriterNotRegisteredError,
 )
 from keyspaces_migration.dual_write.registry import ROW_TTL_S, list_writers
+from keyspaces_migration.dual_write.session import DualSession
+from keyspaces_migration.dual_write.store import Store, StoreName, Stores
 from keyspaces_migration.dual_write.writer import DualWriter, FollowerPolicy
 from tests.integration.test_dual_write import (
+    DAY,
     EVENTS,
     RECORD,
     SOURCE_ONLY,
@@ -37,6 +41,8 @@ from tests.integration.test_dual_write import (
 
 if TYPE_CHECKING:
     from cassandra.cluster import Session
+
+    from rehearsal.cassandra.node import CassandraNode
 
 __all__ = ["session", "world"]
 
@@ -172,6 +178,31 @@ def test_a_writer_is_opened_once(world: World) -> None:
     with world.writer() as another:
         another.insert("events", {**key(2), "kind": "b"})
     assert world.agree(2) is not None
+
+
+def test_consistency_is_not_left_to_the_driver(world: World, cassandra_node: CassandraNode) -> None:
+    world.flag.state = dual(barrier())
+    traced: list[int] = []
+    with Cluster([cassandra_node.host], port=cassandra_node.port, protocol_version=4) as cluster:
+        own = cluster.connect()
+        assert own.get_execution_profile(EXEC_PROFILE_DEFAULT).consistency_level == ConsistencyLevel.LOCAL_ONE
+        own.add_request_init_listener(lambda future: traced.append(future.message.consistency_level))
+        stores = Stores(
+            source=Store(name=StoreName.SOURCE, session=own, keyspace=world.source.keyspace),
+            target=Store(name=StoreName.TARGET, session=own, keyspace=world.target.keyspace),
+        )
+        with (
+            DualWriter(world.settings, stores=stores, tables=[EVENTS], flag=world.flag) as writer,
+            DualSession(writer) as application,
+        ):
+            writer.insert("events", {**key(1), "kind": "a"})
+            writer.delete_row("events", key(1))
+            assert {*traced} == {ConsistencyLevel.LOCAL_QUORUM}
+            traced.clear()
+            application.execute(
+                f"SELECT kind FROM {world.source.keyspace}.events WHERE customer = ? AND day = ?", ["c", DAY]
+            )
+            assert ConsistencyLevel.LOCAL_ONE in traced  # beside heartbeats
 
 
 def test_closing_waits_for_calls_under_way(world: World) -> None:

@@ -107,7 +107,7 @@ class DualSession:
         name = self._writer.route(table, read.partition_key(values))
         store = self._writer.stores[name]
         with self._writer.counted_read(name):
-            found = store.session.execute(store.prepare(read.text(store.keyspace)).bind(values))
+            found = store.session.execute(store.prepare(read.text(store.keyspace), by_session=True).bind(values))
         if (key := read.row_key(values)) is not None:
             self._writer.note_read(table, key)
         return found

@@ -39,7 +39,8 @@ class StoreName(StrEnum):
 class Store:
     """A keyspace of a cluster, reached through a session of the driver. The session stays its owner's.
 
-    Errors of statements are the driver's own. The session's default profile decides on consistency and time-out.
+    Errors of statements are the driver's own. The session's default profile decides on the time-out, and on the
+    consistency of the application's own reads; writes, and reads that this library rests on, have the store's.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Store:
         name: StoreName,
         session: "Session | LateSession",
         keyspace: str,
+        consistency: str = "LOCAL_QUORUM",
         now_us: Callable[[], int] = system_now_us,
     ) -> None:
         """Keep what is needed.
@@ -56,12 +58,15 @@ class Store:
             name: Which of the two.
             session: Open; or, of a store without which the application is to start, one that is opened when needed.
             keyspace: Of the tables.
+            consistency: Name of the driver's level. Keyspaces takes no other than LOCAL_QUORUM for writes. Where the
+                source has several data centres whose applications are to see one another's records, it is QUORUM.
             now_us: Microseconds since 1970.
         """
         self._now_us = now_us
         self.name = name
         self._session = session
         self.keyspace = keyspace
+        self._consistency = consistency
         self._prepared: Newest[PreparedStatement] = Newest(PREPARED_MOST, on_first_loss=self._warn)
 
     @property
@@ -85,13 +90,21 @@ class Store:
         other._now_us = lambda: now_us() + ahead_us  # noqa: SLF001 -- it is one of these
         return other
 
-    def prepare(self, cql: str) -> "PreparedStatement":
-        """Return the prepared statement of a text, which is prepared once while it is among the 1,000 used last."""
+    def prepare(self, cql: str, *, by_session: bool = False) -> "PreparedStatement":
+        """Return the prepared statement of a text, which is prepared once while it is among the 1,000 used last.
+
+        Args:
+            cql: The text.
+            by_session: Whether the session's default profile decides on its consistency.
+        """
         if (found := self._prepared.get(cql)) is not None:
             return found
         statement = self.session.prepare(cql)
         # All statements of this room bind their timestamps: sent twice, they do what they do sent once.
         statement.is_idempotent = True
+        if not by_session:
+            # The driver's default, LOCAL_ONE, is refused by Keyspaces, and leaves a recorded key where nobody finds it.
+            statement.consistency_level = consistency_level(self._consistency)
         return self._prepared.keep(cql, statement)
 
     def execute(self, statement: Statement) -> Any:  # noqa: ANN401 -- the driver's result set has no type
@@ -190,6 +203,14 @@ class Stores:
     def __getitem__(self, name: StoreName) -> Store:
         """Return one by its name."""
         return self.source if name is StoreName.SOURCE else self.target
+
+
+@cache
+def consistency_level(name: str) -> int:
+    """Return the driver's number of a consistency level."""
+    from cassandra import ConsistencyLevel  # noqa: PLC0415 -- the driver is loaded only where it is needed
+
+    return int(ConsistencyLevel.name_to_value[name])
 
 
 @cache
