@@ -65,6 +65,8 @@ class ModeGate:
         self._lock = threading.Lock()
         self._numbers = itertools.count()
         self._held: dict[int, FlagState] = {}
+        self._older: dict[int, FlagState] = {}
+        """Of earlier processes, the oldest last."""
 
     def enter(self) -> tuple[int, FlagState]:
         """Begin a write: return its pass, to be given back by `leave`, and the state that it obeys."""
@@ -74,23 +76,23 @@ class ModeGate:
             return number, state
 
     def hold(self, state: FlagState) -> int:
-        """Return a pass for a write that began in an earlier process, in `state`."""
+        """Return a pass for a write that began in an earlier process, in `state`, before those held so far."""
         with self._lock:
-            # Before everything of this process, as it is older.
-            number = min(self._held, default=0) - 1
-            self._held = {number: state, **self._held}
+            number = -1 - next(self._numbers)
+            self._older[number] = state
             return number
 
     def leave(self, number: int | None) -> None:
         """End a write: the leader's answer is known. None is no pass, and needs nothing; nor does one given back."""
         if number is not None:
             with self._lock:
-                self._held.pop(number, None)
+                (self._held if number >= 0 else self._older).pop(number, None)
 
     def settled(self) -> FlagState:
         """Return the state of the oldest write that has not ended, or the current one."""
         with self._lock:
-            return next(iter(self._held.values()), None) or self._flag.current()
+            oldest = next(reversed(self._older.values()), None) or next(iter(self._held.values()), None)
+            return oldest or self._flag.current()
 
     def current(self) -> FlagState:
         """Return the flag's own state, which new writes obey."""
