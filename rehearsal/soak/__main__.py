@@ -58,7 +58,7 @@ def _faults() -> int:
 
 
 def _writes(asked: argparse.Namespace) -> int:
-    """Dual writes under faults; 1 where a write that was acknowledged is not in both stores."""
+    """Dual writes under faults; 1 where a write that was acknowledged is not in both stores, or was read otherwise."""
     home = Path(tempfile.mkdtemp(prefix="soak-"))
     plan = SoakPlan(
         minutes=asked.minutes,
@@ -73,7 +73,8 @@ def _writes(asked: argparse.Namespace) -> int:
         return 1
     finally:
         end_processes_of(home)
-    failed = bool(result["differences"] or result["unsettled"])
+    bad = ("differences", "unsettled", "parked", "wrong_reads")
+    failed = any(result[name] for name in bad) or not result["acknowledged"]
     if failed:
         sys.stderr.write(f"Logs and the applications' own records: {home}\n")
     else:
