@@ -15,9 +15,9 @@ setup: ## the Python environment and Cassandra's jars, without starting anything
 	@tools/setup.sh
 
 .PHONY: rehearsal
-rehearsal: setup ## the whole local world, and every stage in real Airflow; MIGRATION=file ROWS=n for a file of your own
+rehearsal: setup ## the whole local world, and every stage in real Airflow; DAYS=n of the sample's year; MIGRATION=file ROWS=n for a file of your own
 	@$(if $(MIGRATION),$(PY) -m keyspaces_migration.config validate $(MIGRATION))
-	@$(PY) -m rehearsal run $(if $(MIGRATION),--migration $(MIGRATION)) $(if $(ROWS),--rows $(ROWS))
+	@$(PY) -m rehearsal run $(if $(MIGRATION),--migration $(MIGRATION)) $(if $(ROWS),--rows $(ROWS)) $(if $(DAYS),--days $(DAYS))
 
 .PHONY: local-keyspaces
 local-keyspaces: ## a local Amazon Keyspaces alone, until Ctrl-C (docs/guides/local-keyspaces.md)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 GUARD = "flights.guard"
 TIMEOUT_S = 240.0
 POLL_S = 1.0
+ENDED = {"success", "failed"}
 
 
 def by_hand(siege: Siege, api: AirflowApi, *, few: bool) -> None:
@@ -67,24 +68,19 @@ def after_rollback(siege: Siege, run: CutoverRun) -> None:
 
 
 def _deploy(world: World, api: AirflowApi, store: FlagStore, state: FlagState) -> Callable[[], str]:
-    def act() -> str:
+    def deploy() -> None:
         ids = store.ids()
         store.put(ids, state, newest_hosted=store.newest_hosted(ids), strategy=Strategy.AT_ONCE)
-        return _taken_back(world, api)
 
-    return act
+    return partial(_until_taken_back, world, api, deploy)
 
 
 def _deploy_hosted(world: World, api: AirflowApi, store: FlagStore, hosted: int) -> Callable[[], str]:
-    def act() -> str:
-        store.start(store.ids(), hosted, Strategy.AT_ONCE)
-        return _taken_back(world, api)
-
-    return act
+    return partial(_until_taken_back, world, api, lambda: store.start(store.ids(), hosted, Strategy.AT_ONCE))
 
 
 def _deploy_garbage(world: World, api: AirflowApi, store: FlagStore) -> Callable[[], str]:
-    def act() -> str:
+    def deploy() -> None:
         ids = store.ids()
         client: Any = store.client
         made = client.create_hosted_configuration_version(
@@ -94,9 +90,8 @@ def _deploy_garbage(world: World, api: AirflowApi, store: FlagStore) -> Callable
             ContentType="application/json",
         )
         store.start(ids, int(made["VersionNumber"]), Strategy.AT_ONCE)
-        return _taken_back(world, api)
 
-    return act
+    return partial(_until_taken_back, world, api, deploy)
 
 
 def _hosted_with_reads(store: FlagStore) -> int | None:
@@ -112,13 +107,17 @@ def _hosted_with_reads(store: FlagStore) -> int | None:
     return None
 
 
-def _taken_back(world: World, api: AirflowApi) -> str:
-    """Wait until a run of the guard has taken reads back, and return what it said."""
-    before = set(api.run_ids(GUARD))
+def _until_taken_back(world: World, api: AirflowApi, deploy: Callable[[], object]) -> str:
+    """Deploy, wait until a run of the guard has taken reads back, and return what it said.
+
+    It may be one that its schedule had begun before: only those that had ended can't have seen what is deployed now.
+    """
+    ended = {run_id for run_id in api.run_ids(GUARD) if _state(api, run_id) in ENDED}
+    deploy()
     api.trigger(GUARD)
     deadline = time.monotonic() + TIMEOUT_S
     while time.monotonic() < deadline:
-        for run_id in set(api.run_ids(GUARD)) - before:
+        for run_id in set(api.run_ids(GUARD)) - ended:
             if _state(api, run_id) == "success" and (found := api.returned(GUARD, run_id, "guard"))["went_back"]:
                 state = FlagWriter(flag_store(world)).current()
                 return f"{found['found']} (the guard; now {state})"
