@@ -26,7 +26,7 @@ SLOW_WRITES_MS = 200
 """How long the target takes for a write while the history is loaded: a few days of flights are loaded at once else."""
 WORDS_TIMEOUT_S = 120.0
 PARSED_TIMEOUT_S = 240.0
-"""Airflow reads a file of DAGs once a minute, and one after the other."""
+"""Airflow reads one file of DAGs after the other."""
 SHORT_S = 20.0
 """Shorter than the tries of a task of the load last, ten seconds and twenty apart: else the stage fails."""
 LONG_S = 600.0

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from keyspaces_migration.dual_write.errors import BarrierRefusedError
 from keyspaces_migration.dual_write.flag import FlagState, WriteMode
 from keyspaces_migration.ledger.flags import FlagLedger
 from keyspaces_migration.lifecycle import Milestone, Stage
@@ -142,6 +143,6 @@ def test_a_run_that_changed_nothing_yet_may_be_begun_again(starting: Starting, t
     assert starting.record_mode() == first
     with starting.reader() as reader, starting.writer(tmp_path, reader):
         wait_for(starting.have_arrived)
-        with pytest.raises(Exception, match="1 writers are registered; at least 2"):
+        with pytest.raises(BarrierRefusedError, match="1 writers are registered; at least 2"):
             starting.dual_mode(at_least=2)
         starting.dual_mode()

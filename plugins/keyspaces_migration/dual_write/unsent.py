@@ -59,6 +59,10 @@ class Unsent:
     attempts: int = 0
     failure: Failure | None = None
 
+    def is_too_old(self, *, now_us: int) -> bool:
+        """Whether the target no longer takes its timestamp: it is older than 47 hours."""
+        return self.mutation.timestamp_us < now_us - TARGET_WINDOW_US
+
     def failed(self, failure: Failure) -> "Unsent":
         """Return it after another attempt."""
         return replace(self, attempts=self.attempts + 1, failure=failure)
@@ -211,9 +215,9 @@ class UnsentWrites:
 
     def parked(self) -> tuple[Unsent, ...]:
         """Return those that are too old to be sent."""
-        limit_us = self._now_us() - TARGET_WINDOW_US
+        now_us = self._now_us()
         with self._lock:
-            return tuple(write for write in self._writes.values() if write.mutation.timestamp_us < limit_us)
+            return tuple(write for write in self._writes.values() if write.is_too_old(now_us=now_us))
 
     def wait_until_sent(self, *, timeout_s: float) -> int:
         """Wait until nothing is unsent or the time is over; return how many still are."""
@@ -292,7 +296,7 @@ class UnsentWrites:
         return self._rule is not None and self._rule.is_due(write, now_us=self._now_us())
 
     def _is_parked(self, write: Unsent) -> bool:
-        too_old = write.mutation.timestamp_us < self._now_us() - TARGET_WINDOW_US
+        too_old = write.is_too_old(now_us=self._now_us())
         # The leader, where it is the source, takes any timestamp; what is unknown there has to be found out.
         return too_old and (write.gate_pass is None or (self._rule is None and write.state.mode.target_leads))
 

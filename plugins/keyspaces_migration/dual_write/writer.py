@@ -252,7 +252,7 @@ class DualWriter:
             last_us = self._journal.last_timestamp_us + RESERVED_US
             self._clock = TimestampClock(now_us=self._now_us, last_us=last_us)
             self._take_up()
-            self._require_registration(journalled=False)
+            self._require_registration(writes=False)
         except BaseException:
             self._journal.close()
             raise
@@ -472,7 +472,7 @@ class DualWriter:
         self._tally.begin()
         try:
             # Before entering: a writer that was not listed reads the flag anew, and only then takes its state.
-            self._require_registration(journalled=plan_of(self._flag.current().mode).journalled)
+            self._require_registration(writes=True)
             write, bound = self._enter(asked)
         except BaseException:
             self._tally.end(Fate.REFUSED)
@@ -627,7 +627,7 @@ class DualWriter:
                 self._gate.leave(write.gate_pass)
                 write = replace(write, gate_pass=None, attempts=0, failure=None)
             store = plan.follower or store
-            if store is StoreName.TARGET and self._is_too_old(write):
+            if store is StoreName.TARGET and write.is_too_old(now_us=self._now_us()):
                 text = "older than 47 hours: the target takes no such timestamp"
                 return write, Failure(reason=ReasonClass.OTHER, text=text, for_good=False)
             self._delivery.follow_again(write)
@@ -662,14 +662,12 @@ class DualWriter:
             self._tally.take_up()
             self._unsent.add(write)
 
-    def _is_too_old(self, write: Unsent) -> bool:
-        return self._now_us() - write.mutation.timestamp_us >= TARGET_WINDOW_US
-
-    def _require_registration(self, *, journalled: bool) -> None:
+    def _require_registration(self, *, writes: bool) -> None:
         # Once the target leads, the source, where the registrations are, must not be able to stop a write; and a writer
         # that nobody sees then still writes to both.
-        if not self._flag.current().mode.target_leads:
-            self._registration.require_lease(journalled=journalled)
+        mode = self._flag.current().mode
+        if not mode.target_leads:
+            self._registration.require_lease(journalled=writes and plan_of(mode).journalled)
 
     def _beat(self) -> None:
         while not self._stop.wait(self.settings.heartbeat_interval_s):

@@ -50,7 +50,9 @@ class RecordModeOperator(ActsInRun):
         writer = flag_writer(run.migration)
         found = writer.current()
         if found is not None and _goes_on(run, found):
-            self.log.info("The flag is in %s by an earlier run, version %d: going on from there", *_said(found))
+            self.log.info(
+                "The flag is in %s by an earlier run, version %d: going on from there", found.mode, found.version
+            )
             return {"mode": found.mode.value, "version": found.version}
         if found is not None and found.mode.needs_barrier:
             raise FlagNotReadyError(
@@ -146,7 +148,11 @@ class DualModeOperator(ActsInRun):
         writer = flag_writer(run.migration)
         recording = require_flag(writer)
         if _goes_on(run, recording):
-            self.log.info("The flag is in %s by an earlier try, version %d: going on from there", *_said(recording))
+            self.log.info(
+                "The flag is in %s by an earlier try, version %d: going on from there",
+                recording.mode,
+                recording.version,
+            )
             return {"barrier_us": str(recording.barrier_us), "version": recording.version}
         with CassandraHook(run.migration.connections.source).session() as session:
             writers, clock = list_writers(session, run.migration.name), read_source_clock(session)
@@ -249,10 +255,6 @@ def _goes_on(run: MigrationRun, found: "FlagState") -> bool:
     name = run.migration.name
     reached = standing(each.milestone for each in run.ledger.milestones(name))
     return FlagLedger(run.ledger).barrier_us(name) == found.barrier_us and Milestone.DUAL_WRITES_STARTED not in reached
-
-
-def _said(state: "FlagState") -> tuple[str, int]:
-    return state.mode.value, state.version
 
 
 def _barrier_in_force(run: MigrationRun) -> int:
